@@ -1,0 +1,72 @@
+package broker
+
+import "errors"
+
+// What a client did wrong or cannot have. A transport maps them to the
+// exceptions named here; the error that wraps one of them has ActiveMQ's
+// wording where clients are known to look at it.
+var (
+	// ErrInvalidClientID: javax.jms.InvalidClientIDException.
+	ErrInvalidClientID = errors.New("invalid client id")
+	// ErrInvalidSelector: javax.jms.InvalidSelectorException.
+	ErrInvalidSelector = errors.New("invalid selector")
+	// ErrInvalidDestination: javax.jms.InvalidDestinationException.
+	ErrInvalidDestination = errors.New("invalid destination")
+	// ErrDestinationInUse: javax.jms.JMSException.
+	ErrDestinationInUse = errors.New("destination is in use")
+	// ErrSubscriptionInUse: javax.jms.JMSException.
+	ErrSubscriptionInUse = errors.New("durable subscription is in use")
+	// ErrResourceAllocation: javax.jms.ResourceAllocationException.
+	ErrResourceAllocation = errors.New("no space for the message")
+	// ErrUnknownConnection, ErrUnknownSession, ErrUnknownProducer and
+	// ErrUnknownConsumer: java.lang.IllegalStateException.
+	ErrUnknownConnection = errors.New("unknown connection")
+	ErrUnknownSession    = errors.New("unknown session")
+	ErrUnknownProducer   = errors.New("unknown producer")
+	ErrUnknownConsumer   = errors.New("unknown consumer")
+	// ErrUnknownSubscription: javax.jms.InvalidDestinationException.
+	ErrUnknownSubscription = errors.New("unknown durable subscription")
+	// ErrTransaction: javax.jms.JMSException for a local transaction; for an
+	// XA branch the error is a *TransactionError too.
+	ErrTransaction = errors.New("transaction error")
+	// ErrUnknownTransaction is wrapped together with ErrTransaction.
+	ErrUnknownTransaction = errors.New("unknown transaction")
+	// ErrAcknowledge: an acknowledgement matches nothing that was delivered;
+	// javax.jms.JMSException.
+	ErrAcknowledge = errors.New("acknowledgement matches no delivered message")
+	// ErrSecurity: java.lang.SecurityException.
+	ErrSecurity = errors.New("not authorized")
+	// ErrLimit: a bound of the broker's is reached; javax.jms.JMSException.
+	ErrLimit = errors.New("limit reached")
+	// ErrClosed: the broker is stopping or the connection is closed; the
+	// client gets no answer, its connection is closed.
+	ErrClosed = errors.New("broker is stopped")
+)
+
+// XA error codes that clients get in a TransactionError. (javax.transaction.xa
+// XAException)
+const (
+	XAErrDuplicate int32 = -8  // XAER_DUPID
+	XAErrUnknown   int32 = -4  // XAER_NOTA
+	XAErrProtocol  int32 = -6  // XAER_PROTO
+	XAErrFailed    int32 = -7  // XAER_RMFAIL
+	XAErrBroker    int32 = -3  // XAER_RMERR
+	XARollback     int32 = 100 // XA_RBROLLBACK
+	XAVoteOK       int32 = 0   // XA_OK
+	XAVoteReadOnly int32 = 3   // XA_RDONLY
+)
+
+// Error is one of the sentinels with the text that the client gets.
+type Error struct {
+	Kind error
+	Text string
+	// Code is the XA error code, 0 for none: with it the client gets a
+	// javax.transaction.xa.XAException.
+	Code int32
+}
+
+// Error gives the text.
+func (e *Error) Error() string { return e.Text }
+
+// Unwrap gives the sentinel.
+func (e *Error) Unwrap() error { return e.Kind }
