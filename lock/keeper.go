@@ -1,0 +1,93 @@
+package lock
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// watchTicks is how many of its own ticks make up the watchdog's grace period.
+// The finer the tick, the less a pause that ends between two of them adds.
+const watchTicks = 16
+
+// keep proves the ownership once a period and whenever Check asks, until the
+// lease is released; then it gives the ownership up. After a loss it makes no
+// further call but that one.
+func (l *Lease) keep() {
+	defer close(l.kept)
+	period := time.NewTicker(l.timing.period)
+	defer period.Stop()
+	var streak failures
+	for {
+		var answer chan<- error
+		select {
+		case <-l.stop:
+			l.released = l.owner.release()
+			return
+		case <-l.lost:
+			<-l.stop
+			l.released = l.owner.release()
+			return
+		case answer = <-l.checks:
+		case <-period.C:
+		}
+		err := l.proveOnce(&streak)
+		if answer != nil {
+			answer <- err
+		}
+	}
+}
+
+func (l *Lease) proveOnce(streak *failures) error {
+	began := l.clock()
+	err := l.owner.prove(func() bool {
+		return l.deadline.Load() != expired && l.clock()-began < l.timing.window
+	})
+	took := l.clock() - began
+	switch {
+	case err == nil:
+		l.extend(began)
+	case errors.Is(err, ErrLost):
+		l.lose(err)
+	}
+	if streak.add(err != nil || took >= l.timing.window) {
+		l.log.Warn("cannot prove that the lock is still held",
+			"epoch", l.epoch, "took", took, "window", l.timing.window, "error", err)
+	}
+	return err
+}
+
+// failures tells the first of several failures in a row from the others.
+type failures struct{ running bool }
+
+func (f *failures) add(failed bool) (first bool) {
+	first = failed && !f.running
+	f.running = failed
+	return first
+}
+
+// watch closes Lost when the lease has been invalid for the grace period.
+// It counts ticks and not time: ticks missed in a pause are dropped, so the
+// keeper has the whole grace period after a pause.
+func (l *Lease) watch() {
+	tick := time.NewTicker(l.timing.grace / watchTicks)
+	defer tick.Stop()
+	invalid := 0
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-l.lost:
+			return
+		case <-tick.C:
+		}
+		if l.Valid() {
+			invalid = 0
+			continue
+		}
+		if invalid++; invalid >= watchTicks {
+			l.lose(fmt.Errorf("not proven for %v: %w", l.timing.window+l.timing.grace, ErrHung))
+			return
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package lock
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// fileOwnership is one epoch of a directory; the keeper's.
+type fileOwnership struct {
+	d      *descriptor
+	dir    string
+	holder Holder
+}
+
+// takeOffice makes a won lock an ownership: it writes the time as ActiveMQ
+// does and takes the next epoch, durably. It does not close d.
+func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, error) {
+	o := f.options
+	won := o.clock()
+	if err := d.writeStamp(time.Now()); err != nil {
+		return nil, err
+	}
+	last, err := readEpoch(o.Directory)
+	if err != nil {
+		return nil, err
+	}
+	own := &fileOwnership{d: d, dir: o.Directory, holder: f.next(last, d)}
+	if own.holder.Epoch > maxEpoch {
+		return nil, fmt.Errorf("no epoch is left after %d", own.holder.Epoch-1)
+	}
+	err = writeEpoch(o.Directory, own.holder, func() error {
+		// A pause since the lock was won may have cost it.
+		if took := o.clock() - won; took >= o.Window {
+			return fmt.Errorf("take epoch %d: %w: it took %v", own.holder.Epoch, ErrHung, took)
+		}
+		return own.check("is locked by another", d.retake)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.outwait(ctx, last, d); err != nil {
+		return nil, err
+	}
+	proven := o.clock()
+	if err := own.prove(func() bool { return true }); err != nil {
+		return nil, err
+	}
+	log := o.Log.With("broker", o.BrokerName, "lock", f.path)
+	return newLease(own.holder.Epoch, own, proven, timing{o.KeepAlivePeriod, o.Window, o.Grace}, o.clock, log), nil
+}
+
+// next is the holder that follows last.
+func (f *FileLocker) next(last Holder, d *descriptor) Holder {
+	epoch := last.Epoch
+	if f.options.Floor != nil {
+		epoch = max(epoch, f.options.Floor())
+	}
+	return Holder{
+		Epoch:        epoch + 1,
+		ID:           newHolderID(),
+		Broker:       f.options.BrokerName,
+		Host:         f.options.Host,
+		PID:          f.options.PID,
+		Since:        time.Now().UTC().Round(time.Millisecond),
+		WindowMillis: (f.options.Window + time.Millisecond - 1).Milliseconds(),
+		Device:       d.id.Device,
+		Inode:        d.id.Number,
+		URIs:         f.options.URIs,
+	}
+}
+
+// outwait waits until the last owner knows that it is deposed, if winning the
+// lock does not prove that by itself: when it held another file than d, which
+// happens when somebody deletes or replaces the lock file under it. Device
+// numbers are not compared, for they differ between hosts.
+func (f *FileLocker) outwait(ctx context.Context, last Holder, d *descriptor) error {
+	if last.Epoch == 0 || (!d.created && last.Inode == d.id.Number) {
+		return nil
+	}
+	f.options.Log.Warn("the lock file is not the one that the last owner held; waiting until it must have noticed",
+		"lock", f.path, "owner", last.String(), "wait", last.window())
+	pause := time.NewTimer(last.window())
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// prove implements ownership.
+func (o *fileOwnership) prove(live func() bool) error {
+	if err := o.check("is locked by another", o.d.retake); err != nil {
+		return err
+	}
+	if err := o.check("was written to by another", o.d.stampIntact); err != nil {
+		return err
+	}
+	if !live() {
+		return ErrHung
+	}
+	// On NFS it is the write that makes a client find out.
+	if err := o.d.writeStamp(time.Now()); err != nil {
+		return err
+	}
+	if err := o.check("is locked by another", o.d.retake); err != nil {
+		return err
+	}
+	if err := o.check("was deleted or replaced", o.d.inPlace); err != nil {
+		return err
+	}
+	last, err := readEpoch(o.dir)
+	if err != nil {
+		return err
+	}
+	if last.Epoch != o.holder.Epoch || last.ID != o.holder.ID {
+		return fmt.Errorf("%w: epoch %d was succeeded by %s", ErrLost, o.holder.Epoch, last)
+	}
+	return nil
+}
+
+// check makes a definite no of a question about the lock file a loss; fault
+// is what the no means.
+func (o *fileOwnership) check(fault string, question func() (bool, error)) error {
+	ok, err := question()
+	if err == nil && !ok {
+		return fmt.Errorf("%w: %s %s", ErrLost, o.d.path, fault)
+	}
+	return err
+}
+
+// release implements ownership.
+func (o *fileOwnership) release() error { return o.d.close() }
