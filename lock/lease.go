@@ -39,7 +39,6 @@ type Lease struct {
 	// nanoseconds. It rises by proofs and falls to expired on loss and
 	// release; ended keeps it there.
 	deadline atomic.Int64
-	proofs   atomic.Uint64
 
 	lost   chan struct{}     // closed by lose
 	stop   chan struct{}     // closed by Release
@@ -106,9 +105,9 @@ func (l *Lease) Check(ctx context.Context) error {
 	select {
 	case l.checks <- answer:
 	case <-l.lost:
-		return l.Cause()
+		return l.end()
 	case <-l.stop:
-		return ErrReleased
+		return l.end()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -116,12 +115,20 @@ func (l *Lease) Check(ctx context.Context) error {
 	case err := <-answer:
 		return err
 	case <-l.lost:
-		return l.Cause()
+		return l.end()
 	case <-l.stop:
-		return ErrReleased
+		return l.end()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// end says how a lease ended that was lost or released.
+func (l *Lease) end() error {
+	if cause := l.Cause(); cause != nil {
+		return cause
+	}
+	return ErrReleased
 }
 
 // Release ends the lease's validity, then gives the lock up and writes nothing
@@ -154,7 +161,6 @@ func (l *Lease) extend(began time.Duration) {
 	if l.ended {
 		return
 	}
-	l.proofs.Add(1)
 	if until := int64(began + l.timing.window); until > l.deadline.Load() {
 		l.deadline.Store(until)
 	}

@@ -1,0 +1,225 @@
+package lock
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestTwoProcessesExcludeEachOther(t *testing.T) {
+	dir := t.TempDir()
+	a := start(t, "broker", dir)
+	require.EqualValues(t, 1, a.epoch())
+	b := start(t, "broker", dir)
+	line := b.expect("slave mode")
+	require.Contains(t, line, "Database "+filepath.Join(dir, "lock")+" is locked by another server.")
+	require.Contains(t, line, "pid "+strconv.Itoa(a.cmd.Process.Pid))
+	require.Contains(t, line, "epoch 1")
+
+	_, err := tryAcquire(dir)
+	require.ErrorIs(t, err, ErrHeld)
+	require.ErrorContains(t, err, "pid "+strconv.Itoa(a.cmd.Process.Pid))
+
+	a.finish() // a clean release
+	require.Contains(t, a.said(), "released")
+	require.EqualValues(t, 2, b.epoch())
+	require.Equal(t, 1, strings.Count(strings.Join(b.said(), "\n"), "slave mode"), "a slave says so once")
+}
+
+func TestKillWakesBlockedWaiter(t *testing.T) {
+	dir := t.TempDir()
+	holder := start(t, "broker", dir)
+	holder.epoch()
+	var worst time.Duration
+	for range 5 {
+		waiter := start(t, "broker", dir)
+		waiter.blocked()
+		killed := time.Now()
+		holder.kill()
+		fields := strings.Fields(waiter.expect("held "))
+		nanos, err := strconv.ParseInt(fields[2], 10, 64)
+		require.NoError(t, err)
+		worst = max(worst, time.Unix(0, nanos).Sub(killed))
+		holder = waiter
+	}
+	t.Logf("worst time from kill -9 to the next epoch: %v", worst)
+	require.Less(t, worst, 500*time.Millisecond)
+}
+
+func TestEpochRisesOverTakeovers(t *testing.T) {
+	dir := t.TempDir()
+	last := uint64(0)
+	for i := range 12 {
+		crowd := []*helper{start(t, "broker", dir), start(t, "broker", dir)}
+		// Killed anywhere between its start and its service.
+		time.Sleep(time.Duration(rand.Int64N(int64(40 * time.Millisecond))))
+		crowd[i%2].kill()
+		epoch := crowd[1-i%2].epoch()
+		require.Greater(t, epoch, last)
+		last = epoch
+		crowd[1-i%2].kill()
+		status, err := ReadHolder(dir)
+		require.NoError(t, err)
+		require.False(t, status.Held)
+		require.Equal(t, last, status.Holder.Epoch)
+	}
+}
+
+func TestPausedHolderIsInvalidUntilProven(t *testing.T) {
+	dir := t.TempDir()
+	a := start(t, "broker", dir)
+	a.epoch()
+	b := start(t, "broker", dir)
+	b.blocked()
+	a.signal(syscall.SIGSTOP)
+	require.Never(t, func() bool { return len(b.said()) > 1 }, 1300*time.Millisecond, 50*time.Millisecond,
+		"a paused holder still has its lock")
+	a.signal(syscall.SIGCONT)
+	require.Equal(t, "woke false", a.expect("woke"))
+	require.Equal(t, "checked true true", a.expect("checked"))
+	a.finish()
+	require.NotContains(t, strings.Join(a.said(), "\n"), "lost")
+	require.EqualValues(t, 2, b.epoch())
+}
+
+func TestPausedHolderFindsItsFileReplaced(t *testing.T) {
+	dir := t.TempDir()
+	a := start(t, "broker", dir)
+	a.epoch()
+	a.signal(syscall.SIGSTOP)
+	require.NoError(t, os.Remove(filepath.Join(dir, FileName)))
+	b := start(t, "broker", dir)
+	b.expect("waiting until it must have noticed")
+	require.EqualValues(t, 2, b.epoch())
+	a.signal(syscall.SIGCONT)
+	require.Equal(t, "woke false", a.expect("woke"))
+	a.expect("lost")
+	require.NotContains(t, a.said(), "checked true true")
+}
+
+func TestWaiterLeavesAFileThatWasReplaced(t *testing.T) {
+	dir := t.TempDir()
+	frozen := start(t, "broker", dir)
+	frozen.epoch()
+	waiter := start(t, "broker", dir)
+	waiter.blocked()
+	frozen.signal(syscall.SIGSTOP)
+	require.NoError(t, os.Remove(filepath.Join(dir, FileName)))
+	second := start(t, "broker", dir)
+	second.epoch()
+	second.kill()
+	require.Greater(t, waiter.epoch(), uint64(1), "although the first holder never lets go")
+}
+
+func TestExcludesJava(t *testing.T) {
+	for _, length := range []int{1, 8} {
+		t.Run("length "+strconv.Itoa(length), func(t *testing.T) {
+			dir := t.TempDir()
+			java := start(t, "posix", dir, length)
+			java.expect("held")
+			status, err := ReadHolder(dir)
+			require.NoError(t, err)
+			require.True(t, status.Held)
+			require.Equal(t, java.cmd.Process.Pid, status.ForeignPID)
+			_, err = tryAcquire(dir)
+			require.ErrorIs(t, err, ErrHeld)
+			require.ErrorContains(t, err, "pid "+strconv.Itoa(java.cmd.Process.Pid))
+
+			waiters := []*helper{start(t, "broker", dir), start(t, "broker", dir)}
+			for _, w := range waiters {
+				w.blocked()
+			}
+			// A waiter that is frozen keeps the other one out of nothing.
+			waiters[0].signal(syscall.SIGSTOP)
+			java.kill()
+			waiters[1].epoch()
+
+			start(t, "posix", dir, length).expect("busy")
+			waiters[1].kill()
+			start(t, "posix", dir, length).expect("held")
+		})
+	}
+}
+
+// ActiveMQ takes a new modification time of the lock file for a lost lock.
+func TestWaitingLeavesTheFileAlone(t *testing.T) {
+	dir := t.TempDir()
+	java := start(t, "posix", dir, 8)
+	java.expect("held")
+	before := contents(t, dir)
+	locker, err := NewFile(quick(dir))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = locker.Acquire(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = ReadHolder(dir)
+	require.NoError(t, err)
+	require.Equal(t, before, contents(t, dir))
+	java.kill()
+}
+
+// contents maps each file to its bytes and time of modification.
+func contents(t *testing.T, dir string) map[string]string {
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		info, err := e.Info()
+		require.NoError(t, err)
+		files[e.Name()] = info.ModTime().String() + string(b)
+	}
+	return files
+}
+
+func TestExcludesPlainFlock(t *testing.T) {
+	dir := t.TempDir()
+	gofrs := start(t, "gofrs", dir)
+	gofrs.expect("held")
+	_, err := tryAcquire(dir)
+	require.ErrorIs(t, err, ErrHeld)
+	waiter := start(t, "broker", dir)
+	waiter.expect("slave mode")
+	waiter.sleepsIn(unix.SYS_FLOCK, unix.LOCK_EX)
+	// Waiting for a flock it holds nothing, so that Java gets what is free.
+	java := start(t, "posix", dir, 1)
+	java.expect("held")
+	gofrs.kill()
+	java.kill()
+	waiter.epoch()
+	start(t, "gofrs", dir).expect("busy")
+}
+
+func TestUnwritableDirectory(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to become a user without rights")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o555))
+	nobody := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	for d := dir; d != "/"; d = filepath.Dir(d) {
+		info, err := os.Stat(d)
+		require.NoError(t, err)
+		if info.Mode()&0o5 != 0o5 {
+			require.NoError(t, os.Chmod(d, info.Mode()|0o5))
+			defer os.Chmod(d, info.Mode())
+		}
+	}
+	line := startAs(t, nobody, "open", dir).expect("error")
+	require.Contains(t, line, filepath.Join(dir, FileName))
+	require.Contains(t, line, "permission denied")
+	line = startAs(t, nobody, "open", filepath.Join(dir, "below")).expect("error")
+	require.Contains(t, line, filepath.Join(dir, "below"))
+	require.Contains(t, line, "permission denied")
+}
