@@ -1,0 +1,138 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// illegalName is what ActiveMQ does not allow in a brokerName and replaces.
+var illegalName = regexp.MustCompile(`[^a-zA-Z0-9._\-:]`)
+
+// Bounds of attributes that are used as sizes.
+const (
+	minFileLength = 64 << 10
+	maxFileLength = 1<<31 - 1 // offsets in KahaDB's locations are Java ints
+	maxPrefetch   = 1<<31 - 1
+)
+
+// check finds what is wrong between attributes and with their ranges.
+func (b *binder) check(c *Config) {
+	broker := &c.Broker
+	b.checkName(broker)
+	b.checkConnectors(broker)
+	if k := broker.PersistenceAdapter.KahaDB; k != nil && broker.Persistent {
+		b.checkKahaDB(k)
+	}
+	b.checkUsage(&broker.SystemUsage)
+	policies := &broker.DestinationPolicy.PolicyMap
+	for i := range policies.Entries {
+		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
+	}
+}
+
+func (b *binder) checkName(broker *Broker) {
+	const path = "broker.brokerName"
+	if broker.BrokerName == "" || len(broker.BrokerName) > 200 {
+		b.bad(path, "must have 1 to 200 characters")
+		return
+	}
+	if clean := illegalName.ReplaceAllString(broker.BrokerName, "_"); clean != broker.BrokerName {
+		b.warnings = append(b.warnings, path+": "+broker.BrokerName+
+			" has characters other than a-z, A-Z, 0-9, '.', '_', '-' and ':'; it becomes "+clean)
+		broker.BrokerName = clean
+	}
+}
+
+func (b *binder) checkConnectors(broker *Broker) {
+	const path = "broker.transportConnectors"
+	started := 0
+	names := make(map[string]bool)
+	for i := range broker.TransportConnectors {
+		c := &broker.TransportConnectors[i]
+		c.URI = strings.TrimSpace(c.URI)
+		if c.URI == "" {
+			b.bad(index(path, i), "needs a uri, such as tcp://0.0.0.0:61616")
+		}
+		if c.Name == "" {
+			c.Name = c.URI
+		}
+		if names[c.Name] {
+			b.bad(index(path, i), "is a second connector called "+c.Name)
+		}
+		names[c.Name] = true
+		if c.AutoStart {
+			started++
+		}
+	}
+	if started == 0 {
+		b.bad(path, "has no connector that is started: nobody could reach the broker, "+
+			"since vm:// exists only within a Java virtual machine")
+	}
+}
+
+func (b *binder) checkKahaDB(k *KahaDB) {
+	const path = "broker.persistenceAdapter.kahaDB"
+	if strings.TrimSpace(k.Directory) == "" {
+		b.bad(path+".directory", "is empty")
+	}
+	b.within(path+".journalMaxFileLength", k.JournalMaxFileLength, minFileLength, maxFileLength)
+	b.within(path+".journalMaxWriteBatchSize", k.JournalMaxWriteBatchSize, 4<<10, maxFileLength)
+	b.notNegative(path+".journalDiskSyncInterval", k.JournalDiskSyncInterval)
+	b.notNegative(path+".cleanupInterval", k.CleanupInterval)
+	b.notNegative(path+".lockKeepAlivePeriod", k.LockKeepAlivePeriod)
+	b.notNegative(path+".databaseLockedWaitDelay", k.DatabaseLockedWaitDelay)
+	if s := k.Locker.SharedFile; s != nil {
+		b.notNegative(path+".locker.shared-file-locker.lockAcquireSleepInterval", s.LockAcquireSleepInterval)
+	}
+}
+
+func (b *binder) checkUsage(u *SystemUsage) {
+	const path = "broker.systemUsage"
+	b.within(path+".memoryUsage.limit", u.MemoryUsage.Limit, 1<<20, 1<<62)
+	b.within(path+".memoryUsage.percentOfJvmHeap", int64(u.MemoryUsage.PercentOfJvmHeap), 0, 100)
+	b.notNegative(path+".sendFailIfNoSpaceAfterTimeout", u.SendFailIfNoSpaceAfterTimeout)
+}
+
+func (b *binder) checkPolicy(p *PolicyEntry, path string) {
+	patterns := 0
+	for _, pattern := range []string{p.Queue, p.Topic, p.TempQueue, p.TempTopic} {
+		if pattern != "" {
+			patterns++
+		}
+	}
+	if patterns != 1 {
+		b.bad(path, "needs exactly one of queue, topic, tempQueue and tempTopic")
+	}
+	b.within(path+".queuePrefetch", int64(p.QueuePrefetch), 0, maxPrefetch)
+	b.within(path+".queueBrowserPrefetch", int64(p.QueueBrowserPrefetch), 0, maxPrefetch)
+	b.within(path+".topicPrefetch", int64(p.TopicPrefetch), 0, maxPrefetch)
+	b.within(path+".durableTopicPrefetch", int64(p.DurableTopicPrefetch), 0, maxPrefetch)
+	b.within(path+".maxPageSize", int64(p.MaxPageSize), 1, 1<<20)
+	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
+}
+
+// bad reports what is wrong at a path, where it or what is above it was
+// written.
+func (b *binder) bad(path, detail string) {
+	at := path
+	for at != "" {
+		if _, ok := b.origins[at]; ok {
+			break
+		}
+		at = at[:max(0, strings.LastIndexAny(at, ".["))]
+	}
+	b.fail(fault(b.origins[at], path, ErrValue, "%s", detail))
+}
+
+func (b *binder) within(path string, n, low, high int64) {
+	if n < low || n > high {
+		b.fail(fault(b.origins[path], path, ErrValue, "%d is not within %d and %d", n, low, high))
+	}
+}
+
+func (b *binder) notNegative(path string, d time.Duration) {
+	if d < 0 {
+		b.fail(fault(b.origins[path], path, ErrValue, "must not be negative"))
+	}
+}

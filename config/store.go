@@ -1,0 +1,128 @@
+package config
+
+import "time"
+
+// PersistenceAdapter is the <persistenceAdapter> element: which store.
+type PersistenceAdapter struct {
+	KahaDB *KahaDB `config:"kahaDB"`
+}
+
+func (PersistenceAdapter) others() others {
+	return others{
+		"mKahaDB":                   absent("several directories for one broker are not available; use kahaDB"),
+		"jdbcPersistenceAdapter":    absent("the PostgreSQL store is not available yet; use kahaDB"),
+		"memoryPersistenceAdapter":  absent("write persistent: false on the broker"),
+		"journalPersistenceAdapter": absent("ActiveMQ has removed it; use kahaDB"),
+		"journaledJDBC":             absent("ActiveMQ has removed it; use kahaDB"),
+		"amqPersistenceAdapter":     absent("ActiveMQ has removed it; use kahaDB"),
+		"levelDB":                   absent("ActiveMQ has removed it; use kahaDB"),
+		"replicatedLevelDB":         absent("ActiveMQ has removed it; give every broker one shared directory instead: kahaDB: {directory: /shared/kahadb}"),
+		"kahaPersistenceAdapter":    absent("ActiveMQ has removed it; use kahaDB"),
+	}
+}
+
+// KahaDB is the <kahaDB> element. (ActiveMQ: KahaDBPersistenceAdapter)
+type KahaDB struct {
+	Directory            string `config:"directory"`
+	JournalMaxFileLength int64  `config:"journalMaxFileLength,bytes"`
+	// JournalMaxWriteBatchSize bounds the bytes of one write and sync.
+	JournalMaxWriteBatchSize         int64         `config:"journalMaxWriteBatchSize,bytes"`
+	JournalDiskSyncStrategy          string        `config:"journalDiskSyncStrategy,enum=ALWAYS|PERIODIC|NEVER"`
+	JournalDiskSyncInterval          time.Duration `config:"journalDiskSyncInterval"`
+	CleanupInterval                  time.Duration `config:"cleanupInterval"`
+	ConcurrentStoreAndDispatchQueues bool          `config:"concurrentStoreAndDispatchQueues"`
+	CheckForCorruptJournalFiles      bool          `config:"checkForCorruptJournalFiles"`
+
+	// UseLock false takes no lock: two brokers then destroy the directory.
+	UseLock bool `config:"useLock"`
+	// LockKeepAlivePeriod is how often the lock is proven; 0, ActiveMQ's
+	// default, means never there and every second here.
+	LockKeepAlivePeriod time.Duration `config:"lockKeepAlivePeriod"`
+	// DatabaseLockedWaitDelay is an old name of lockAcquireSleepInterval.
+	DatabaseLockedWaitDelay time.Duration `config:"databaseLockedWaitDelay"`
+	Locker                  Locker        `config:"locker"`
+}
+
+// DefaultDirectory is where ActiveMQ's kahaDB is when it does not say.
+const DefaultDirectory = "activemq-data/KahaDB"
+
+func (k *KahaDB) setDefaults() {
+	k.Directory = DefaultDirectory
+	k.JournalMaxFileLength = 32 << 20
+	k.JournalMaxWriteBatchSize = 4 << 20
+	k.JournalDiskSyncStrategy = "ALWAYS"
+	k.JournalDiskSyncInterval = time.Second
+	k.CleanupInterval = 30 * time.Second
+	k.ConcurrentStoreAndDispatchQueues = true
+	k.UseLock = true
+}
+
+func (KahaDB) others() others {
+	return others{
+		"archiveCorruptedIndex":               tuned("false", reasonIndex),
+		"archiveDataLogs":                     refused("false", "journal files are deleted when nothing needs them"),
+		"brokerName":                          absent("it belongs to the broker element"),
+		"checkpointInterval":                  tuned("5000", reasonIndex),
+		"checksumJournalFiles":                refused("true", "every batch has a checksum"),
+		"cleanupOnStop":                       tuned("true", "cleaning up goes by cleanupInterval alone"),
+		"compactAcksAfterNoGC":                refused("10", reasonLater),
+		"compactAcksIgnoresStoreGrowth":       refused("false", reasonLater),
+		"concurrentStoreAndDispatchTopics":    refused("false", reasonLater),
+		"dataFileFactory":                     absent(reasonPlugins),
+		"deleteAllMessages":                   refused("false", "a slave that takes over would delete the master's messages; remove the directory instead"),
+		"directoryArchive":                    absent("journal files are deleted when nothing needs them"),
+		"enableAckCompaction":                 refused("true", reasonLater),
+		"enableIndexDiskSyncs":                tuned("true", reasonIndex),
+		"enableIndexPageCaching":              tuned("true", reasonIndex),
+		"enableIndexRecoveryFile":             tuned("true", reasonIndex),
+		"enableIndexWriteAsync":               tuned("false", reasonIndex),
+		"enableJournalDiskSyncs":              refused("true", "it is deprecated; write journalDiskSyncStrategy: NEVER"),
+		"enableSubscriptionStatistics":        tuned("false", "statistics are always kept"),
+		"failoverProducersAuditDepth":         tuned("2048", "the last sequence of every producer is kept"),
+		"forceRecoverIndex":                   tuned("false", reasonIndex),
+		"ignoreMissingJournalfiles":           refused("false", reasonLater),
+		"indexCacheSize":                      tuned("10000", reasonIndex),
+		"indexDirectory":                      tuned("", reasonIndex),
+		"indexLFUEvictionFactor":              tuned("0.2", reasonIndex),
+		"indexWriteBatchSize":                 tuned("1000", reasonIndex),
+		"maxAsyncJobs":                        tuned("10000", "the bytes that wait for a write are bounded, not their number"),
+		"maxFailoverProducersToTrack":         tuned("64", "the last sequence of every producer is kept"),
+		"preallocationScope":                  tuned("ENTIRE_JOURNAL", "files are always preallocated"),
+		"preallocationStrategy":               tuned("SPARSE_FILE", "files are always preallocated and filled with zeros"),
+		"purgeRecoveredXATransactionStrategy": refused("NEVER", reasonLater),
+		"stopOnError":                         tuned("false", "a lock that cannot be proven is always given up"),
+		"transactionIdTransformer":            absent(reasonPlugins),
+		"useIndexLFRUEviction":                tuned("false", reasonIndex),
+		"lockable":                            absent(reasonPlugins),
+	}
+}
+
+// Locker is the <locker> element: how the store is locked.
+type Locker struct {
+	SharedFile *SharedFileLocker `config:"shared-file-locker"`
+}
+
+func (Locker) others() others {
+	return others{
+		"database-locker":          absent("it belongs to the JDBC store, which is not available yet"),
+		"lease-database-locker":    absent("it needs a database, which is not available yet"),
+		"transact-database-locker": absent("it belongs to the JDBC store, which is not available yet"),
+	}
+}
+
+// SharedFileLocker is the <shared-file-locker> element.
+type SharedFileLocker struct {
+	// LockAcquireSleepInterval is how long a slave sleeps between two tries
+	// on a network file system; on a local one it waits in the kernel.
+	LockAcquireSleepInterval time.Duration `config:"lockAcquireSleepInterval"`
+	FailIfLocked             bool          `config:"failIfLocked"`
+}
+
+func (s *SharedFileLocker) setDefaults() { s.LockAcquireSleepInterval = 10 * time.Second }
+
+func (SharedFileLocker) others() others {
+	return others{
+		"name":     absent("the lock file is always <directory>/lock"),
+		"lockable": absent(reasonPlugins),
+	}
+}

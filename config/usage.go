@@ -1,0 +1,57 @@
+package config
+
+import "time"
+
+// SystemUsage is the <systemUsage> element: what the broker may use.
+type SystemUsage struct {
+	MemoryUsage                   MemoryUsage   `config:"memoryUsage"`
+	StoreUsage                    StoreUsage    `config:"storeUsage"`
+	SendFailIfNoSpace             bool          `config:"sendFailIfNoSpace"`
+	SendFailIfNoSpaceAfterTimeout time.Duration `config:"sendFailIfNoSpaceAfterTimeout"`
+}
+
+func (u *SystemUsage) setDefaults() {
+	u.MemoryUsage.Limit = 1 << 30
+}
+
+func (SystemUsage) others() others {
+	return others{
+		"checkLimitsLogLevel": tuned("warn", "limits are always logged as warnings"),
+		"executor":            absent(reasonThreads),
+		"jobSchedulerUsage":   tuned("", "the job scheduler is not available yet"),
+		"name":                tuned("", "usage has no name"),
+		"parent":              absent(reasonPlugins),
+		"tempUsage":           tuned("", "nothing is spooled to a temporary store"),
+	}
+}
+
+// MemoryUsage is the <memoryUsage> element: bytes of messages in memory.
+type MemoryUsage struct {
+	Limit int64 `config:"limit,bytes"`
+	// PercentOfJvmHeap, if not 0, is a percentage of GOMEMLIMIT where that is
+	// set and of the machine's memory otherwise.
+	PercentOfJvmHeap int `config:"percentOfJvmHeap"`
+}
+
+func (MemoryUsage) others() others { return usageOthers }
+
+// StoreUsage is the <storeUsage> element: bytes of the store on disk; 0 is no
+// limit but the disk's own.
+type StoreUsage struct {
+	Limit int64 `config:"limit,bytes"`
+}
+
+func (StoreUsage) others() others {
+	return others{
+		"percentLimit": absent(reasonLater), "total": absent(reasonLater),
+		"pollingTime": usageOthers["pollingTime"], "percentUsageMinDelta": usageOthers["percentUsageMinDelta"],
+		"usagePortion": usageOthers["usagePortion"], "name": usageOthers["name"],
+	}
+}
+
+var usageOthers = others{
+	"name":                 tuned("", "usage has no name"),
+	"percentUsageMinDelta": tuned("1", "usage is always exact"),
+	"pollingTime":          tuned("1000", "usage is not polled"),
+	"usagePortion":         refused("1", reasonLater),
+}
