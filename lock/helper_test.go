@@ -84,6 +84,7 @@ func playBroker(dir string) error {
 	if err != nil {
 		return err
 	}
+	last := bootTime()
 	say("held", lease.Epoch(), time.Now().UnixNano())
 	go func() {
 		<-lease.Lost()
@@ -91,15 +92,15 @@ func playBroker(dir string) error {
 	}()
 	// The first thing that this process does after a pause is to ask.
 	go func() {
-		last := bootTime()
 		for {
 			valid, now := lease.Valid(), bootTime()
-			if now-last > o.Window {
+			pause := now - last
+			last = now
+			if pause > o.Window {
 				say("woke", valid)
 				err := lease.Check(context.Background())
 				say("checked", err == nil, lease.Valid())
 			}
-			last = bootTime()
 			time.Sleep(time.Millisecond)
 		}
 	}()
@@ -229,6 +230,22 @@ func (h *helper) epoch() uint64 {
 }
 
 func (h *helper) signal(s syscall.Signal) { _ = h.cmd.Process.Signal(s) }
+
+// pause stops the helper and returns when all its threads have stopped.
+func (h *helper) pause() {
+	h.t.Helper()
+	h.signal(syscall.SIGSTOP)
+	require.Eventually(h.t, func() bool {
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", h.cmd.Process.Pid))
+		for _, task := range tasks {
+			b, _ := os.ReadFile(task)
+			if !strings.Contains(string(b), ") T ") {
+				return false
+			}
+		}
+		return true
+	}, 10*time.Second, time.Millisecond)
+}
 
 // kill is kill -9; the process may have ended before.
 func (h *helper) kill() {

@@ -49,6 +49,7 @@ func (l *Lease) proveOnce(streak *failures) error {
 		l.extend(began)
 	case errors.Is(err, ErrLost):
 		l.lose(err)
+		return err
 	}
 	if streak.add(err != nil || took >= l.timing.window) {
 		l.log.Warn("cannot prove that the lock is still held",

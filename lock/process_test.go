@@ -80,7 +80,7 @@ func TestPausedHolderIsInvalidUntilProven(t *testing.T) {
 	a.epoch()
 	b := start(t, "broker", dir)
 	b.blocked()
-	a.signal(syscall.SIGSTOP)
+	a.pause()
 	require.Never(t, func() bool { return len(b.said()) > 1 }, 1300*time.Millisecond, 50*time.Millisecond,
 		"a paused holder still has its lock")
 	a.signal(syscall.SIGCONT)
@@ -95,7 +95,7 @@ func TestPausedHolderFindsItsFileReplaced(t *testing.T) {
 	dir := t.TempDir()
 	a := start(t, "broker", dir)
 	a.epoch()
-	a.signal(syscall.SIGSTOP)
+	a.pause()
 	require.NoError(t, os.Remove(filepath.Join(dir, FileName)))
 	b := start(t, "broker", dir)
 	b.expect("waiting until it must have noticed")
@@ -112,7 +112,7 @@ func TestWaiterLeavesAFileThatWasReplaced(t *testing.T) {
 	frozen.epoch()
 	waiter := start(t, "broker", dir)
 	waiter.blocked()
-	frozen.signal(syscall.SIGSTOP)
+	frozen.pause()
 	require.NoError(t, os.Remove(filepath.Join(dir, FileName)))
 	second := start(t, "broker", dir)
 	second.epoch()
@@ -139,7 +139,7 @@ func TestExcludesJava(t *testing.T) {
 				w.blocked()
 			}
 			// A waiter that is frozen keeps the other one out of nothing.
-			waiters[0].signal(syscall.SIGSTOP)
+			waiters[0].pause()
 			java.kill()
 			waiters[1].epoch()
 
