@@ -226,18 +226,18 @@ func (d *descriptor) inPlace() (bool, error) {
 }
 
 // writeStamp writes the time as ActiveMQ does, 8 bytes of milliseconds since
-// 1970, big-endian, at the start of the file, and syncs it.
+// 1970, big-endian, at the start of the file.
 func (d *descriptor) writeStamp(now time.Time) error {
 	stamp := max(uint64(now.UnixMilli()), d.attempt+1) // never twice the same
 	d.attempt = stamp
 	var b [stampSize]byte
 	binary.BigEndian.PutUint64(b[:], stamp)
 	n, err := unix.Pwrite(d.fd, b[:], 0)
+	for err == unix.EINTR {
+		n, err = unix.Pwrite(d.fd, b[:], 0)
+	}
 	if err == nil && n != stampSize {
 		err = unix.ENOSPC
-	}
-	if err == nil {
-		err = unix.Fdatasync(d.fd)
 	}
 	if err != nil {
 		return fmt.Errorf("write lock file %s: %w", d.path, err)
@@ -246,11 +246,27 @@ func (d *descriptor) writeStamp(now time.Time) error {
 	return nil
 }
 
+// sync makes the stamp durable.
+func (d *descriptor) sync() error {
+	for {
+		err := unix.Fdatasync(d.fd)
+		if err == nil {
+			return nil
+		}
+		if err != unix.EINTR {
+			return fmt.Errorf("sync lock file %s: %w", d.path, err)
+		}
+	}
+}
+
 // stampIntact reports whether the file begins with what writeStamp wrote last:
 // whoever gets the lock writes a time of its own.
 func (d *descriptor) stampIntact() (bool, error) {
 	var b [stampSize]byte
 	n, err := unix.Pread(d.fd, b[:], 0)
+	for err == unix.EINTR {
+		n, err = unix.Pread(d.fd, b[:], 0)
+	}
 	if err != nil {
 		return false, fmt.Errorf("read lock file %s: %w", d.path, err)
 	}

@@ -14,7 +14,9 @@ type fileOwnership struct {
 }
 
 // takeOffice makes a won lock an ownership: it writes the time as ActiveMQ
-// does and takes the next epoch, durably. It does not close d.
+// does and takes the next epoch, durably. Each sync counts in the time that a
+// take-over lasts, so it waits for none but the two of the epoch; the time is
+// synced by the keeper's first proof. It does not close d.
 func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, error) {
 	o := f.options
 	won := o.clock()
@@ -43,7 +45,7 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 		return nil, err
 	}
 	proven := o.clock()
-	if err := own.prove(func() bool { return true }); err != nil {
+	if err := own.held(); err != nil {
 		return nil, err
 	}
 	log := o.Log.With("broker", o.BrokerName, "lock", f.path)
@@ -105,6 +107,14 @@ func (o *fileOwnership) prove(live func() bool) error {
 	if err := o.d.writeStamp(time.Now()); err != nil {
 		return err
 	}
+	if err := o.d.sync(); err != nil {
+		return err
+	}
+	return o.held()
+}
+
+// held is the part of a proof that only reads.
+func (o *fileOwnership) held() error {
 	if err := o.check("is locked by another", o.d.retake); err != nil {
 		return err
 	}

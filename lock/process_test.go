@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,11 +37,11 @@ func TestTwoProcessesExcludeEachOther(t *testing.T) {
 }
 
 func TestKillWakesBlockedWaiter(t *testing.T) {
-	dir := t.TempDir()
+	dir := memoryDir(t) // so that a busy disk does not count
 	holder := start(t, "broker", dir)
 	holder.epoch()
-	var worst time.Duration
-	for range 5 {
+	var gaps []time.Duration
+	for range 7 {
 		waiter := start(t, "broker", dir)
 		waiter.blocked()
 		killed := time.Now()
@@ -48,11 +49,22 @@ func TestKillWakesBlockedWaiter(t *testing.T) {
 		fields := strings.Fields(waiter.expect("held "))
 		nanos, err := strconv.ParseInt(fields[2], 10, 64)
 		require.NoError(t, err)
-		worst = max(worst, time.Unix(0, nanos).Sub(killed))
+		gaps = append(gaps, time.Unix(0, nanos).Sub(killed))
 		holder = waiter
 	}
-	t.Logf("worst time from kill -9 to the next epoch: %v", worst)
-	require.Less(t, worst, 500*time.Millisecond)
+	slices.Sort(gaps)
+	t.Logf("from kill -9 to the next epoch: %v", gaps)
+	require.Less(t, gaps[len(gaps)/2], 100*time.Millisecond)
+}
+
+// memoryDir is a directory without a disk where there is such a thing.
+func memoryDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "conclave-lock-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func TestEpochRisesOverTakeovers(t *testing.T) {
@@ -101,8 +113,10 @@ func TestPausedHolderFindsItsFileReplaced(t *testing.T) {
 	b.expect("waiting until it must have noticed")
 	require.EqualValues(t, 2, b.epoch())
 	a.signal(syscall.SIGCONT)
-	require.Equal(t, "woke false", a.expect("woke"))
-	a.expect("lost")
+	require.Eventually(t, func() bool {
+		said := strings.Join(a.said(), "\n")
+		return strings.Contains(said, "woke false") && strings.Contains(said, "lost lock is no longer held")
+	}, 10*time.Second, time.Millisecond)
 	require.NotContains(t, a.said(), "checked true true")
 }
 
