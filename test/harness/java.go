@@ -34,7 +34,7 @@ func CompileJava(classes string, sources ...string) (*Java, error) {
 		}
 		path = append(path, jar)
 	}
-	args := []string{"-nowarn", "-Xlint:-options", "-d", classes, "-cp", strings.Join(path, ":")}
+	args := []string{"-nowarn", "-encoding", "UTF-8", "-d", classes, "-cp", strings.Join(path, ":")}
 	for _, dir := range sources {
 		files, err := filepath.Glob(filepath.Join(dir, "*.java"))
 		if err != nil {
@@ -62,7 +62,7 @@ type Program struct {
 // Start runs a class until it ends or ctx does. The caller reads Lines to the
 // end and then calls Wait.
 func (j *Java) Start(ctx context.Context, class string, args ...string) (*Program, error) {
-	argv := append([]string{"-Xmx1g", "-XX:+UseParallelGC", "-cp", j.classPath, class}, args...)
+	argv := append([]string{"-Xmx1g", "-Dfile.encoding=UTF-8", "-XX:+UseParallelGC", "-cp", j.classPath, class}, args...)
 	cmd := exec.CommandContext(ctx, "java", argv...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p := &Program{cmd: cmd}
