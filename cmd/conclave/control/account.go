@@ -1,0 +1,48 @@
+package control
+
+import (
+	"path/filepath"
+
+	"github.com/conclavemq/conclave/cmd/conclave/node"
+)
+
+// Account is what a broker process says about itself.
+type Account struct {
+	BrokerName string `json:"brokerName"`
+	PID        int    `json:"pid"`
+	Host       string `json:"host"`
+	Version    string `json:"version"`
+	// ConfigFile is absolute; "" is the embedded default.
+	ConfigFile string `json:"configFile,omitempty"`
+	// Directory is the store's, absolute; "" is a broker without one.
+	Directory string `json:"directory,omitempty"`
+	node.Status
+}
+
+// Match picks brokers; what is not set matches all.
+type Match struct {
+	PID        int
+	BrokerName string
+	ConfigFile string // absolute
+	Directory  string // absolute
+	// Embedded asks for brokers that were started without a file.
+	Embedded bool
+}
+
+func (m Match) fits(a Account) bool {
+	return (m.PID == 0 || m.PID == a.PID) &&
+		(m.BrokerName == "" || m.BrokerName == a.BrokerName) &&
+		(m.ConfigFile == "" || m.ConfigFile == a.ConfigFile) &&
+		(m.Directory == "" || same(m.Directory, a.Directory)) &&
+		(!m.Embedded || a.ConfigFile == "")
+}
+
+// same compares directories as far as links can be followed.
+func same(a, b string) bool { return a == b || resolved(a) == resolved(b) }
+
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}

@@ -1,0 +1,142 @@
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const socketSuffix = ".sock"
+
+// ErrSilent: the process is there and does not answer.
+var ErrSilent = errors.New("broker does not answer")
+
+// Broker is one process that was found.
+type Broker struct {
+	Account
+	// Err is ErrSilent, or nil. With an error the account lacks the status.
+	Err  error
+	path string
+}
+
+// Find returns the brokers of this host that match, by pid.
+func Find(m Match) []Broker {
+	var found []Broker
+	for _, dir := range directories() {
+		owner, err := ownerOf(dir)
+		if err != nil {
+			continue
+		}
+		paths, _ := filepath.Glob(filepath.Join(dir, "*"+socketSuffix))
+		for _, path := range paths {
+			b, ok := ask(path, owner, "status")
+			if ok && m.fits(b.Account) {
+				found = append(found, b)
+			}
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].PID < found[j].PID })
+	return found
+}
+
+// Stop begins a clean stop of the broker.
+func (b Broker) Stop() error {
+	owner, err := ownerOf(filepath.Dir(b.path))
+	if err != nil {
+		return err
+	}
+	answer, ok := ask(b.path, owner, "stop")
+	if !ok {
+		return nil // it has ended
+	}
+	return answer.Err
+}
+
+// Running says whether the process is still there.
+func (b Broker) Running() bool {
+	pid, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(b.path), socketSuffix))
+	if err != nil {
+		return false
+	}
+	if err := unix.Kill(pid, 0); err != nil && err != unix.EPERM {
+		return false
+	}
+	_, err = os.Lstat(b.path)
+	return err == nil
+}
+
+// ask sends a command to a socket. It is not ok if nobody is there; the file
+// that a killed process left is removed.
+func ask(path string, owner int, command string) (Broker, bool) {
+	conn, err := net.DialTimeout("unix", path, answerTime)
+	if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = os.Remove(path)
+			_ = os.Remove(identityPath(path))
+		}
+		return Broker{}, false
+	}
+	defer conn.Close()
+	peer, err := peerOf(conn.(*net.UnixConn))
+	if err != nil || peer.user != owner && peer.user != 0 {
+		return Broker{}, false
+	}
+	account, err := exchange(conn, command)
+	if err != nil {
+		return Broker{Account: readIdentity(path, peer.pid), path: path, Err: fmt.Errorf("%w: %w", ErrSilent, err)}, true
+	}
+	account.PID = peer.pid
+	return Broker{Account: account, path: path}, true
+}
+
+func exchange(conn net.Conn, command string) (Account, error) {
+	var a Account
+	if err := conn.SetDeadline(time.Now().Add(2 * answerTime)); err != nil {
+		return a, err
+	}
+	text, err := json.Marshal(request{Command: command})
+	if err != nil {
+		return a, err
+	}
+	if _, err := conn.Write(append(text, '\n')); err != nil {
+		return a, err
+	}
+	line, err := bufio.NewReader(io.LimitReader(conn, maxLine)).ReadBytes('\n')
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(line, &a)
+}
+
+// peer is the far end of a Unix socket as the kernel knows it.
+type peer struct{ pid, user int }
+
+func peerOf(conn *net.UnixConn) (peer, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return peer{}, err
+	}
+	var credentials *unix.Ucred
+	var errOption error
+	if err := raw.Control(func(fd uintptr) {
+		credentials, errOption = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return peer{}, err
+	}
+	if errOption != nil {
+		return peer{}, errOption
+	}
+	return peer{pid: int(credentials.Pid), user: int(credentials.Uid)}, nil
+}

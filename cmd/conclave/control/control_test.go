@@ -1,0 +1,132 @@
+package control
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/conclavemq/conclave/cmd/conclave/node"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sandbox gives the test a runtime directory of its own.
+func sandbox(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	t.Setenv(EnvDirectory, dir)
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	return dir
+}
+
+func account() Account {
+	return Account{BrokerName: "a", Host: "h", ConfigFile: "/etc/a.yaml", Directory: "/data",
+		Status: node.Status{Role: node.Slave, Since: time.Unix(1, 0).UTC()}}
+}
+
+// mine leaves out the brokers of other people on this machine.
+func mine(m Match) []Broker {
+	m.PID = os.Getpid()
+	return Find(m)
+}
+
+func TestStatusAndStop(t *testing.T) {
+	sandbox(t)
+	stopped := make(chan struct{}, 1)
+	s, err := Serve(account, func() { stopped <- struct{}{} })
+	require.NoError(t, err)
+	defer s.Close()
+
+	found := mine(Match{BrokerName: "a", ConfigFile: "/etc/a.yaml", Directory: "/data"})
+	require.Len(t, found, 1)
+	want := account()
+	want.PID = os.Getpid()
+	require.Equal(t, want, found[0].Account)
+	require.NoError(t, found[0].Err)
+
+	for _, m := range []Match{{BrokerName: "b"}, {ConfigFile: "/etc/b.yaml"}, {Directory: "/other"}, {Embedded: true}} {
+		require.Empty(t, mine(m), "%+v", m)
+	}
+
+	require.NoError(t, found[0].Stop())
+	<-stopped
+	require.True(t, found[0].Running())
+	require.NoError(t, s.Close())
+	require.False(t, found[0].Running())
+	require.NoError(t, found[0].Stop(), "it has ended")
+}
+
+func TestProcessThatDoesNotAnswer(t *testing.T) {
+	dir := sandbox(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	l, err := net.Listen("unix", filepath.Join(dir, strconv.Itoa(os.Getpid())+socketSuffix))
+	require.NoError(t, err)
+	defer l.Close()
+	found := mine(Match{})
+	require.Len(t, found, 1)
+	require.ErrorIs(t, found[0].Err, ErrSilent)
+
+	require.Empty(t, mine(Match{BrokerName: "a"}))
+	require.NoError(t, writeIdentity(filepath.Join(dir, strconv.Itoa(os.Getpid())+".json"), account()))
+	found = mine(Match{BrokerName: "a", ConfigFile: "/etc/a.yaml"})
+	require.Len(t, found, 1)
+	require.Empty(t, found[0].Role)
+}
+
+func TestSocketOfADeadProcessIsRemoved(t *testing.T) {
+	dir := sandbox(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	path := filepath.Join(dir, strconv.Itoa(os.Getpid())+socketSuffix)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	l.SetUnlinkOnClose(false)
+	require.NoError(t, l.Close())
+	require.Empty(t, mine(Match{}))
+	require.NoFileExists(t, path)
+}
+
+func TestServerReplacesItsOwnOldSocket(t *testing.T) {
+	dir := sandbox(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	path := filepath.Join(dir, strconv.Itoa(os.Getpid())+socketSuffix)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	l.SetUnlinkOnClose(false)
+	require.NoError(t, l.Close())
+	s, err := Serve(account, func() {})
+	require.NoError(t, err)
+	require.Len(t, mine(Match{}), 1)
+	require.NoError(t, s.Close())
+}
+
+func TestGarbageGetsNoAnswer(t *testing.T) {
+	dir := sandbox(t)
+	s, err := Serve(account, func() { t.Error("stopped by garbage") })
+	require.NoError(t, err)
+	defer s.Close()
+	for _, line := range []string{"\n", "{}\n", `{"command":"format"}` + "\n", "stop\n"} {
+		conn, err := net.Dial("unix", filepath.Join(dir, strconv.Itoa(os.Getpid())+socketSuffix))
+		require.NoError(t, err)
+		_, err = conn.Write([]byte(line))
+		require.NoError(t, err)
+		n, err := conn.Read(make([]byte, 1))
+		require.Zero(t, n)
+		require.Error(t, err)
+		require.NoError(t, conn.Close())
+	}
+}
+
+func TestDirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
+	dir := sandbox(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, os.Chmod(dir, 0o777))
+	_, err := Serve(account, func() {})
+	require.ErrorContains(t, err, "its user alone")
+	require.Empty(t, mine(Match{}))
+}

@@ -1,0 +1,185 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/conclavemq/conclave/lock"
+	"github.com/conclavemq/conclave/store"
+)
+
+// ErrLost: this node was master and may not be any more. Nothing has been
+// closed; see the package comment.
+var ErrLost = errors.New("mastership is lost")
+
+// ErrUnclean: a stop did not finish within its bound.
+var ErrUnclean = errors.New("stopped without finishing")
+
+// Service is what a master runs: store, broker and ports.
+type Service interface {
+	// URIs are where clients connect.
+	URIs() []string
+	// Failed is closed when the store can take no more.
+	Failed() <-chan struct{}
+	// Silence closes ports and sockets: not one byte more to any client. It
+	// does not block and touches no file.
+	Silence()
+	// Stop ends cleanly. What is not finished when ctx ends is cut short; the
+	// store is closed in any case.
+	Stop(ctx context.Context) error
+}
+
+// Options configures a Node. Start is needed.
+type Options struct {
+	// Locker elects the master; nil: there is nothing to share and no lock.
+	Locker lock.Locker
+	// Start makes this node serve; lease is nil if Locker is. ctx ends when
+	// the lease is lost or the node is to stop.
+	Start func(ctx context.Context, lease store.Lease) (Service, error)
+	// StopTimeout bounds the work in flight at a clean stop; 0 is 10 s.
+	StopTimeout time.Duration
+	Log         *slog.Logger // nil: slog.Default()
+}
+
+// Node is one process's part in an election.
+type Node struct {
+	options Options
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	status Status // guarded by mu
+}
+
+// New makes a node that does nothing until Run.
+func New(options Options) *Node {
+	n := &Node{options: options, log: options.Log}
+	if n.log == nil {
+		n.log = slog.Default()
+	}
+	if n.options.StopTimeout == 0 {
+		n.options.StopTimeout = 10 * time.Second
+	}
+	n.become(Slave, 0, nil)
+	return n
+}
+
+// Run waits for the lock, serves, and stops cleanly when ctx ends; it then
+// returns nil, or ErrUnclean when something hung. It returns ErrLost when the
+// lease or the store is lost, and other errors when it could not serve.
+func (n *Node) Run(ctx context.Context) error {
+	if n.options.Locker == nil {
+		return n.serve(ctx, nil, nil)
+	}
+	lease, err := n.options.Locker.Acquire(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		n.log.Info("attempt to obtain lock aborted due to shutdown")
+		return nil
+	case err != nil:
+		return fmt.Errorf("obtain lock: %w", err)
+	}
+	return n.serve(ctx, lease, lease.Lost())
+}
+
+// serve is the mastership. lease and lost are nil together.
+func (n *Node) serve(ctx context.Context, lease *lock.Lease, lost <-chan struct{}) error {
+	n.become(Starting, epoch(lease), nil)
+	service, err := n.start(ctx, lease, lost)
+	if service == nil {
+		return err
+	}
+	n.become(Master, epoch(lease), service.URIs())
+	select {
+	case <-ctx.Done():
+		return n.stop(service, lease)
+	case <-lost:
+		service.Silence()
+		return fmt.Errorf("%w: %w", ErrLost, lease.Cause())
+	case <-service.Failed():
+		service.Silence()
+		return fmt.Errorf("%w: %w", ErrLost, store.ErrFailed)
+	}
+}
+
+// start calls Options.Start, without waiting for it once the lease is lost.
+// Without a service there is nothing left to do.
+func (n *Node) start(ctx context.Context, lease *lock.Lease, lost <-chan struct{}) (Service, error) {
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type outcome struct {
+		service Service
+		err     error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		service, err := n.options.Start(starting, given(lease))
+		done <- outcome{service, err}
+	}()
+	var o outcome
+	select {
+	case o = <-done:
+	case <-lost:
+		return nil, fmt.Errorf("%w: %w", ErrLost, lease.Cause())
+	case <-ctx.Done():
+		// A start ends soon after its context, unless the storage hangs.
+		select {
+		case o = <-done:
+		case <-time.After(n.options.StopTimeout):
+			return nil, fmt.Errorf("%w: the store was being opened", ErrUnclean)
+		}
+	}
+	if o.err == nil {
+		return o.service, nil
+	}
+	err := errors.Join(o.err, release(lease))
+	if ctx.Err() != nil {
+		n.log.Info("start aborted due to shutdown", "error", err)
+		return nil, nil
+	}
+	return nil, err
+}
+
+// stop is the clean end: the lock goes last.
+func (n *Node) stop(service Service, lease *lock.Lease) error {
+	n.become(Stopping, epoch(lease), nil)
+	bounded, cancel := context.WithTimeout(context.Background(), n.options.StopTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- service.Stop(bounded) }()
+	select {
+	case err := <-done:
+		return errors.Join(err, release(lease))
+	case <-time.After(n.options.StopTimeout + stopGrace):
+		service.Silence()
+		return fmt.Errorf("%w: the store does not close", ErrUnclean)
+	}
+}
+
+// stopGrace is what closing the store may take beyond the work in flight.
+const stopGrace = 5 * time.Second
+
+func epoch(lease *lock.Lease) uint64 {
+	if lease == nil {
+		return 0
+	}
+	return lease.Epoch()
+}
+
+func release(lease *lock.Lease) error {
+	if lease == nil {
+		return nil
+	}
+	return lease.Release()
+}
+
+// given keeps a nil *lock.Lease a nil store.Lease.
+func given(lease *lock.Lease) store.Lease {
+	if lease == nil {
+		return nil
+	}
+	return lease
+}
