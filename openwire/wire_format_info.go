@@ -76,20 +76,20 @@ func (f *WireFormatInfo) walk(w *wire) {
 // are written.
 func (f *WireFormatInfo) fields() []option {
 	return []option{
+		{"StackTraceEnabled", &f.StackTraceEnabled},
+		{"PlatformDetails", &f.PlatformDetails},
+		{"CacheEnabled", &f.CacheEnabled},
+		{"Host", &f.Host},
 		{"TcpNoDelayEnabled", &f.TCPNoDelayEnabled},
 		{"SizePrefixDisabled", &f.SizePrefixDisabled},
 		{"CacheSize", &f.CacheSize},
 		{"ProviderName", &f.ProviderName},
-		{"StackTraceEnabled", &f.StackTraceEnabled},
-		{"PlatformDetails", &f.PlatformDetails},
-		{"CacheEnabled", &f.CacheEnabled},
 		{"TightEncodingEnabled", &f.TightEncodingEnabled},
 		{"MaxFrameSize", &f.MaxFrameSize},
-		{"MaxFrameSizeEnabled", &f.MaxFrameSizeEnabled},
 		{"MaxInactivityDuration", &f.MaxInactivityMS},
 		{"MaxInactivityDurationInitalDelay", &f.MaxInactivityInitialDelayMS},
+		{"MaxFrameSizeEnabled", &f.MaxFrameSizeEnabled},
 		{"ProviderVersion", &f.ProviderVersion},
-		{"Host", &f.Host},
 	}
 }
 
