@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/openwire"
+)
+
+// Conn is a connection to a broker, or to a group of brokers of which one
+// serves. (JMS: Connection)
+type Conn struct {
+	target *target
+	log    *slog.Logger
+	info   message.ConnectionInfo // never changes
+
+	commandID atomic.Int32
+	closing   chan struct{} // closed when Close begins
+	finished  chan struct{} // closed when the supervisor has ended and err is set
+
+	mu        sync.Mutex
+	link      *link                             // guarded by mu; nil between two links
+	changed   chan struct{}                     // guarded by mu; closed and replaced when link or err changes
+	err       error                             // guarded by mu; final
+	shut      bool                              // guarded by mu; Close was called
+	pending   map[int32]*request                // guarded by mu
+	sessions  map[int64]*Session                // guarded by mu
+	consumers map[message.ConsumerID]*Consumer  // guarded by mu
+	producers map[message.ProducerID]*Producer  // guarded by mu; those with a window
+	temps     map[message.Destination]struct{}  // guarded by mu; temporary destinations of this connection
+	next      struct{ session, temp, tx int64 } // guarded by mu; last number given
+	broker    *openwire.BrokerInfo              // guarded by mu; of the present or last link
+	losses    int                               // guarded by mu; links lost so far
+	announced bool                              // guarded by mu; a broker has accepted info
+}
+
+// Dial connects to the broker that the URL names, "tcp://host:port?options" or
+// "failover:(tcp://a,tcp://b)?options", and announces the client. With failover
+// it tries until ctx ends or the attempts that the URL allows are used up. The
+// error is ErrUnsupportedOption for what a URL may not name, a *RemoteError
+// where the broker refuses, or of the network.
+func Dial(ctx context.Context, url string, opts Options) (*Conn, error) {
+	t, err := parseURL(url, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(t)
+	l, err := c.connect(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.link = l
+	go c.supervise(l)
+	info := c.info
+	if _, err := c.call(ctx, &info); err != nil {
+		c.abandon()
+		return nil, fmt.Errorf("connect to %s: %w", l.endpoint, err)
+	}
+	c.mu.Lock()
+	c.announced = true
+	c.mu.Unlock()
+	return c, nil
+}
+
+func newConn(t *target) *Conn {
+	c := &Conn{
+		target:    t,
+		log:       t.options.Log,
+		closing:   make(chan struct{}),
+		finished:  make(chan struct{}),
+		changed:   make(chan struct{}),
+		pending:   make(map[int32]*request),
+		sessions:  make(map[int64]*Session),
+		consumers: make(map[message.ConsumerID]*Consumer),
+		producers: make(map[message.ProducerID]*Producer),
+		temps:     make(map[message.Destination]struct{}),
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.target.options.Prefetch = t.options.Prefetch.withDefaults()
+	id := newConnectionID()
+	c.info = message.ConnectionInfo{
+		ID:            id,
+		ClientID:      t.options.ClientID,
+		UserName:      t.options.UserName,
+		Password:      t.options.Password,
+		Manageable:    true,
+		ClientMaster:  true,
+		FaultTolerant: t.failover != nil,
+	}
+	if c.info.ClientID == "" {
+		c.info.ClientID = clientIDOf(id)
+	}
+	return c
+}
+
+// ID is the connection's identifier.
+func (c *Conn) ID() message.ConnectionID { return c.info.ID }
+
+// ClientID is the client identifier, the one given or made.
+func (c *Conn) ClientID() string { return c.info.ClientID }
+
+// Done is closed when the connection has ended for good; Err then says why.
+func (c *Conn) Done() <-chan struct{} { return c.finished }
+
+// Err is nil while the connection lives, ErrClosed after Close, else what
+// ended it.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Broker gives the name and URL that the broker announced itself with; both
+// are empty until it has.
+func (c *Conn) Broker() (name, url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broker == nil {
+		return "", ""
+	}
+	return c.broker.Name, c.broker.URL
+}
+
+// Close takes leave of the broker, waiting for its answer until ctx ends, and
+// ends every goroutine of the connection. Sessions of the connection end with
+// it; a transaction in progress is rolled back.
+func (c *Conn) Close(ctx context.Context) error {
+	c.mu.Lock()
+	if c.shut || c.err != nil {
+		c.mu.Unlock()
+		<-c.finished
+		return nil
+	}
+	c.shut = true
+	l := c.link
+	c.mu.Unlock()
+	var err error
+	if l != nil {
+		_, err = c.call(ctx, &message.RemoveInfo{Object: c.info.ID, LastDelivered: message.LastDeliveredUnset})
+		if err == nil {
+			_ = l.out.force(openwire.Header{CommandID: c.commandID.Add(1)}, &openwire.Shutdown{})
+		}
+	}
+	c.abandon()
+	if errors.Is(err, ErrConnectionLost) || errors.Is(err, ErrClosed) {
+		err = nil // it is gone, which is what was wanted
+	}
+	return err
+}
+
+// abandon ends the connection without a word.
+func (c *Conn) abandon() {
+	c.mu.Lock()
+	c.shut = true
+	l := c.link
+	c.mu.Unlock()
+	close(c.closing)
+	if l != nil {
+		l.out.close()
+		_ = l.nc.SetWriteDeadline(time.Now().Add(leaveTime))
+	}
+	<-c.finished
+}
+
+// leaveTime is how long a peer that does not read can hold up the end of a
+// connection.
+const leaveTime = time.Second
+
+// waitLink returns the present link; without one it waits for the next.
+func (c *Conn) waitLink(ctx context.Context) (*link, error) {
+	for {
+		c.mu.Lock()
+		l, err, changed := c.link, c.err, c.changed
+		c.mu.Unlock()
+		if l != nil || err != nil {
+			return l, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// waitNext waits until the present link is not l.
+func (c *Conn) waitNext(ctx context.Context, l *link) error {
+	for {
+		c.mu.Lock()
+		now, err, changed := c.link, c.err, c.changed
+		c.mu.Unlock()
+		if now != l || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *Conn) notifyLocked() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}

@@ -1,0 +1,226 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/openwire"
+)
+
+// ConsumerOptions configure a consumer.
+type ConsumerOptions struct {
+	Selector     string
+	Prefetch     int32  // 0: the connection's for this kind of destination, -1: none, each Receive asks
+	Subscription string // name of a durable topic subscription, "" none
+	NoLocal      bool   // not what this connection sent
+	Exclusive    bool
+	Retroactive  bool
+	Priority     int8 // 0–127
+	Browser      bool // see Session.Browse
+	// MaximumRedeliveries is how often a message is delivered again after
+	// rollbacks before it goes to the dead-letter queue; 0 is ActiveMQ's 6, -1
+	// without end.
+	MaximumRedeliveries int32
+	// RedeliveryDelay is waited before a delivery is repeated after a rollback.
+	RedeliveryDelay time.Duration
+}
+
+// delivery is a message with the link that it came on: it can be acknowledged
+// there alone.
+type delivery struct {
+	link *link
+	message.Delivery
+}
+
+// Consumer receives messages. (JMS: MessageConsumer)
+type Consumer struct {
+	session *Session
+	info    message.ConsumerInfo // never changes
+	opts    ConsumerOptions
+
+	prefetch atomic.Int32
+
+	mu      sync.Mutex
+	arrived []delivery    // guarded by mu; pushed by the reader
+	spare   []delivery    // guarded by mu; an emptied slice for arrived
+	waiting bool          // guarded by mu; Receive waits on wake
+	err     error         // guarded by mu; no more will arrive
+	losses  int           // guarded by mu; links lost so far
+	wake    chan struct{} // capacity 1
+
+	// The rest belongs to the session's goroutine. A lost link makes it stale,
+	// see refresh.
+	queue         []delivery // taken from arrived; from next on not given out
+	next          int
+	seen          int        // losses that were taken notice of
+	delivered     []delivery // given out and not acknowledged
+	unreported    int        // given out since a DeliveredAck last extended the prefetch window
+	acked         ackedRing
+	outgoing      message.Ack // reused: sending does not keep it
+	pulling       bool        // a pull is under way
+	joined        *transaction
+	notBefore     time.Time
+	lastDelivered int64 // broker sequence
+	closed        bool
+}
+
+// maxArrived bounds what a broker can make a consumer hold beyond what it was
+// asked for.
+const maxArrived = 1 << 20
+
+// Consumer opens a consumer. Messages arrive from then on, up to the prefetch.
+func (s *Session) Consumer(ctx context.Context, d message.Destination, opts ConsumerOptions) (*Consumer, error) {
+	if err := checkDestination(d); err != nil {
+		return nil, err
+	}
+	s.nextConsumer++
+	c := s.conn
+	consumer := &Consumer{session: s, opts: opts, wake: make(chan struct{}, 1), lastDelivered: message.LastDeliveredUnset}
+	if opts.MaximumRedeliveries == 0 {
+		consumer.opts.MaximumRedeliveries = 6
+	}
+	consumer.info = message.ConsumerInfo{
+		ID:               message.ConsumerID{Connection: s.info.ID.Connection, Session: s.info.ID.Value, Value: s.nextConsumer},
+		Destination:      d,
+		DispatchAsync:    true,
+		NoLocal:          opts.NoLocal,
+		Exclusive:        opts.Exclusive,
+		Retroactive:      opts.Retroactive,
+		Browser:          opts.Browser,
+		Priority:         opts.Priority,
+		Selector:         opts.Selector,
+		SubscriptionName: opts.Subscription,
+		ClientID:         c.info.ClientID,
+		PrefetchSize:     c.prefetchFor(d, opts),
+	}
+	consumer.prefetch.Store(consumer.info.PrefetchSize)
+	c.mu.Lock()
+	c.consumers[consumer.info.ID] = consumer
+	c.mu.Unlock()
+	if _, err := c.call(ctx, &consumer.info); err != nil {
+		c.mu.Lock()
+		delete(c.consumers, consumer.info.ID)
+		c.mu.Unlock()
+		return nil, fmt.Errorf("open consumer of %s: %w", d, err)
+	}
+	c.mu.Lock()
+	s.consumers[consumer] = struct{}{}
+	c.mu.Unlock()
+	s.order = append(s.order, consumer)
+	return consumer, nil
+}
+
+func (c *Conn) prefetchFor(d message.Destination, opts ConsumerOptions) int32 {
+	p := &c.target.options.Prefetch
+	switch {
+	case opts.Prefetch != 0:
+		return prefetchOr(opts.Prefetch, 0)
+	case opts.Browser:
+		return p.QueueBrowser
+	case d.Kind.IsQueue():
+		return p.Queue
+	case opts.Subscription != "":
+		return p.DurableTopic
+	}
+	return p.Topic
+}
+
+// ID is the consumer's identifier.
+func (c *Consumer) ID() message.ConsumerID { return c.info.ID }
+
+// push is called by the reader of l with each delivery.
+func (c *Consumer) push(l *link, d *message.Delivery) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil
+	}
+	if len(c.arrived) >= maxArrived {
+		return fmt.Errorf("%w: consumer %s has %d messages that it did not ask for", ErrProtocol, c.info.ID, maxArrived)
+	}
+	c.arrived = append(c.arrived, delivery{link: l, Delivery: *d})
+	c.signalLocked()
+	return nil
+}
+
+func (c *Consumer) signalLocked() {
+	if c.waiting {
+		c.waiting = false
+		c.wake <- struct{}{} // waiting is only set with the channel empty
+	}
+}
+
+// interrupt drops what came on a lost link: it will come again.
+func (c *Consumer) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.arrived = nil
+	c.losses++
+	c.signalLocked()
+}
+
+// end is told that nothing more will arrive.
+func (c *Consumer) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.signalLocked()
+}
+
+// adjust is what the broker says about the consumer.
+func (c *Consumer) adjust(control *openwire.ConsumerControl) {
+	if control.Close {
+		c.end(fmt.Errorf("consumer %s closed by the broker: %w", c.info.ID, ErrClosed))
+		return
+	}
+	if !control.Start && !control.Stop && !control.Flush && control.Prefetch >= 0 {
+		c.prefetch.Store(control.Prefetch)
+	}
+}
+
+// Close takes leave of the broker, which delivers what was not acknowledged to
+// others. Within a transaction the consumer's messages are acknowledged as part
+// of it first.
+func (c *Consumer) Close(ctx context.Context) error {
+	if c.closed {
+		return nil
+	}
+	s := c.session
+	if s.mode == Transacted && s.tx != nil {
+		if err := c.acknowledgeAll(ctx, s.tx.id); err != nil {
+			return err
+		}
+	}
+	c.retire(ctx)
+	for i, other := range s.order {
+		if other == c {
+			s.order = append(s.order[:i], s.order[i+1:]...)
+			break
+		}
+	}
+	_, err := s.conn.call(ctx, remove(c.info.ID, c.lastDelivered))
+	return err
+}
+
+// retire ends the consumer on this side.
+func (c *Consumer) retire(ctx context.Context) {
+	if c.closed {
+		return
+	}
+	if c.session.mode == DupsOKAcknowledge {
+		_ = c.acknowledgeAll(ctx, message.TransactionID{})
+	}
+	c.closed = true
+	conn := c.session.conn
+	conn.mu.Lock()
+	delete(conn.consumers, c.info.ID)
+	delete(c.session.consumers, c)
+	conn.mu.Unlock()
+	c.end(fmt.Errorf("consumer %s: %w", c.info.ID, ErrClosed))
+}
