@@ -10,6 +10,8 @@ type Broker struct {
 	Persistent bool `config:"persistent"`
 	// AdvisorySupport false sends no advisory messages.
 	AdvisorySupport bool `config:"advisorySupport"`
+	// PopulateJMSXUserID stamps each message with its sender's user name.
+	PopulateJMSXUserID bool `config:"populateJMSXUserID"`
 	// RestartAllowed false ends the process when the lock is lost, instead of
 	// making it a slave.
 	RestartAllowed bool `config:"restartAllowed"`
@@ -81,7 +83,6 @@ func (Broker) others() others {
 		"persistenceFactory":                         absent(reasonLater),
 		"persistenceThreadPriority":                  tuned("10", reasonThreads),
 		"plugins":                                    absent(reasonPlugins),
-		"populateJMSXUserID":                         refused("false", reasonLater),
 		"populateUserNameInMBeans":                   tuned("false", reasonJava),
 		"producerSystemUsage":                        absent("one limit holds for producers and consumers"),
 		"producerSystemUsagePortion":                 refused("60", "one limit holds for producers and consumers"),

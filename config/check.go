@@ -13,7 +13,7 @@ var illegalName = regexp.MustCompile(`[^a-zA-Z0-9._\-:]`)
 const (
 	minFileLength = 64 << 10
 	maxFileLength = 1<<31 - 1 // offsets in KahaDB's locations are Java ints
-	maxPrefetch   = 1<<31 - 1
+	maxPending    = 1<<31 - 1
 )
 
 // check finds what is wrong between attributes and with their ranges.
@@ -104,11 +104,14 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	if patterns != 1 {
 		b.bad(path, "needs exactly one of queue, topic, tempQueue and tempTopic")
 	}
-	b.within(path+".queuePrefetch", int64(p.QueuePrefetch), 0, maxPrefetch)
-	b.within(path+".queueBrowserPrefetch", int64(p.QueueBrowserPrefetch), 0, maxPrefetch)
-	b.within(path+".topicPrefetch", int64(p.TopicPrefetch), 0, maxPrefetch)
-	b.within(path+".durableTopicPrefetch", int64(p.DurableTopicPrefetch), 0, maxPrefetch)
-	b.within(path+".maxPageSize", int64(p.MaxPageSize), 1, 1<<20)
+	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
+	if c := p.PendingMessageLimitStrategy.Constant; c != nil {
+		b.within(path+".pendingMessageLimitStrategy.constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
+	}
+	if p.DeadLetterStrategy.given() > 1 {
+		b.bad(path+".deadLetterStrategy", "has more than one strategy")
+	}
+	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
 }
 

@@ -82,7 +82,7 @@ Broker:
   destinationPolicy:
     policyMap:
       policyEntries:
-        - {queue: ">", queuePrefetch: 1, memoryLimit: 1mb}
+        - {queue: ">", maxPageSize: 7, memoryLimit: 1mb}
         - {topic: "a.*"}
 `)
 	require.NoError(t, err)
@@ -100,9 +100,9 @@ Broker:
 	require.EqualValues(t, 1<<30, b.SystemUsage.StoreUsage.Limit)
 	entries := b.DestinationPolicy.PolicyMap.Entries
 	require.Len(t, entries, 2)
-	require.Equal(t, 1, entries[0].QueuePrefetch)
+	require.Equal(t, 7, entries[0].MaxPageSize)
 	require.EqualValues(t, 1<<20, entries[0].MemoryLimit)
-	require.Equal(t, 1000, entries[1].QueuePrefetch, "defaults hold in list items too")
+	require.True(t, entries[1].ProducerFlowControl, "defaults hold in list items too")
 }
 
 // bad joins a broken line to a file that works without it.
@@ -129,9 +129,9 @@ func TestRefusals(t *testing.T) {
 		{"no size", bad(6, "journalMaxFileLength: 32 apples"), ErrValue, []string{"32 apples"}},
 		{"size out of range", bad(6, "journalMaxFileLength: 8g"), ErrValue, []string{"not within"}},
 		{"no choice", bad(6, "journalDiskSyncStrategy: SOMETIMES"), ErrValue, []string{"ALWAYS, PERIODIC, NEVER"}},
-		{"no boolean", bad(6, "useLock: perhaps"), ErrValue, []string{"neither true nor false"}},
-		{"value missing", bad(6, "useLock:"), ErrValue, []string{"needs a value"}},
-		{"element for value", bad(6, "useLock: {a: b}"), ErrValue, []string{"needs a value"}},
+		{"no boolean", bad(6, "concurrentStoreAndDispatchQueues: perhaps"), ErrValue, []string{"neither true nor false"}},
+		{"value missing", bad(6, "concurrentStoreAndDispatchQueues:"), ErrValue, []string{"needs a value"}},
+		{"element for value", bad(6, "concurrentStoreAndDispatchQueues: {a: b}"), ErrValue, []string{"needs a value"}},
 		{"value for element", "broker: {persistenceAdapter: kahaDB}\n", ErrValue, []string{"broker.persistenceAdapter"}},
 		{"list for element", "broker: [a]\n", ErrValue, []string{"not a list"}},
 		{"value for list", "broker: {transportConnectors: tcp}\n", ErrValue, []string{"is a list of transportConnector"}},
@@ -141,7 +141,7 @@ func TestRefusals(t *testing.T) {
 		{"nobody can connect", "broker: {brokerName: a}\n", ErrValue, []string{"nobody could reach"}},
 		{"same connector twice", pair + "    - {name: openwire, uri: tcp://h:1}\n", ErrValue, []string{"second connector"}},
 		{"unresolved placeholder", bad(6, "journalMaxFileLength: ${no.such.thing}"), ErrValue, []string{"-Dno.such.thing="}},
-		{"policy without pattern", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queuePrefetch: 1}]}}\n", ErrValue, []string{"exactly one"}},
+		{"policy without pattern", pair + "  destinationPolicy: {policyMap: {policyEntries: [{maxPageSize: 1}]}}\n", ErrValue, []string{"exactly one"}},
 		{"policy for later", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, lazyDispatch: true}]}}\n", ErrUnsupported, []string{"policyEntries[0].lazyDispatch"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

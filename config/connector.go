@@ -1,5 +1,7 @@
 package config
 
+import "math"
+
 // TransportConnector is the <transportConnector> element. The URI's options
 // are read by the transport.
 type TransportConnector struct {
@@ -9,6 +11,11 @@ type TransportConnector struct {
 	AutoStart bool `config:"autoStart"`
 	// AllowLinkStealing lets a new connection with a client id end the old.
 	AllowLinkStealing bool `config:"allowLinkStealing"`
+	// Bounds of one connection.
+	MaximumProducersAllowedPerConnection int `config:"maximumProducersAllowedPerConnection"`
+	MaximumConsumersAllowedPerConnection int `config:"maximumConsumersAllowedPerConnection"`
+	// WarnOnRemoteClose logs a client that vanishes as a warning.
+	WarnOnRemoteClose bool `config:"warnOnRemoteClose"`
 }
 
 func newConnector(name, uri string) TransportConnector {
@@ -17,23 +24,24 @@ func newConnector(name, uri string) TransportConnector {
 	return c
 }
 
-func (c *TransportConnector) setDefaults() { c.AutoStart = true }
+func (c *TransportConnector) setDefaults() {
+	c.AutoStart = true
+	c.MaximumProducersAllowedPerConnection = math.MaxInt32
+	c.MaximumConsumersAllowedPerConnection = math.MaxInt32
+}
 
 func (TransportConnector) others() others {
 	return others{
-		"auditNetworkProducers":                refused("false", "network connectors are not available yet"),
-		"disableAsyncDispatch":                 tuned("false", "a delivery never waits for the consumer's socket"),
-		"discoveryUri":                         absent(reasonLater),
-		"displayStackTrace":                    tuned("false", reasonJava),
-		"enableStatusMonitor":                  tuned("false", "connections that block are seen by the inactivity monitor"),
-		"maximumConsumersAllowedPerConnection": refused("2147483647", reasonLater),
-		"maximumProducersAllowedPerConnection": refused("2147483647", reasonLater),
-		"messageAuthorizationPolicy":           absent(reasonLater),
-		"publishedAddressPolicy":               absent(reasonLater),
-		"rebalanceClusterClients":              refused("false", reasonLater),
-		"updateClusterClients":                 refused("false", reasonLater),
-		"updateClusterClientsOnRemove":         refused("false", reasonLater),
-		"updateClusterFilter":                  absent(reasonLater),
-		"warnOnRemoteClose":                    tuned("false", "a client that vanishes is always logged"),
+		"auditNetworkProducers":        refused("false", "network connectors are not available yet"),
+		"disableAsyncDispatch":         tuned("false", "a delivery never waits for the consumer's socket"),
+		"discoveryUri":                 absent(reasonLater),
+		"displayStackTrace":            tuned("false", reasonJava),
+		"enableStatusMonitor":          tuned("false", "connections that block are seen by the inactivity monitor"),
+		"messageAuthorizationPolicy":   absent(reasonLater),
+		"publishedAddressPolicy":       absent(reasonLater),
+		"rebalanceClusterClients":      refused("false", reasonLater),
+		"updateClusterClients":         refused("false", reasonLater),
+		"updateClusterClientsOnRemove": refused("false", reasonLater),
+		"updateClusterFilter":          absent(reasonLater),
 	}
 }

@@ -26,24 +26,37 @@ type PolicyEntry struct {
 	TempQueue string `config:"tempQueue"`
 	TempTopic string `config:"tempTopic"`
 
-	ProducerFlowControl  bool          `config:"producerFlowControl"`
-	MemoryLimit          int64         `config:"memoryLimit,bytes"` // 0: the broker's
-	QueuePrefetch        int           `config:"queuePrefetch"`
-	QueueBrowserPrefetch int           `config:"queueBrowserPrefetch"`
-	TopicPrefetch        int           `config:"topicPrefetch"`
-	DurableTopicPrefetch int           `config:"durableTopicPrefetch"`
-	MaxPageSize          int           `config:"maxPageSize"`
-	ExpireMessagesPeriod time.Duration `config:"expireMessagesPeriod"`
+	ProducerFlowControl            bool          `config:"producerFlowControl"`
+	BlockedProducerWarningInterval time.Duration `config:"blockedProducerWarningInterval"`
+	MemoryLimit                    int64         `config:"memoryLimit,bytes"` // 0: the broker's
+	// MaxPageSize bounds the messages of a destination in memory that wait for
+	// a consumer; 0 leaves it to the broker.
+	MaxPageSize                    int           `config:"maxPageSize"`
+	ExpireMessagesPeriod           time.Duration `config:"expireMessagesPeriod"`
+	UsePrefetchExtension           bool          `config:"usePrefetchExtension"`
+	UseConsumerPriority            bool          `config:"useConsumerPriority"`
+	AllConsumersExclusiveByDefault bool          `config:"allConsumersExclusiveByDefault"`
+
+	PendingMessageLimitStrategy PendingMessageLimitStrategy `config:"pendingMessageLimitStrategy"`
+	DeadLetterStrategy          DeadLetterStrategy          `config:"deadLetterStrategy"`
 }
 
 func (p *PolicyEntry) setDefaults() {
 	p.ProducerFlowControl = true
-	p.QueuePrefetch = 1000
-	p.QueueBrowserPrefetch = 500
-	p.TopicPrefetch = 32767
-	p.DurableTopicPrefetch = 100
-	p.MaxPageSize = 200
+	p.BlockedProducerWarningInterval = 30 * time.Second
 	p.ExpireMessagesPeriod = 30 * time.Second
+	p.UsePrefetchExtension = true
+	p.UseConsumerPriority = true
+}
+
+// pattern returns the attribute that is set, and its value.
+func (p *PolicyEntry) pattern() (attribute, pattern string) {
+	for _, c := range [...][2]string{{"queue", p.Queue}, {"topic", p.Topic}, {"tempQueue", p.TempQueue}, {"tempTopic", p.TempTopic}} {
+		if c[1] != "" {
+			return c[0], c[1]
+		}
+	}
+	return "", ""
 }
 
 func (PolicyEntry) others() others {
@@ -57,13 +70,10 @@ func (PolicyEntry) others() others {
 		"advisoryForFastProducers":          refused("false", reasonLater),
 		"advisoryForSlowConsumers":          refused("false", reasonLater),
 		"advisoryWhenFull":                  refused("false", reasonLater),
-		"allConsumersExclusiveByDefault":    refused("false", reasonLater),
 		"allowTempDestinationStealing":      refused("false", reasonLater),
 		"alwaysRetroactive":                 refused("false", reasonLater),
-		"blockedProducerWarningInterval":    tuned("30000", "a blocked producer is logged when it blocks"),
 		"consumersBeforeDispatchStarts":     refused("0", reasonLater),
 		"cursorMemoryHighWaterMark":         tuned("70", reasonPageQueue),
-		"deadLetterStrategy":                absent(reasonLater),
 		"destination":                       absent("write queue, topic, tempQueue or tempTopic with a pattern"),
 		"dispatchPolicy":                    absent(reasonLater),
 		"doOptimzeMessageStorage":           tuned("true", reasonPageQueue),
@@ -89,11 +99,14 @@ func (PolicyEntry) others() others {
 		"optimizeMessageStoreInFlightLimit": tuned("10", reasonPageQueue),
 		"optimizedDispatch":                 tuned("false", "dispatch never changes threads"),
 		"pendingDurableSubscriberPolicy":    tuned("", reasonPageQueue),
-		"pendingMessageLimitStrategy":       absent(reasonLater),
 		"pendingQueuePolicy":                tuned("", reasonPageQueue),
 		"pendingSubscriberPolicy":           tuned("", reasonPageQueue),
 		"persistJMSRedelivered":             refused("false", reasonLater),
 		"prioritizedMessages":               refused("false", reasonLater),
+		"queuePrefetch":                     refused("1000", reasonPrefetch),
+		"queueBrowserPrefetch":              refused("500", reasonPrefetch),
+		"topicPrefetch":                     refused("32767", reasonPrefetch),
+		"durableTopicPrefetch":              refused("100", reasonPrefetch),
 		"reduceMemoryFootprint":             tuned("false", reasonPageQueue),
 		"sendAdvisoryIfNoConsumers":         refused("false", reasonLater),
 		"sendDuplicateFromStoreToDLQ":       refused("false", reasonLater),
@@ -105,8 +118,6 @@ func (PolicyEntry) others() others {
 		"subscriptionRecoveryPolicy":        absent(reasonLater),
 		"timeBeforeDispatchStarts":          refused("0", reasonLater),
 		"useCache":                          tuned("true", reasonPageQueue),
-		"useConsumerPriority":               refused("true", reasonLater),
-		"usePrefetchExtension":              refused("true", reasonLater),
 		"useTopicSubscriptionInflightStats": tuned("true", "statistics are always kept"),
 	}
 }

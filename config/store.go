@@ -33,8 +33,6 @@ type KahaDB struct {
 	ConcurrentStoreAndDispatchQueues bool          `config:"concurrentStoreAndDispatchQueues"`
 	CheckForCorruptJournalFiles      bool          `config:"checkForCorruptJournalFiles"`
 
-	// UseLock false takes no lock: two brokers then destroy the directory.
-	UseLock bool `config:"useLock"`
 	// LockKeepAlivePeriod is how often the lock is proven; 0, ActiveMQ's
 	// default, means never there and every second here.
 	LockKeepAlivePeriod time.Duration `config:"lockKeepAlivePeriod"`
@@ -54,7 +52,6 @@ func (k *KahaDB) setDefaults() {
 	k.JournalDiskSyncInterval = time.Second
 	k.CleanupInterval = 30 * time.Second
 	k.ConcurrentStoreAndDispatchQueues = true
-	k.UseLock = true
 }
 
 func (KahaDB) others() others {
@@ -92,6 +89,7 @@ func (KahaDB) others() others {
 		"purgeRecoveredXATransactionStrategy": refused("NEVER", reasonLater),
 		"stopOnError":                         tuned("false", "a lock that cannot be proven is always given up"),
 		"transactionIdTransformer":            absent(reasonPlugins),
+		"useLock":                             refused("true", "without the lock a second broker would destroy the directory"),
 		"useIndexLFRUEviction":                tuned("false", reasonIndex),
 		"lockable":                            absent(reasonPlugins),
 	}
