@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/message"
 )
 
 // golden is a frame that ActiveMQ's marshallers made, for a run of versions;
@@ -100,6 +102,31 @@ func TestGoldenEviction(t *testing.T) {
 			b, err := enc.Append(nil, h, v)
 			require.NoError(t, err)
 			require.Equal(t, hex.EncodeToString(g.frame), hex.EncodeToString(b), i)
+		}
+	}
+}
+
+// TestGoldenExceptions covers what depends on the format beside the version:
+// no trace, and a message that versions 1 and 10 cut.
+func TestGoldenExceptions(t *testing.T) {
+	for _, g := range readGoldens(t, "exceptions.golden") {
+		length, err := strconv.Atoi(strings.TrimPrefix(g.name, "ExceptionResponse/"))
+		require.NoError(t, err)
+		sent := &ExceptionResponse{CorrelationID: 4712, Exception: &message.Throwable{
+			Class: "java.io.IOException", Message: strings.Repeat("m", length),
+			Cause: &message.Throwable{Class: "java.io.IOException", Message: "cause"},
+		}}
+		for version := g.first; version <= g.last; version++ {
+			f := Format{Version: version, Tight: g.tight}
+			b, err := NewEncoder(f).Append(nil, goldenHeader, sent)
+			require.NoError(t, err)
+			require.Equal(t, hex.EncodeToString(g.frame), hex.EncodeToString(b), "%s v%d", g.name, version)
+			_, v, err := NewDecoder(f).Decode(g.frame[4:])
+			require.NoError(t, err)
+			got := v.(*ExceptionResponse).Exception
+			require.Equal(t, "java.io.IOException", got.Class)
+			require.Nil(t, got.Cause)
+			require.LessOrEqual(t, len(got.Message), length)
 		}
 	}
 }

@@ -88,7 +88,10 @@ func (w *wire) destination(d *message.Destination, cached bool) {
 	if !ok && r.kind != TypeNull {
 		w.fail(ErrMalformed, "no destination")
 	}
-	*d = message.Destination{Kind: kind, Name: r.s}
+	*d = message.Destination{}
+	if r.s != "" {
+		*d = message.Destination{Kind: kind, Name: r.s}
+	}
 }
 
 func (w *wire) transaction(t *message.TransactionID, cached bool) {

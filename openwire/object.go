@@ -261,8 +261,11 @@ func refOf(v any) ref {
 	return ref{}
 }
 
-// value is the inverse of refOf.
+// value is the inverse of refOf; an identifier of nothing is nil.
 func (r *ref) value() any {
+	if r.s == "" && r.a == 0 && r.b == 0 && r.kind != TypeXATransactionID {
+		return nil
+	}
 	switch r.kind {
 	case TypeQueue, TypeTopic, TypeTempQueue, TypeTempTopic:
 		kind, _ := destinationKind(r.kind)

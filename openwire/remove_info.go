@@ -7,6 +7,10 @@ import "github.com/conclavemq/conclave/message"
 func (w *wire) removeInfo(r *message.RemoveInfo) {
 	w.command()
 	object := refOf(r.Object)
+	if r.Object != nil && object.kind == TypeNull {
+		w.fail(ErrUnknownType, "object to remove is no identifier")
+		return
+	}
 	w.cached(&object)
 	if w.reading() {
 		r.Object = object.value()

@@ -86,21 +86,13 @@ func (w *wire) cut(s string) string {
 		return s
 	}
 	end := 0
-	for i, r := range s {
-		n, _ := message.ModifiedUTF8Len(s[i : i+runeLen(r)])
-		if limit -= n; limit < len("...") {
+	for left := limit - len("..."); end < len(s); {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		n, _ := message.ModifiedUTF8Len(s[end : end+size])
+		if left -= n; left < 0 {
 			break
 		}
-		end = i + runeLen(r)
+		end += size
 	}
 	return s[:end] + "..."
-}
-
-// runeLen gives the bytes that ranging over a string consumed for r; a broken
-// byte reads as U+FFFD of one byte.
-func runeLen(r rune) int {
-	if r == utf8.RuneError {
-		return 1
-	}
-	return utf8.RuneLen(r)
 }

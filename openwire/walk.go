@@ -60,14 +60,14 @@ type walker interface{ walk(*wire) }
 // object walks a nested object of any type: nil, a pointer to a command, or an
 // identifier or destination by value.
 func (w *wire) object(p *any) {
-	if !w.flag(*p != nil) {
-		if w.reading() {
-			*p = nil
+	if w.reading() {
+		*p = nil
+		if w.flag(false) {
+			*p = w.getObject(w.get8())
 		}
 		return
 	}
-	if w.reading() {
-		*p = w.getObject(w.get8())
+	if !w.flag(*p != nil) {
 		return
 	}
 	kind := dataType(*p)

@@ -570,6 +570,23 @@ public class GoldenMaker {
         }
     }
 
+    /** Without stack traces, and with a message that some versions cut. */
+    static void exceptions(PrintStream out) throws Exception {
+        for (boolean tight : new boolean[] {false, true}) {
+            for (int length : new int[] {7, 1024, 1025}) {
+                TreeMap<Integer, String> frames = new TreeMap<>();
+                for (int v = 1; v <= 12; v++) {
+                    OpenWireFormat f = new OpenWireFormat(v);
+                    f.setTightEncodingEnabled(tight);
+                    ExceptionResponse r = response(new ExceptionResponse());
+                    r.setException(new IOException("m".repeat(length), new IOException("cause")));
+                    frames.put(v, hex(f.marshal(r)));
+                }
+                print(out, "ExceptionResponse/" + length + " " + (tight ? "tight" : "loose") + " plain", frames);
+            }
+        }
+    }
+
     /** A small cache, so that entries are evicted and the ring goes round. */
     static void eviction(PrintStream out) throws Exception {
         for (boolean tight : new boolean[] {false, true}) {
@@ -595,6 +612,9 @@ public class GoldenMaker {
         }
         try (PrintStream out = new PrintStream(new File(dir, "eviction.golden"))) {
             eviction(out);
+        }
+        try (PrintStream out = new PrintStream(new File(dir, "exceptions.golden"))) {
+            exceptions(out);
         }
         try (PrintStream out = new PrintStream(new File(dir, "wireformat.golden"))) {
             OpenWireFormatFactory factory = new OpenWireFormatFactory();
