@@ -11,8 +11,8 @@ var illegalName = regexp.MustCompile(`[^a-zA-Z0-9._\-:]`)
 
 // Bounds of attributes that are used as sizes.
 const (
-	minFileLength = 64 << 10
-	maxFileLength = 1<<31 - 1 // offsets in KahaDB's locations are Java ints
+	minFileLength = 16 << 10
+	maxFileLength = 1 << 30
 	maxPending    = 1<<31 - 1
 )
 

@@ -78,7 +78,7 @@ Broker:
   systemUsage:
     systemUsage:
       memoryUsage: {memoryUsage: {limit: 64 mb}}
-      storeUsage: {limit: 1g}
+      sendFailIfNoSpaceAfterTimeout: 3000
   destinationPolicy:
     policyMap:
       policyEntries:
@@ -97,7 +97,7 @@ Broker:
 	require.Equal(t, "tcp://0.0.0.0:1", b.TransportConnectors[0].URI)
 	require.False(t, b.TransportConnectors[1].AutoStart)
 	require.EqualValues(t, 64<<20, b.SystemUsage.MemoryUsage.Limit)
-	require.EqualValues(t, 1<<30, b.SystemUsage.StoreUsage.Limit)
+	require.Equal(t, 3*time.Second, b.SystemUsage.SendFailIfNoSpaceAfterTimeout)
 	entries := b.DestinationPolicy.PolicyMap.Entries
 	require.Len(t, entries, 2)
 	require.Equal(t, 7, entries[0].MaxPageSize)
@@ -240,7 +240,8 @@ func TestMissingFile(t *testing.T) {
 // ActiveMQ's names must differ in more than case.
 func TestTablesAreDisjoint(t *testing.T) {
 	for _, m := range []model{Config{}, Broker{}, PersistenceAdapter{}, KahaDB{}, Locker{}, SharedFileLocker{},
-		TransportConnector{}, SystemUsage{}, MemoryUsage{}, StoreUsage{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{}} {
+		TransportConnector{}, SystemUsage{}, MemoryUsage{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{},
+		PendingMessageLimitStrategy{}, DeadLetterStrategy{}, SharedDeadLetterStrategy{}, IndividualDeadLetterStrategy{}, DiscardingDeadLetterStrategy{}} {
 		seen := map[string]bool{}
 		for _, name := range schemaOf(typeOf(m)).names() {
 			require.False(t, seen[strings.ToLower(name)], "%T: %s", m, name)

@@ -31,14 +31,38 @@ type KahaDB struct {
 	JournalDiskSyncInterval          time.Duration `config:"journalDiskSyncInterval"`
 	CleanupInterval                  time.Duration `config:"cleanupInterval"`
 	ConcurrentStoreAndDispatchQueues bool          `config:"concurrentStoreAndDispatchQueues"`
-	CheckForCorruptJournalFiles      bool          `config:"checkForCorruptJournalFiles"`
+	ChecksumJournalFiles             bool          `config:"checksumJournalFiles"`
+	// PreallocationScope NONE lets files grow as they are written; the others
+	// preallocate each file whole, in the background.
+	PreallocationScope string `config:"preallocationScope,enum=ENTIRE_JOURNAL|ENTIRE_JOURNAL_ASYNC|NONE"`
 
-	// LockKeepAlivePeriod is how often the lock is proven; 0, ActiveMQ's
-	// default, means never there and every second here.
+	// LockKeepAlivePeriod is how often the lock is proven. ActiveMQ's default
+	// of 0 means never there; here 0 and everything above a second mean every
+	// second, since a lock that is proven seldom is found lost late.
 	LockKeepAlivePeriod time.Duration `config:"lockKeepAlivePeriod"`
 	// DatabaseLockedWaitDelay is an old name of lockAcquireSleepInterval.
 	DatabaseLockedWaitDelay time.Duration `config:"databaseLockedWaitDelay"`
 	Locker                  Locker        `config:"locker"`
+}
+
+// DefaultLockAcquireSleepInterval is how long a slave sleeps between two tries
+// when nothing is said.
+const DefaultLockAcquireSleepInterval = time.Second
+
+// LockAcquireSleepInterval is what holds: the locker's, else the old name's.
+func (k *KahaDB) LockAcquireSleepInterval() time.Duration {
+	switch {
+	case k.Locker.SharedFile != nil:
+		return k.Locker.SharedFile.LockAcquireSleepInterval
+	case k.DatabaseLockedWaitDelay != 0:
+		return k.DatabaseLockedWaitDelay
+	}
+	return DefaultLockAcquireSleepInterval
+}
+
+// FailIfLocked says not to wait for the lock.
+func (k *KahaDB) FailIfLocked() bool {
+	return k.Locker.SharedFile != nil && k.Locker.SharedFile.FailIfLocked
 }
 
 // DefaultDirectory is where ActiveMQ's kahaDB is when it does not say.
@@ -52,6 +76,8 @@ func (k *KahaDB) setDefaults() {
 	k.JournalDiskSyncInterval = time.Second
 	k.CleanupInterval = 30 * time.Second
 	k.ConcurrentStoreAndDispatchQueues = true
+	k.ChecksumJournalFiles = true
+	k.PreallocationScope = "ENTIRE_JOURNAL"
 }
 
 func (KahaDB) others() others {
@@ -60,7 +86,7 @@ func (KahaDB) others() others {
 		"archiveDataLogs":                     refused("false", "journal files are deleted when nothing needs them"),
 		"brokerName":                          absent("it belongs to the broker element"),
 		"checkpointInterval":                  tuned("5000", reasonIndex),
-		"checksumJournalFiles":                refused("true", "every batch has a checksum"),
+		"checkForCorruptJournalFiles":         tuned("false", "every record is checked when it is read"),
 		"cleanupOnStop":                       tuned("true", "cleaning up goes by cleanupInterval alone"),
 		"compactAcksAfterNoGC":                refused("10", reasonLater),
 		"compactAcksIgnoresStoreGrowth":       refused("false", reasonLater),
@@ -84,7 +110,6 @@ func (KahaDB) others() others {
 		"indexWriteBatchSize":                 tuned("1000", reasonIndex),
 		"maxAsyncJobs":                        tuned("10000", "the bytes that wait for a write are bounded, not their number"),
 		"maxFailoverProducersToTrack":         tuned("64", "the last sequence of every producer is kept"),
-		"preallocationScope":                  tuned("ENTIRE_JOURNAL", "files are always preallocated"),
 		"preallocationStrategy":               tuned("SPARSE_FILE", "files are always preallocated and filled with zeros"),
 		"purgeRecoveredXATransactionStrategy": refused("NEVER", reasonLater),
 		"stopOnError":                         tuned("false", "a lock that cannot be proven is always given up"),
@@ -116,7 +141,10 @@ type SharedFileLocker struct {
 	FailIfLocked             bool          `config:"failIfLocked"`
 }
 
-func (s *SharedFileLocker) setDefaults() { s.LockAcquireSleepInterval = 10 * time.Second }
+// setDefaults departs from ActiveMQ, whose slave sleeps for ten seconds.
+func (s *SharedFileLocker) setDefaults() {
+	s.LockAcquireSleepInterval = DefaultLockAcquireSleepInterval
+}
 
 func (SharedFileLocker) others() others {
 	return others{

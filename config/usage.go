@@ -5,7 +5,6 @@ import "time"
 // SystemUsage is the <systemUsage> element: what the broker may use.
 type SystemUsage struct {
 	MemoryUsage                   MemoryUsage   `config:"memoryUsage"`
-	StoreUsage                    StoreUsage    `config:"storeUsage"`
 	SendFailIfNoSpace             bool          `config:"sendFailIfNoSpace"`
 	SendFailIfNoSpaceAfterTimeout time.Duration `config:"sendFailIfNoSpaceAfterTimeout"`
 }
@@ -21,6 +20,7 @@ func (SystemUsage) others() others {
 		"jobSchedulerUsage":   tuned("", "the job scheduler is not available yet"),
 		"name":                tuned("", "usage has no name"),
 		"parent":              absent(reasonPlugins),
+		"storeUsage":          tuned("", "the store may fill its disk; a limit of its own is not available yet"),
 		"tempUsage":           tuned("", "nothing is spooled to a temporary store"),
 	}
 }
@@ -34,20 +34,6 @@ type MemoryUsage struct {
 }
 
 func (MemoryUsage) others() others { return usageOthers }
-
-// StoreUsage is the <storeUsage> element: bytes of the store on disk; 0 is no
-// limit but the disk's own.
-type StoreUsage struct {
-	Limit int64 `config:"limit,bytes"`
-}
-
-func (StoreUsage) others() others {
-	return others{
-		"percentLimit": absent(reasonLater), "total": absent(reasonLater),
-		"pollingTime": usageOthers["pollingTime"], "percentUsageMinDelta": usageOthers["percentUsageMinDelta"],
-		"usagePortion": usageOthers["usagePortion"], "name": usageOthers["name"],
-	}
-}
 
 var usageOthers = others{
 	"name":                 tuned("", "usage has no name"),
