@@ -1,0 +1,177 @@
+package openwire
+
+import (
+	"context"
+	"sync"
+
+	codec "github.com/conclavemq/conclave/openwire"
+
+	"github.com/conclavemq/conclave/message"
+)
+
+const (
+	mostQueued = 1 << 20 // entries of an outbound queue: the hard limit
+	mostOwed   = 1 << 14 // requests that are not answered before the reader waits
+	keepQueue  = 1 << 12 // entries of a queue's memory that is kept when idle
+)
+
+// kind says which fields of an entry count.
+type kind uint8
+
+const (
+	aCommand  kind = iota // command
+	aRequest              // command, which wants a response
+	aResponse             // correlation
+	aDelivery             // delivery
+	aFormat               // format: what follows is encoded so
+)
+
+// entry is something to send, by value so that queueing allocates nothing.
+type entry struct {
+	kind        kind
+	answers     bool // one less is owed when it has been written
+	correlation int32
+	delivery    message.Delivery
+	command     any
+	format      *codec.Format
+}
+
+// outbound is what waits to be written. Whoever appends never blocks.
+type outbound struct {
+	mu       sync.Mutex
+	work     sync.Cond // the writer waits for entries or the end
+	settled  sync.Cond // the reader or a stop waits for owed to fall
+	queue    []entry   // guarded by mu
+	owed     int       // guarded by mu: requests whose answer is not written
+	finished bool      // guarded by mu: takes nothing more, what is there is written
+	closed   bool      // guarded by mu: nothing more is written
+	draining bool      // guarded by mu: deliveries are dropped
+}
+
+func newOutbound() *outbound {
+	o := &outbound{}
+	o.work.L, o.settled.L = &o.mu, &o.mu
+	return o
+}
+
+// push appends e and reports whether there was room; where the queue has ended
+// e is dropped.
+func (o *outbound) push(e *entry) bool {
+	o.mu.Lock()
+	if o.finished || o.closed || o.draining && e.kind == aDelivery {
+		if e.answers {
+			o.settleLocked(1)
+		}
+		o.mu.Unlock()
+		return true
+	}
+	full := len(o.queue) >= mostQueued
+	if !full {
+		o.queue = append(o.queue, *e)
+	}
+	wake := len(o.queue) == 1
+	o.mu.Unlock()
+	if wake {
+		o.work.Signal()
+	}
+	return !full
+}
+
+// owe counts a request that wants an answer. It waits while too many are owed
+// and reports whether the queue is still open.
+func (o *outbound) owe() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.owed >= mostOwed && !o.closed && !o.finished {
+		o.settled.Wait()
+	}
+	o.owed++
+	return !o.closed && !o.finished
+}
+
+// forgive takes one owed answer back that will never be sent.
+func (o *outbound) forgive() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settleLocked(1)
+}
+
+func (o *outbound) settleLocked(n int) {
+	o.owed -= n
+	if o.owed == 0 || o.owed < mostOwed && o.owed+n >= mostOwed {
+		o.settled.Broadcast()
+	}
+}
+
+// take waits for entries and gives all of them; the memory of used is queued
+// into next. It counts answers written answers as settled. It reports false at
+// the end.
+func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
+	clear(used)
+	if cap(used) > keepQueue {
+		used = nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if answers > 0 {
+		o.settleLocked(answers)
+	}
+	for len(o.queue) == 0 && !o.finished && !o.closed {
+		o.work.Wait()
+	}
+	if o.closed || len(o.queue) == 0 {
+		return nil, false
+	}
+	taken := o.queue
+	o.queue = used[:0]
+	return taken, true
+}
+
+// isClosed reports whether nothing more may be written.
+func (o *outbound) isClosed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
+}
+
+// more reports whether entries came while the writer was encoding.
+func (o *outbound) more() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) > 0 && !o.closed
+}
+
+// drain drops deliveries from now on and waits until every answer that is
+// owed has been written, or ctx ends.
+func (o *outbound) drain(ctx context.Context) {
+	defer context.AfterFunc(ctx, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.settled.Broadcast()
+	})()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.draining = true
+	for o.owed > 0 && !o.closed && !o.finished && ctx.Err() == nil {
+		o.settled.Wait()
+	}
+}
+
+// finish lets the writer end when it has written what is there.
+func (o *outbound) finish() {
+	o.mu.Lock()
+	o.finished = true
+	o.mu.Unlock()
+	o.work.Signal()
+	o.settled.Broadcast()
+}
+
+// close lets the writer end at once; what is queued is dropped.
+func (o *outbound) close() {
+	o.mu.Lock()
+	o.closed = true
+	o.queue = nil
+	o.mu.Unlock()
+	o.work.Signal()
+	o.settled.Broadcast()
+}

@@ -1,0 +1,246 @@
+package openwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/conclavemq/conclave/broker"
+	"github.com/conclavemq/conclave/message"
+	codec "github.com/conclavemq/conclave/openwire"
+)
+
+// session is one OpenWire connection. It implements transport.Session and,
+// towards the broker, broker.Peer.
+type session struct {
+	protocol *Protocol
+	socket   net.Conn
+	peer     string // "tcp://host:port", as ActiveMQ prints it
+	log      *slog.Logger
+
+	out     *outbound
+	writer  *writer
+	monitor *monitor
+
+	// The reader's own.
+	frames     *frameReader
+	decoder    *codec.Decoder
+	format     codec.Format
+	negotiated bool
+	bridge     *codec.BrokerInfo // of a network bridge, nil of a client
+	roster     roster            // the broker's connections on this one
+
+	serve   func() error       // reads commands under a context that unblock ends
+	unblock context.CancelFunc // frees the reader from the broker's flow control
+	reads   atomic.Uint64      // of the socket
+	busy    atomic.Bool        // the reader is handling a command
+	// updates says that the client takes ConnectionControl at any time.
+	updates  atomic.Bool
+	stopping atomic.Bool
+
+	endOnce sync.Once
+	cause   error         // set once by end, read after ended is closed
+	ended   chan struct{} // closed when the socket is
+	read    chan struct{} // closed when the reader has read its last
+	failed  func(error)   // answers a command that wants no response
+}
+
+func newSession(p *Protocol, socket net.Conn) *session {
+	s := &session{
+		protocol: p,
+		socket:   socket,
+		peer:     "tcp://" + socket.RemoteAddr().String(),
+		out:      newOutbound(),
+		writer:   newWriter(socket),
+		ended:    make(chan struct{}),
+		read:     make(chan struct{}),
+	}
+	s.log = p.log.With("peer", s.peer)
+	s.frames = newFrameReader(countingReader{socket, &s.reads}, p.options.URI.Socket.IOBufferSize)
+	s.decoder = codec.NewDecoder(codec.InitialFormat())
+	s.monitor = newMonitor(s)
+	s.failed = func(err error) { s.serviceFailure(err) }
+	ctx, cancel := context.WithCancel(context.Background())
+	s.unblock = cancel
+	s.serve = func() error { return s.readCommands(ctx) }
+	return s
+}
+
+// countingReader counts what it reads, so that a long frame is no silence.
+type countingReader struct {
+	io.Reader
+	reads *atomic.Uint64
+}
+
+func (r countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.reads.Add(1)
+	return n, err
+}
+
+// Run serves the connection until it has ended.
+func (s *session) Run() {
+	defer s.protocol.forget(s)
+	defer s.unblock()
+	var writing sync.WaitGroup
+	writing.Go(s.write)
+	offer := s.protocol.offer
+	s.send(&offer)
+	s.monitor.awaitHandshake(s.protocol.options.URI.HandshakeTimeout())
+
+	cause := s.guard(s.serve)
+	close(s.read)
+	switch {
+	case s.stopping.Load(): // Stop ends it when what is owed has been written
+	case errors.Is(cause, errShutdown):
+		s.lastWords()
+	default:
+		s.end(cause)
+	}
+	writing.Wait()
+	s.end(cause)
+	s.monitor.stop()
+	s.roster.closeAll()
+	s.logEnd()
+}
+
+// guard is the backstop: a fault in serving one connection ends that one.
+func (s *session) guard(serve func() error) (cause error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("fault while serving a connection", "fault", p, "stack", string(debug.Stack()))
+			cause = fmt.Errorf("%w: %v", errFault, p)
+		}
+	}()
+	return serve()
+}
+
+// write is the writing goroutine.
+func (s *session) write() {
+	err := s.guard(func() error { return s.writer.run(s.out) })
+	if err == nil {
+		err = errFinished
+	}
+	s.end(err)
+}
+
+// end closes the socket, which ends reader and writer; the first cause counts.
+func (s *session) end(cause error) {
+	s.endOnce.Do(func() {
+		s.cause = cause
+		s.unblock()
+		s.out.close()
+		s.socket.Close()
+		close(s.ended)
+	})
+}
+
+// lastWords lets the writer finish what is queued, within a time, and end the
+// session. It does not wait.
+func (s *session) lastWords() {
+	s.socket.SetWriteDeadline(time.Now().Add(lastWords))
+	s.out.finish()
+}
+
+// Stop takes no more commands and lets those that were taken be answered.
+func (s *session) Stop(ctx context.Context) {
+	s.stopping.Store(true)
+	s.unblock()
+	s.socket.SetReadDeadline(time.Unix(1, 0))
+	defer context.AfterFunc(ctx, func() { s.end(errStopped) })()
+	select {
+	case <-s.read:
+	case <-s.ended:
+		return
+	}
+	s.out.drain(ctx)
+	s.send(&codec.Shutdown{})
+	s.lastWords()
+	<-s.ended
+}
+
+// Silence resets the connection without another byte.
+func (s *session) Silence() {
+	if tcp, ok := s.socket.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	s.end(errSilenced)
+}
+
+// Deliver queues a message for a consumer.
+func (s *session) Deliver(d message.Delivery) {
+	s.push(&entry{kind: aDelivery, delivery: d})
+}
+
+// ProducerAck gives size bytes of a producer's window back.
+func (s *session) ProducerAck(id message.ProducerID, size int32) {
+	s.send(&codec.ProducerAck{Producer: id, Size: size})
+}
+
+// Prefetch tells a consumer its new prefetch size.
+func (s *session) Prefetch(consumer message.ConsumerID, dest message.Destination, n int32) {
+	s.send(&codec.ConsumerControl{Consumer: consumer, Destination: dest, Prefetch: n})
+}
+
+// Fail tells the client why its connection ends, and ends it.
+func (s *session) Fail(err error) {
+	s.log.Info("connection ended by the broker", "reason", err)
+	s.send(&codec.ConnectionError{Exception: throwable(err)})
+	s.lastWords()
+}
+
+// send queues a command that answers none.
+func (s *session) send(command any) { s.push(&entry{kind: aCommand, command: command}) }
+
+func (s *session) push(e *entry) {
+	if !s.out.push(e) {
+		s.end(errOverflow)
+	}
+}
+
+// updatable reports whether the client takes a ConnectionControl now.
+func (s *session) updatable() bool { return s.updates.Load() }
+
+var _ broker.Peer = (*session)(nil)
+
+// Why a session ended, beside what reading and writing report.
+var (
+	errShutdown  = errors.New("client has shut down")
+	errFinished  = errors.New("session was ended by the broker")
+	errStopped   = errors.New("broker is stopping")
+	errOverflow  = fmt.Errorf("more than %d commands wait to be written", mostQueued)
+	errFault     = errors.New("fault of the broker")
+	errHandshake = errors.New("no wire format was received in time")
+	errInactive  = errors.New("channel was inactive for too long")
+	errStuck     = errors.New("peer takes no data")
+)
+
+// logEnd says in one line why the connection ended where that is news.
+func (s *session) logEnd() {
+	switch cause := s.cause; {
+	case errors.Is(cause, errShutdown), errors.Is(cause, errFinished), errors.Is(cause, errStopped),
+		errors.Is(cause, errSilenced), s.stopping.Load():
+		s.log.Debug("connection closed", "reason", cause)
+	case s.remoteClose(cause) && !s.protocol.options.WarnOnRemoteClose:
+		s.log.Debug("connection closed by peer", "reason", cause)
+	default:
+		s.log.Warn("transport connection failed", "reason", cause)
+	}
+}
+
+// remoteClose reports ends that are a client's way to go. (ActiveMQ:
+// TransportConnection.suppressed)
+func (s *session) remoteClose(err error) bool {
+	return err == io.EOF || err == io.ErrUnexpectedEOF && !s.negotiated ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, os.ErrDeadlineExceeded)
+}

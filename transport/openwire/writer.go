@@ -1,0 +1,107 @@
+package openwire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	codec "github.com/conclavemq/conclave/openwire"
+)
+
+const (
+	flushSize  = 64 << 10 // bytes encoded before they are written
+	keepBuffer = 128 << 10
+)
+
+// writer encodes what is queued and writes it. Its owner is the session's
+// writing goroutine; the counters alone are shared.
+type writer struct {
+	socket  io.Writer
+	encoder *codec.Encoder
+	buf     []byte
+	answers int // of entries encoded since the last take
+
+	// writes counts beginnings and ends of writes: odd within one.
+	writes atomic.Uint64
+
+	response codec.Response // reused for each
+}
+
+func newWriter(socket io.Writer) *writer {
+	return &writer{socket: socket, encoder: codec.NewEncoder(codec.InitialFormat())}
+}
+
+// run writes until the queue ends or the socket fails.
+func (w *writer) run(out *outbound) error {
+	var batch []entry
+	for {
+		var ok bool
+		if batch, ok = out.take(batch, w.answers); !ok {
+			return nil
+		}
+		w.answers = 0
+		for i := range batch {
+			if err := w.encode(&batch[i]); err != nil {
+				return err
+			}
+			if len(w.buf) >= flushSize {
+				if err := w.flush(out); err != nil {
+					return err
+				}
+			}
+		}
+		// What came meanwhile goes along, in the same write.
+		if len(w.buf) < flushSize/2 && out.more() {
+			continue
+		}
+		if err := w.flush(out); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *writer) encode(e *entry) error {
+	if e.answers {
+		w.answers++
+	}
+	var command any
+	switch e.kind {
+	case aFormat:
+		w.encoder = codec.NewEncoder(*e.format)
+		return nil
+	case aResponse:
+		w.response.CorrelationID = e.correlation
+		command = &w.response
+	case aDelivery:
+		command = &e.delivery
+	default:
+		command = e.command
+	}
+	var err error
+	header := codec.Header{ResponseRequired: e.kind == aRequest}
+	if w.buf, err = w.encoder.Append(w.buf, header, command); err != nil {
+		return fmt.Errorf("encode %T: %w", command, err)
+	}
+	return nil
+}
+
+// errSilenced ends the writer of a silenced session.
+var errSilenced = errors.New("session is silenced")
+
+func (w *writer) flush(out *outbound) error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	if out.isClosed() {
+		return errSilenced
+	}
+	w.writes.Add(1)
+	_, err := w.socket.Write(w.buf)
+	w.writes.Add(1)
+	w.buf = w.buf[:0]
+	if cap(w.buf) > keepBuffer {
+		w.buf = nil
+	}
+	return err
+}
