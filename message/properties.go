@@ -32,8 +32,9 @@ var (
 
 // Bounds of the primitive encoding.
 const (
-	maxPropertyDepth = 127    // nested maps and lists (ActiveMQ: Byte.MAX_VALUE)
-	maxUTFLen        = 0xFFFF // bytes of a name or short string
+	maxPropertyDepth = 127     // nested maps and lists (ActiveMQ: Byte.MAX_VALUE)
+	maxValues        = 1 << 20 // values read at once: one can take one byte here and 16 in memory
+	maxUTFLen        = 0xFFFF  // bytes of a name or short string
 	bigStringLen     = math.MaxInt16 / 4
 )
 

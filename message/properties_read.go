@@ -72,9 +72,10 @@ const (
 // primitiveReader reads values from b; once bad is set everything reads as
 // zero.
 type primitiveReader struct {
-	b   []byte
-	pos int
-	bad string
+	b      []byte
+	pos    int
+	values int // announced by maps and lists so far
+	bad    string
 }
 
 func (r *primitiveReader) err() error {
@@ -132,6 +133,9 @@ func (r *primitiveReader) count(size int) int {
 	n := int(int32(r.uint32()))
 	if n > (len(r.b)-r.pos)/size {
 		r.fail("more entries than bytes")
+	}
+	if r.values += max(n, 0); r.values > maxValues {
+		r.fail("too many values")
 	}
 	if r.bad != "" {
 		return 0

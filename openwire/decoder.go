@@ -10,7 +10,7 @@ type Decoder struct {
 // NewDecoder returns a decoder for f.
 func NewDecoder(f Format) *Decoder {
 	d := &Decoder{format: f}
-	d.w = wire{mode: looseRead, version: uint8(f.Version), stackTrace: f.StackTrace}
+	d.w = wire{mode: looseRead, version: uint8(f.Version), stackTrace: f.StackTrace, strings: new(internTable)}
 	if f.Tight {
 		d.w.mode = tightRead
 	}
@@ -42,7 +42,8 @@ func (d *Decoder) Decode(frame []byte) (Header, any, error) {
 // decode reads one frame and says how many bytes it has.
 func (d *Decoder) decode(frame []byte) (Header, any, int, error) {
 	w := &d.w
-	w.buf, w.pos, w.header, w.err, w.depth, w.kind = frame, 0, Header{}, nil, 0, 0
+	w.buf, w.pos, w.header, w.err = frame, 0, Header{}, nil
+	w.depth, w.elements, w.kind = 0, 0, TypeNull
 	if int64(len(frame)) > d.format.frameLimit() {
 		w.fail(ErrTooLarge, "more than the maximum frame size")
 	}

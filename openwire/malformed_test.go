@@ -173,3 +173,19 @@ func TestStoredMalformed(t *testing.T) {
 	_, err = s.Ack([]byte("\xff\xff\xff\xff\x16"))
 	require.ErrorIs(t, err, ErrTruncated)
 }
+
+// TestManyElements nests arrays whose elements take one byte each.
+func TestManyElements(t *testing.T) {
+	header := strings.Repeat("\x00", 9)
+	inner := "\x01\x21" + header + "\x01\x7f\xff" + strings.Repeat("\x00", 0x7FFF)
+	decode := func(n int) (any, error) {
+		frame := "\x21" + header + "\x01\x00" + string(rune(n)) + strings.Repeat(inner, n)
+		_, v, err := NewDecoder(Format{Version: 12}).Decode([]byte(frame))
+		return v, err
+	}
+	_, err := decode(5)
+	require.ErrorIs(t, err, ErrTooLarge)
+	v, err := decode(3)
+	require.NoError(t, err)
+	require.Len(t, v.(*DataArrayResponse).Data, 3)
+}

@@ -59,9 +59,7 @@ func (w *wire) trace(p *[]message.StackFrame) {
 		return
 	}
 	n := int(int16(w.get16()))
-	if n < 0 || n > (len(w.buf)-w.pos)/4 {
-		w.fail(ErrMalformed, "stack trace larger than the frame")
-	}
+	w.bound(n, (len(w.buf)-w.pos)/4)
 	for i := 0; i < n && w.err == nil; i++ {
 		var f message.StackFrame
 		w.stackFrame(&f)

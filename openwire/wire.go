@@ -14,8 +14,10 @@ const (
 	tightWrite
 )
 
-// maxDepth bounds commands within commands; ActiveMQ nests three deep.
-const maxDepth = 16
+const (
+	maxDepth    = 16      // commands within commands; ActiveMQ nests three deep
+	maxElements = 1 << 17 // of all arrays of a frame: an element can take one byte here and 32 in memory
+)
 
 // wire walks the fields of commands in one direction and encoding. Each
 // command has one method that names its fields in the order of the protocol;
@@ -33,11 +35,12 @@ type wire struct {
 	bits []byte // tight: the frame's booleans, eight a byte from the lowest
 	bit  int    // tight: next boolean
 
-	header  Header // of the outermost command
-	kind    byte   // data type of the outermost command
-	depth   int
-	err     *FrameError
-	strings internTable
+	header   Header // of the outermost command
+	kind     byte   // data type of the outermost command
+	depth    int
+	elements int // of arrays, read so far
+	err      *FrameError
+	strings  *internTable // reading only
 }
 
 func (w *wire) reading() bool { return w.mode&1 == 0 }
@@ -283,8 +286,17 @@ func (w *wire) count(n int, present bool) (int, bool) {
 	if w.tight() {
 		left = len(w.bits)*8 - w.bit
 	}
+	w.bound(n, left)
+	return n, w.err == nil
+}
+
+// bound refuses n elements where at most left can follow.
+func (w *wire) bound(n, left int) {
 	if n < 0 || n > left {
 		w.fail(ErrMalformed, "array larger than the frame")
+		return
 	}
-	return n, w.err == nil
+	if w.elements += n; w.elements > maxElements {
+		w.fail(ErrTooLarge, "too many array elements")
+	}
 }
