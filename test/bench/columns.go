@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/conclavemq/conclave/test/harness"
+)
+
+// column is one broker with one setting of concurrentStoreAndDispatchQueues.
+type column struct {
+	Kind       harness.Kind
+	Concurrent bool // the default of both
+}
+
+var columns = []column{
+	{harness.ActiveMQ, true}, {harness.Conclave, true},
+	{harness.ActiveMQ, false}, {harness.Conclave, false},
+}
+
+// key is how flags and result files name a column.
+func (c column) key() string {
+	if c.Concurrent {
+		return string(c.Kind)
+	}
+	return string(c.Kind) + "-sequential"
+}
+
+// title is for tables.
+func (c column) title() string {
+	name := map[harness.Kind]string{harness.ActiveMQ: "ActiveMQ", harness.Conclave: "Conclave"}[c.Kind]
+	if !c.Concurrent {
+		name += " csd=false"
+	}
+	return name
+}
+
+// parseColumns reads a comma-separated list of keys; "all" is every column.
+func parseColumns(list string) ([]column, error) {
+	if list == "all" {
+		return columns, nil
+	}
+	var chosen []column
+	for key := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(columns, func(c column) bool { return c.key() == key })
+		if i < 0 {
+			return nil, fmt.Errorf("-settings %s: not one of activemq, activemq-sequential, conclave, conclave-sequential", key)
+		}
+		chosen = append(chosen, columns[i])
+	}
+	return chosen, nil
+}
+
+// broker configures a broker of the column in a directory of its own.
+func (c column) broker(binary, dir string) (*harness.Broker, error) {
+	return harness.NewBroker(harness.Options{
+		Kind:      c.Kind,
+		Binary:    binary,
+		Name:      "bench",
+		Directory: dir + "/kahadb",
+		WorkDir:   dir,
+		KahaDB:    map[string]string{"concurrentStoreAndDispatchQueues": strconv.FormatBool(c.Concurrent)},
+		// Enough heap for a million messages in a queue; ActiveMQ's script sets
+		// the size by hand as well.
+		JVM: []string{"-Xmx4g"},
+	})
+}

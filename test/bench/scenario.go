@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// scenario is one load, which every generator can produce.
+type scenario struct {
+	URL           string
+	Destination   string // "queue://…" or "topic://…"
+	Producers     int
+	Consumers     int
+	Size          int // bytes of a body
+	Persistent    bool
+	NoAnswer      bool // persistent messages are sent without waiting
+	Batch         int  // messages a transaction of a producer, 0 none
+	ConsumerBatch int  // messages a transaction of a consumer, 0 automatic acknowledgement
+	Warmup        time.Duration
+	Duration      time.Duration
+	// Drain consumers end when they have received this many messages between
+	// them, which are there already; Duration then plays no part.
+	Drain int64
+	// Measuring is called when the warm-up is over, and what it returns when
+	// the measurement ends; may be nil. Only the Go generator calls it.
+	Measuring func() func()
+}
+
+// outcome is what a scenario measured after its warm-up.
+type outcome struct {
+	Messages int64 // received where there are consumers, else sent
+	Rate     float64
+	P50, P99 time.Duration // of a message's way, or of a send or transaction
+}
+
+// generator produces load.
+type generator interface {
+	run(ctx context.Context, s scenario) (outcome, error)
+}
