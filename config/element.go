@@ -40,11 +40,6 @@ func (e *Element) child(name string) *Element {
 	return nil
 }
 
-// empty says that the element is there without any content.
-func (e *Element) empty() bool {
-	return len(e.Children) == 0 && (!e.Scalar || e.Text == "")
-}
-
 // unwrap steps into a child of the element's own name, as XBean writes a
 // property that holds one bean of the same name:
 // <systemUsage><systemUsage>…</systemUsage></systemUsage>.

@@ -152,3 +152,11 @@ func (SharedFileLocker) others() others {
 		"lockable": absent(reasonPlugins),
 	}
 }
+
+// NewKahaDB is the configuration of a directory of which nothing else is said.
+func NewKahaDB(directory string) *KahaDB {
+	k := &KahaDB{}
+	k.setDefaults()
+	k.Directory = directory
+	return k
+}

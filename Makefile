@@ -1,0 +1,76 @@
+# What the project can do with itself. `make run` and `make test` need only Go.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+GO       ?= go
+BIN      := bin/conclave
+STATICCHECK := bin/staticcheck
+
+# Packages whose tests run concurrently enough for the race detector to matter.
+CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./cmd/...
+# Debian packages that `make interop` and `make bench` need.
+PEERS := activemq libactivemq-java default-jdk-headless
+
+.PHONY: build run test race fuzz fuzz-list lint interop ha bench peers clean
+
+build: ## a static binary, bin/conclave
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
+
+run: build ## a broker on tcp://127.0.0.1:61616 with its store in ./data/kahadb
+	./$(BIN) start
+
+test: ## every test that needs only Go
+	$(GO) vet ./...
+	$(GO) test ./...
+
+race: ## the concurrent packages under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
+
+# One line for each fuzz target: package directory and name.
+fuzz-list:
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . \
+		| sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz.*)$$|\1 \2|' | sort
+
+fuzz: ## every fuzz target for FUZZTIME
+	@$(MAKE) -s fuzz-list | while read -r dir name; do \
+		echo "== $$dir $$name"; \
+		$(GO) test "$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME); \
+	done
+
+$(STATICCHECK): tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../$(STATICCHECK) honnef.co/go/tools/cmd/staticcheck
+
+lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags interop ./test/interop/...
+	$(STATICCHECK) ./...
+	$(GO) test ./test/arch
+
+peers: # ActiveMQ itself and a JDK, from Debian
+	@missing=""; for p in $(PEERS); do \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "*** missing Debian packages:$$missing" >&2; \
+			echo "*** install them (apt-get install$$missing) or run this as root on Debian" >&2; exit 1; \
+		fi; \
+		echo "installing$$missing"; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	fi
+
+interop: build peers ## real ActiveMQ clients and brokers against this one
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+
+ha: build ## pairs of real processes: take-over, clean stop, lost locks
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 10m -v ./test/ha
+
+bench: build peers ## figures beside ActiveMQ's, in the same run
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench
+
+clean:
+	rm -rf bin

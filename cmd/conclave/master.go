@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/conclavemq/conclave/broker"
+	"github.com/conclavemq/conclave/cmd/conclave/node"
+	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/journal"
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+	"github.com/conclavemq/conclave/store/memory"
+	"github.com/conclavemq/conclave/transport"
+	"github.com/conclavemq/conclave/transport/openwire"
+)
+
+// bootstrap makes a master: lease → store → broker → ports.
+type bootstrap struct {
+	config *config.Broker
+	log    *slog.Logger
+	began  time.Time // of the process
+}
+
+// master is a serving broker. It implements node.Service.
+type master struct {
+	name      string
+	id        message.BrokerID
+	log       *slog.Logger
+	began     time.Time
+	store     store.Store
+	broker    *broker.Broker
+	listeners []*transport.Listener
+}
+
+// start implements node.Options.Start.
+func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service, error) {
+	var took stopwatch
+	took.begin(time.Now())
+	m := &master{name: b.config.BrokerName, id: newBrokerID(), log: b.log, began: b.began}
+	var err error
+	if m.store, err = b.openStore(lease); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	took.lap(&took.store)
+	b.log.Info("Conclave is starting to serve", "version", fullVersion(), "broker", m.name, "id", string(m.id))
+	if m.broker, err = b.newBroker(m, lease); err != nil {
+		return nil, errors.Join(fmt.Errorf("start broker: %w", err), m.store.Close())
+	}
+	took.lap(&took.broker)
+	if err = b.listen(ctx, m); err != nil {
+		m.Silence()
+		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
+	}
+	took.lap(&took.ports)
+	b.log.Info("Conclave started", "version", fullVersion(), "broker", m.name, "id", string(m.id),
+		"epoch", epochOf(lease), "takeoverMS", took.total(), "storeMS", took.store, "brokerMS", took.broker, "portsMS", took.ports)
+	return m, nil
+}
+
+func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
+	if !b.config.Persistent {
+		return memory.New(), nil
+	}
+	k := kahaDB(b.config)
+	b.log.Info("Using Persistence Adapter: KahaDBPersistenceAdapter[" + k.Directory + "]")
+	options := journal.Options{
+		Directory:         k.Directory,
+		Lease:             lease,
+		MaxFileLength:     k.JournalMaxFileLength,
+		MaxWriteBatchSize: int(k.JournalMaxWriteBatchSize),
+		DiskSync:          diskSyncs[k.JournalDiskSyncStrategy],
+		DiskSyncInterval:  k.JournalDiskSyncInterval,
+		CleanupInterval:   k.CleanupInterval,
+		NoChecksum:        !k.ChecksumJournalFiles,
+		NoPreallocation:   k.PreallocationScope == "NONE",
+		FailIfNoSpace:     b.config.SystemUsage.SendFailIfNoSpace,
+		Log:               b.log,
+	}
+	if options.CleanupInterval == 0 {
+		options.CleanupInterval = -1 // never, as in ActiveMQ
+	}
+	return journal.Open(options)
+}
+
+var diskSyncs = map[string]journal.DiskSync{
+	"ALWAYS": journal.Always, "PERIODIC": journal.Periodic, "NEVER": journal.Never,
+}
+
+func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, error) {
+	c := b.config
+	options := broker.Options{
+		Name:                             m.name,
+		ID:                               m.id,
+		URL:                              b.url(),
+		Store:                            m.store,
+		Policy:                           policies(&c.DestinationPolicy.PolicyMap),
+		ParseSelector:                    parseSelector,
+		MemoryLimit:                      memoryLimit(c.SystemUsage.MemoryUsage),
+		SendFailIfNoSpace:                c.SystemUsage.SendFailIfNoSpace,
+		SendFailIfNoSpaceAfterTimeout:    c.SystemUsage.SendFailIfNoSpaceAfterTimeout,
+		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
+		DisableAdvisories:                !c.AdvisorySupport,
+		AllowLinkStealing:                anyLinkStealing(c.TransportConnectors),
+		PopulateUserID:                   c.PopulateJMSXUserID,
+		ExpireMessagesPeriod:             expirePeriod(&c.DestinationPolicy.PolicyMap),
+		Log:                              b.log,
+	}
+	if lease != nil {
+		options.Lease = lease
+	}
+	return broker.New(options)
+}
+
+// url is what clients are told of this broker's address: the first connector's.
+func (b *bootstrap) url() string {
+	if uris := clientURIs(b.config.TransportConnectors); len(uris) > 0 {
+		return uris[0]
+	}
+	return ""
+}
+
+func anyLinkStealing(connectors []config.TransportConnector) bool {
+	for _, c := range connectors {
+		if c.AllowLinkStealing {
+			return true
+		}
+	}
+	return false
+}
+
+// listen opens the ports, unless ctx has ended.
+func (b *bootstrap) listen(ctx context.Context, m *master) error {
+	for _, c := range b.config.TransportConnectors {
+		if !c.AutoStart {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		uri, err := transport.ParseURI(c.URI)
+		if err != nil {
+			return err
+		}
+		protocol := openwire.New(openwire.Options{
+			URI: uri, Broker: m.broker, BrokerName: m.name, BrokerID: m.id, BrokerURL: b.url,
+			MaximumProducersAllowedPerConnection: c.MaximumProducersAllowedPerConnection,
+			MaximumConsumersAllowedPerConnection: c.MaximumConsumersAllowedPerConnection,
+			WarnOnRemoteClose:                    c.WarnOnRemoteClose,
+			ProviderVersion:                      fullVersion(),
+			Log:                                  b.log,
+		})
+		l, err := transport.Listen(transport.Options{Name: c.Name, URI: uri, Protocol: protocol, Log: b.log})
+		if err != nil {
+			return err
+		}
+		b.log.Info("Listening for connections at: " + l.PublishedURI())
+		m.listeners = append(m.listeners, l)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"time"
+
+	"github.com/conclavemq/conclave/broker"
+	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/message/selector"
+)
+
+// attributes are the policyEntry attributes of the kinds of destination.
+var attributes = map[message.Kind]string{
+	message.Queue: "queue", message.Topic: "topic",
+	message.TempQueue: "tempQueue", message.TempTopic: "tempTopic",
+}
+
+// policies gives the broker's view of a policy map.
+func policies(m *config.PolicyMap) func(message.Destination) broker.Policy {
+	return func(d message.Destination) broker.Policy {
+		p := broker.DefaultPolicy()
+		if entry := m.Find(attributes[d.Kind], d.Name); entry != nil {
+			apply(&p, entry, d)
+		}
+		return p
+	}
+}
+
+func apply(p *broker.Policy, e *config.PolicyEntry, d message.Destination) {
+	p.MemoryLimit = e.MemoryLimit
+	p.ProducerFlowControl = e.ProducerFlowControl
+	p.BlockedProducerWarningInterval = e.BlockedProducerWarningInterval
+	if e.MaxPageSize != 0 {
+		p.MaxPageSize = e.MaxPageSize
+	}
+	p.ExpireMessages = e.ExpireMessagesPeriod > 0
+	p.UsePrefetchExtension = e.UsePrefetchExtension
+	p.UseConsumerPriority = e.UseConsumerPriority
+	p.AllConsumersExclusiveByDefault = e.AllConsumersExclusiveByDefault
+	if limit := e.PendingMessageLimitStrategy.Constant; limit != nil {
+		p.PendingMessageLimit = limit.Limit
+	}
+	p.DeadLetter = deadLetter(&e.DeadLetterStrategy, d)
+}
+
+func deadLetter(s *config.DeadLetterStrategy, d message.Destination) broker.DeadLetter {
+	switch {
+	case s.Shared != nil:
+		return broker.DeadLetter{
+			Queue:          message.NewQueue(s.Shared.DeadLetterQueue.Queue.PhysicalName),
+			ProcessExpired: s.Shared.ProcessExpired, ProcessNonPersistent: s.Shared.ProcessNonPersistent,
+			Expiration: s.Shared.Expiration,
+		}
+	case s.Individual != nil:
+		return broker.DeadLetter{
+			Queue:          message.NewQueue(s.Individual.Name(d.Kind.IsQueue(), d.Name)),
+			ProcessExpired: s.Individual.ProcessExpired, ProcessNonPersistent: s.Individual.ProcessNonPersistent,
+			Expiration: s.Individual.Expiration,
+		}
+	case s.Discarding != nil:
+		return broker.DeadLetter{ProcessExpired: s.Discarding.ProcessExpired, ProcessNonPersistent: s.Discarding.ProcessNonPersistent}
+	}
+	return broker.DefaultPolicy().DeadLetter
+}
+
+// expirePeriod is how often the broker looks for expired messages: the
+// shortest period that a policy asks for, or the default.
+func expirePeriod(m *config.PolicyMap) time.Duration {
+	period := 30 * time.Second
+	for i := range m.Entries {
+		if p := m.Entries[i].ExpireMessagesPeriod; p > 0 {
+			period = min(period, p)
+		}
+	}
+	if m.Default != nil && m.Default.ExpireMessagesPeriod > 0 {
+		period = min(period, m.Default.ExpireMessagesPeriod)
+	}
+	return period
+}
+
+// filter makes a selector one of the broker's.
+type filter struct{ *selector.Selector }
+
+func (f filter) Match(m *message.Message) bool { return f.Matches(selector.Of(m)) }
+
+func parseSelector(text string) (broker.Filter, error) {
+	s, err := selector.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return filter{s}, nil
+}

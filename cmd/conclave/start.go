@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/conclavemq/conclave/cmd/conclave/control"
+	"github.com/conclavemq/conclave/cmd/conclave/node"
+	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/lock"
+)
+
+func newStartCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Run a broker in the foreground",
+		Long: "Run a broker: wait for the lock as a slave, then serve as master. SIGTERM and\n" +
+			"SIGINT stop it cleanly, a second one at once.\n" +
+			"Exit code 0: stopped cleanly; 1: could not serve; 2: bad flags or configuration;\n" +
+			"6: the lock is held and failIfLocked is set; 7: mastership was lost and\n" +
+			"restartAllowed is false; 8: stopping did not finish in its bound; 128 and more:\n" +
+			"ended by a second signal.",
+		Args: cobra.NoArgs,
+	}
+	flags := addConfigFlags(cmd)
+	level := cmd.Flags().String("log-level", "info", "debug, info, warn or error")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := flags.load()
+		if err != nil {
+			return err
+		}
+		log, err := newLog(*level)
+		if err != nil {
+			return err
+		}
+		return start(cmd.Context(), c, log)
+	}
+	return cmd
+}
+
+// newLog writes text to standard error.
+func newLog(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, &codedError{exitUsage, fmt.Errorf("--log-level: %w", err)}
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
+}
+
+// start runs the node of a configuration to its end, and begins anew as a
+// slave, in the same process, when mastership was lost.
+func start(ctx context.Context, c *config.Config, log *slog.Logger) error {
+	slog.SetDefault(log)
+	for _, warning := range c.Warnings {
+		log.Warn("configuration", "warning", warning)
+	}
+	locker, err := newLocker(&c.Broker, log)
+	if err != nil {
+		return &codedError{exitUsage, err}
+	}
+	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now()}
+	n := node.New(node.Options{Locker: locker, Start: boot.start, Log: log})
+	ctx, stop := untilSignal(ctx, log)
+	defer stop()
+	server, err := serveControl(c, n, stop)
+	if err != nil {
+		log.Warn("status and stop will not find this broker", "error", err)
+	}
+	log.Info("Conclave is starting", "version", fullVersion(), "broker", c.Broker.BrokerName,
+		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
+
+	err = n.Run(ctx)
+	if server != nil {
+		if errClose := server.Close(); errClose != nil {
+			log.Warn("control socket", "error", errClose)
+		}
+	}
+	if errors.Is(err, node.ErrLost) && c.Broker.RestartAllowed {
+		log.Error("mastership is lost: starting again as a slave", "cause", err)
+		err = errors.Join(err, restart())
+	}
+	return withCode(err)
+}
+
+// withCode gives the end of a node its exit code.
+func withCode(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, lock.ErrHeld):
+		return &codedError{exitHeld, err}
+	case errors.Is(err, node.ErrLost):
+		return &codedError{exitLost, err}
+	case errors.Is(err, node.ErrUnclean):
+		return &codedError{exitUnclean, err}
+	}
+	return err
+}
+
+// untilSignal ends the context at the first signal, or when stop is called,
+// and the process at the second.
+func untilSignal(ctx context.Context, log *slog.Logger) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	var seen atomic.Bool
+	go func() {
+		for s := range signals {
+			number, _ := s.(syscall.Signal)
+			if seen.Swap(true) {
+				log.Warn("second signal: ending at once", "signal", s.String())
+				os.Exit(exitSignalled + int(number))
+			}
+			log.Info("shutting down", "signal", s.String())
+			cancel()
+		}
+	}()
+	return ctx, cancel
+}
+
+func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server, error) {
+	directory, err := absoluteStore(&c.Broker)
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	identity := control.Account{BrokerName: c.Broker.BrokerName, PID: os.Getpid(), Host: host,
+		Version: fullVersion(), ConfigFile: c.File, Directory: directory}
+	return control.Serve(func() control.Account {
+		a := identity
+		a.Status = n.Status()
+		return a
+	}, stop)
+}
+
+// restart replaces the process's image by a new start of the same command
+// line: descriptors, locks and whatever hangs are gone, the pid stays.
+func restart() error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	return fmt.Errorf("restart: %w", syscall.Exec(executable, os.Args, os.Environ()))
+}

@@ -1,0 +1,119 @@
+package arch
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// maxLines is where a file has become two.
+const maxLines = 700
+
+// sleepers are the tests that may sleep, and why: everything else waits for a
+// condition.
+var sleepers = map[string]string{
+	"lock/helper_test.go":       "a process that is to be paused has to do something meanwhile",
+	"lock/process_test.go":      "a kill at a random moment",
+	"test/interop/pair_test.go": "a kill at a random moment",
+	"test/ha/pair_test.go":      "a process stays paused for a given time",
+}
+
+func TestFilesAreShort(t *testing.T) {
+	sources(t, func(name string, text []byte) {
+		if n := bytes.Count(text, []byte("\n")); n > maxLines {
+			t.Errorf("%s has %d lines, more than %d", name, n, maxLines)
+		}
+	})
+}
+
+func TestPackagesHaveComments(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("package %s has no comment that says what it owns", p.ImportPath)
+		}
+	}
+}
+
+func TestNothingIsLeftToDo(t *testing.T) {
+	marks := []string{"TO" + "DO", "FIX" + "ME", "XX" + "X"}
+	sources(t, func(name string, text []byte) {
+		for _, mark := range marks {
+			if bytes.Contains(text, []byte("// "+mark)) {
+				t.Errorf("%s: %s", name, mark)
+			}
+		}
+	})
+}
+
+func TestTestsDoNotSleep(t *testing.T) {
+	sources(t, func(name string, text []byte) {
+		if !strings.HasSuffix(name, "_test.go") || sleepers[name] != "" {
+			return
+		}
+		files := token.NewFileSet()
+		f, err := parser.ParseFile(files, name, text, 0)
+		require.NoError(t, err)
+		if importsName(f, "testing/synctest") {
+			return // sleeping takes no time in a bubble
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if isCall(n, "time", "Sleep") {
+				t.Errorf("%s sleeps: wait for a condition", files.Position(n.Pos()))
+			}
+			return true
+		})
+	})
+}
+
+func importsName(f *ast.File, path string) bool {
+	return slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"`+path+`"` })
+}
+
+func isCall(n ast.Node, pkg, name string) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || selector.Sel.Name != name {
+		return false
+	}
+	x, ok := selector.X.(*ast.Ident)
+	return ok && x.Name == pkg
+}
+
+// `make fuzz` finds its targets by itself; it must find all that the compiler
+// sees.
+func TestMakeFindsEveryFuzzTarget(t *testing.T) {
+	cmd := exec.Command("make", "-s", "fuzz-list")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	listed := strings.Fields(strings.ReplaceAll(strings.TrimSpace(string(out)), " ", "#"))
+
+	var want []string
+	sources(t, func(name string, text []byte) {
+		if !strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, text, 0)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Fuzz") {
+				want = append(want, "./"+path.Dir(name)+"#"+fn.Name.Name)
+			}
+		}
+	})
+	slices.Sort(listed)
+	slices.Sort(want)
+	require.NotEmpty(t, want)
+	require.Equal(t, want, listed)
+}
