@@ -175,7 +175,7 @@ func TestModifiedUTF8Property(t *testing.T) {
 // FuzzProperties parses any bytes; what can be parsed encodes to bytes that
 // parse to the same.
 func FuzzProperties(f *testing.F) {
-	b, err := AppendProperties(nil, everyType())
+	b, err := AppendProperties(nil, everyType().Remove("big"))
 	require.NoError(f, err)
 	f.Add(b, "list")
 	small, err := AppendProperties(nil, Properties{{"a", []any{int8(1)}}, {"b", Properties{{"c", "d"}}}})
