@@ -1,8 +1,12 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/conclavemq/conclave/message"
@@ -13,16 +17,37 @@ import (
 // or acknowledges anything that the store does not check by itself.
 type Lease interface{ Valid() bool }
 
+// Filter is a compiled selector.
+type Filter interface {
+	// Match reports whether a consumer wants m.
+	Match(m *message.Message) bool
+}
+
 // Options says how a Broker works. Name, ID and Store are needed.
 type Options struct {
 	Name  string           // brokerName
 	ID    message.BrokerID // unique for every start of a process
-	URL   string           // originBrokerURL in advisories; "" leaves it out
+	URL   string           // originBrokerURL in advisories
 	Store store.Store
 	Lease Lease // nil: always valid
 
+	// Policy returns the policy of a destination; nil: DefaultPolicy for all.
+	Policy func(message.Destination) Policy
+	// ParseSelector compiles a selector; its error is what is wrong with it.
+	// nil: consumers with a selector are refused.
+	ParseSelector func(string) (Filter, error)
+
 	// MemoryLimit bounds the bytes of messages held in memory; 0 is 1 GiB.
+	// (ActiveMQ: memoryUsage)
 	MemoryLimit int64
+	// SendFailIfNoSpace makes sends fail with ErrResourceAllocation instead of
+	// waiting for memory; SendFailIfNoSpaceAfterTimeout after having waited, 0
+	// never.
+	SendFailIfNoSpace             bool
+	SendFailIfNoSpaceAfterTimeout time.Duration
+	// TransactionLimit bounds the bytes that one transaction may send before
+	// its commit; 0 is half of MemoryLimit.
+	TransactionLimit int64
 	// ConcurrentStoreAndDispatchQueues lets a message go to a consumer while
 	// its write waits. (ActiveMQ: KahaDB's option of that name)
 	ConcurrentStoreAndDispatchQueues bool
@@ -31,26 +56,249 @@ type Options struct {
 	// AllowLinkStealing lets a new connection with a client id end the old
 	// one instead of being refused.
 	AllowLinkStealing bool
+	// PopulateUserID stamps each message with its connection's user name.
+	// (ActiveMQ: populateJMSXUserID)
+	PopulateUserID bool
+	// ExpireMessagesPeriod is how often the sweeper looks for expired
+	// messages; 0 is 30 s, negative never.
+	ExpireMessagesPeriod time.Duration
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default()
 }
 
+// defaultMemoryLimit is ActiveMQ's, where there is no heap to take a share of.
+const defaultMemoryLimit = 1 << 30
+
 // Broker is one message broker.
 type Broker struct {
-	options Options
+	options    Options
+	name       string
+	store      store.Store
+	lease      Lease
+	log        *slog.Logger
+	now        func() time.Time
+	concurrent bool
+
+	registry  registry
+	flow      flow
+	usage     usage
+	advise    advisories
+	audits    audits
+	branches  branches
+	durables  durables
+	sequence  atomic.Int64  // last MessageID.BrokerSequence
+	segment   atomic.Uint32 // highest store.Segment seen
+	stopping  atomic.Bool
+	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending   atomic.Int64   // units whose outcome somebody waits for
+	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine sync.WaitGroup // joined by Close
+	quiet     chan struct{}  // closed when Close begins
+	stop      chan struct{}  // closed when the goroutines are to end
+
+	mu          sync.Mutex
+	connections map[message.ConnectionID]*Connection // mu
+	clients     map[string]*Connection               // mu; by client id
+	closed      bool                                 // mu
 }
 
 // New starts a broker on what the store holds.
 func New(options Options) (*Broker, error) {
-	return &Broker{options: options}, nil
+	if options.Store == nil || options.Name == "" || options.ID == "" {
+		return nil, errors.New("a broker needs a name, an id and a store")
+	}
+	b := &Broker{
+		options:     options,
+		name:        options.Name,
+		store:       options.Store,
+		lease:       options.Lease,
+		log:         cmp.Or(options.Log, slog.Default()),
+		now:         options.Now,
+		concurrent:  options.ConcurrentStoreAndDispatchQueues,
+		drained:     make(chan struct{}, 1),
+		quiet:       make(chan struct{}),
+		stop:        make(chan struct{}),
+		connections: map[message.ConnectionID]*Connection{},
+		clients:     map[string]*Connection{},
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	b.registry.init()
+	b.flow.init(b)
+	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
+	b.usage.flow = &b.flow
+	b.advise.init(b)
+	b.audits.init(b)
+	b.branches.init(b)
+	b.durables.init(b)
+	if err := b.recover(options.Store.Recovered()); err != nil {
+		return nil, err
+	}
+	b.run(b.flow.loop)
+	b.run(b.housekeep)
+	return b, nil
 }
 
-// Close stops dispatch, lets appended work finish until ctx ends, and joins
-// the broker's goroutines. It does not close the store.
-func (b *Broker) Close(ctx context.Context) error { return nil }
+// run starts a goroutine that Close joins.
+func (b *Broker) run(f func()) {
+	b.goroutine.Add(1)
+	go func() {
+		defer b.goroutine.Done()
+		f()
+	}()
+}
 
-// Connect begins a connection.
-func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
-	return &Connection{}, nil
+// recover takes up what the store held.
+func (b *Broker) recover(state *store.State) error {
+	b.sequence.Store(state.LastBrokerSequence)
+	for i := range state.Destinations {
+		d := &state.Destinations[i]
+		t, _, err := b.create(d.Destination, d)
+		if err != nil {
+			return err
+		}
+		b.advise.destination(d.Destination, message.AddDestination, "")
+		for j := range d.Subscriptions {
+			if topic, ok := t.(*topic); ok {
+				b.durables.recover(topic, d, &d.Subscriptions[j])
+			}
+		}
+	}
+	for i := range state.Prepared {
+		b.branches.recover(&state.Prepared[i])
+	}
+	return nil
+}
+
+// policy returns a destination's policy, with limits made usable.
+func (b *Broker) policy(dest message.Destination) Policy {
+	p := DefaultPolicy()
+	if b.options.Policy != nil {
+		p = b.options.Policy(dest)
+	}
+	p.MaxPageSize = max(p.MaxPageSize, leastWindow)
+	p.MaxPageBytes = max(p.MaxPageBytes, leastWindowBytes)
+	if dest.IsAdvisory() {
+		p.ProducerFlowControl = false
+	}
+	return p
+}
+
+// nowMS is milliseconds since 1970.
+func (b *Broker) nowMS() int64 { return b.now().UnixMilli() }
+
+// mayServe reports whether messages may go out and be acknowledged now.
+func (b *Broker) mayServe() bool {
+	if b.stopping.Load() {
+		return false
+	}
+	if b.lease != nil && !b.lease.Valid() {
+		b.starved.Store(true)
+		return false
+	}
+	return true
+}
+
+// owned is the error of work that the store does not check.
+func (b *Broker) owned() error {
+	if b.lease != nil && !b.lease.Valid() {
+		return store.ErrLeaseLost
+	}
+	return nil
+}
+
+// housekeeping period.
+const tick = time.Second
+
+// housekeep sweeps expired messages, and starts dispatch again that stopped
+// while the lease was not valid.
+func (b *Broker) housekeep() {
+	period := cmp.Or(b.options.ExpireMessagesPeriod, 30*time.Second)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	swept := b.now()
+	for {
+		select {
+		case <-b.stop:
+			return
+		case <-ticker.C:
+		}
+		if b.starved.Swap(false) {
+			b.kickAll()
+		}
+		if now := b.now(); period > 0 && now.Sub(swept) >= period {
+			swept = now
+			b.sweep()
+		}
+	}
+}
+
+// kickAll dispatches everywhere.
+func (b *Broker) kickAll() {
+	for _, t := range b.registry.all() {
+		switch t := t.(type) {
+		case *queue:
+			t.kick()
+		case *topic:
+			t.drain()
+		}
+	}
+	b.durables.kickAll()
+}
+
+// Close stops dispatch and refuses new work, lets appended work finish until
+// ctx ends, ends the connections, and joins the broker's goroutines. It does
+// not close the store, which is to be closed after it.
+func (b *Broker) Close(ctx context.Context) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	b.stopping.Store(true)
+	close(b.quiet)
+	list := make([]*Connection, 0, len(b.connections))
+	for _, c := range b.connections {
+		list = append(list, c)
+	}
+	b.mu.Unlock()
+	for _, c := range list {
+		c.settle()
+	}
+	err := b.settled(ctx)
+	for _, c := range list {
+		c.peer.Fail(ErrClosed)
+		c.Close()
+	}
+	close(b.stop)
+	b.goroutine.Wait()
+	return err
+}
+
+// began counts a unit whose outcome somebody waits for.
+func (b *Broker) began() { b.pending.Add(1) }
+
+// ended is called when its Done has done everything.
+func (b *Broker) ended() {
+	if b.pending.Add(-1) == 0 && b.stopping.Load() {
+		select {
+		case b.drained <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// settled waits until there is no such unit.
+func (b *Broker) settled(ctx context.Context) error {
+	for b.pending.Load() > 0 {
+		select {
+		case <-b.drained:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"sync"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -10,32 +11,257 @@ import (
 // methods are called one at a time, except Close. The done functions are
 // called exactly once, before the method returns or later on the store's
 // goroutine; they never block.
-type Connection struct{}
+type Connection struct {
+	b    *Broker
+	info message.ConnectionInfo
+	peer Peer
 
-func (c *Connection) AddSession(info *message.SessionInfo) error                      { return nil }
-func (c *Connection) RemoveSession(id message.SessionID, lastDelivered int64) error   { return nil }
-func (c *Connection) AddProducer(info *message.ProducerInfo) error                    { return nil }
-func (c *Connection) RemoveProducer(id message.ProducerID) error                      { return nil }
-func (c *Connection) AddConsumer(info *message.ConsumerInfo) error                    { return nil }
-func (c *Connection) RemoveConsumer(id message.ConsumerID, lastDelivered int64) error { return nil }
-func (c *Connection) AddDestination(info *message.DestinationInfo) error              { return nil }
-func (c *Connection) RemoveDestination(info *message.DestinationInfo) error           { return nil }
-func (c *Connection) RemoveSubscription(info *message.RemoveSubscriptionInfo) error   { return nil }
-func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) {
-	done(nil)
-}
-func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done func(error)) { done(nil) }
-func (c *Connection) Pull(p *message.Pull) error                                          { return nil }
-func (c *Connection) SetPrefetch(id message.ConsumerID, n int32) error                    { return nil }
-func (c *Connection) Begin(tx message.TransactionID) error                                { return nil }
-func (c *Connection) End(tx message.TransactionID) error                                  { return nil }
-func (c *Connection) Prepare(tx message.TransactionID, done func(vote int32, err error)) {
-	done(0, nil)
-}
-func (c *Connection) Commit(tx message.TransactionID, onePhase bool, done func(error)) { done(nil) }
-func (c *Connection) Rollback(tx message.TransactionID, done func(error))              { done(nil) }
-func (c *Connection) Forget(tx message.TransactionID) error                            { return nil }
-func (c *Connection) Recover() []message.TransactionID                                 { return nil }
+	interrupt context.CancelFunc // ends what blocks in Send
+	life      context.Context    // ended by interrupt; merged caches it joined to the caller's
+	closing   sync.Once
+	gone      chan struct{} // closed when Close is complete
 
-// Close ends the connection like a vanished client.
-func (c *Connection) Close() {}
+	// mu is held throughout each method.
+	mu           sync.Mutex
+	closed       bool
+	sessions     map[message.SessionID]*session
+	producers    map[message.ProducerID]*producer
+	consumers    map[message.ConsumerID]subscription
+	transactions map[message.TransactionID]*transaction
+	temporary    map[message.Destination]bool
+	parent       context.Context // of joined
+	joined       context.Context
+}
+
+// session groups producers and consumers.
+type session struct {
+	producers map[message.ProducerID]bool
+	consumers map[message.ConsumerID]bool
+}
+
+// Bounds of one connection.
+const (
+	maxPerConnection = 100_000 // sessions, producers, consumers, temporary destinations
+	maxTransactions  = 10_000
+)
+
+// Connect begins a connection. A connection with the same id, which the
+// client has left without this broker having noticed, is ended first.
+// (ActiveMQ: TransportConnection.processAddConnection,
+// RegionBroker.addConnection)
+func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
+	if info.ClientID == "" {
+		return nil, failure(ErrInvalidClientID, "No clientID specified for connection request")
+	}
+	if info.ID == "" {
+		return nil, failure(ErrUnknownConnection, "No connection id specified for connection request")
+	}
+	c := &Connection{
+		b: b, info: *info, peer: peer,
+		gone:         make(chan struct{}),
+		sessions:     map[message.SessionID]*session{},
+		producers:    map[message.ProducerID]*producer{},
+		consumers:    map[message.ConsumerID]subscription{},
+		transactions: map[message.TransactionID]*transaction{},
+		temporary:    map[message.Destination]bool{},
+	}
+	c.info.Password = ""
+	c.life, c.interrupt = context.WithCancel(context.Background())
+	// Clients use session -1 for the connection's own consumers without
+	// having announced it.
+	c.sessions[message.SessionID{Connection: info.ID, Value: -1}] = newSession()
+	for {
+		old, err := b.register(c)
+		if err != nil {
+			c.interrupt()
+			return nil, err
+		}
+		if old == nil {
+			break
+		}
+		old.peer.Fail(failure(ErrClosed, "Connection %s taken over by its client", old.info.ID))
+		old.Close()
+		<-old.gone
+	}
+	b.advise.connection(&c.info)
+	return c, nil
+}
+
+func newSession() *session {
+	return &session{map[message.ProducerID]bool{}, map[message.ConsumerID]bool{}}
+}
+
+// register enters c, or returns the connection that has to be ended first.
+func (b *Broker) register(c *Connection) (old *Connection, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, ErrClosed
+	}
+	if old := b.connections[c.info.ID]; old != nil {
+		return old, nil
+	}
+	if old := b.clients[c.info.ClientID]; old != nil {
+		if b.options.AllowLinkStealing {
+			b.log.Warn("stealing link for client id", "client id", c.info.ClientID, "from", old.info.ClientIP)
+			return old, nil
+		}
+		return nil, failure(ErrInvalidClientID, "Broker: %s - Client: %s already connected from %s", b.name, c.info.ClientID, old.info.ClientIP)
+	}
+	b.connections[c.info.ID] = c
+	b.clients[c.info.ClientID] = c
+	return nil, nil
+}
+
+// usable refuses work on a connection or broker that is over. c.mu is held.
+func (c *Connection) usable() error {
+	if c.closed || c.b.stopping.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// merged joins ctx to the life of the connection. The caller passes the same
+// ctx each time, so that this is made once.
+func (c *Connection) merged(ctx context.Context) context.Context {
+	if c.parent != ctx {
+		joined, cancel := context.WithCancel(ctx)
+		context.AfterFunc(c.life, cancel)
+		c.parent, c.joined = ctx, joined
+	}
+	return c.joined
+}
+
+// settle waits until no method is at work, and lets none block.
+func (c *Connection) settle() {
+	c.interrupt()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+}
+
+// AddSession announces a session; a repeated announcement does nothing.
+func (c *Connection) AddSession(info *message.SessionInfo) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	if c.sessions[info.ID] != nil {
+		return nil
+	}
+	if len(c.sessions) >= maxPerConnection {
+		return failure(ErrLimit, "Can't add session on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
+	}
+	c.sessions[info.ID] = newSession()
+	return nil
+}
+
+// RemoveSession ends a session with its producers and consumers.
+func (c *Connection) RemoveSession(id message.SessionID, lastDelivered int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	s := c.sessions[id]
+	if s == nil {
+		return failure(ErrUnknownSession, "Cannot remove session that had not been registered: %s", id)
+	}
+	c.dropSession(id, s, lastDelivered, false)
+	return nil
+}
+
+// dropSession forgets a session. c.mu is held.
+func (c *Connection) dropSession(id message.SessionID, s *session, lastDelivered int64, lost bool) {
+	for consumer := range s.consumers {
+		c.dropConsumer(consumer, lastDelivered)
+	}
+	for producer := range s.producers {
+		c.dropProducer(producer, lost)
+	}
+	delete(c.sessions, id)
+}
+
+// Acknowledge takes an acknowledgement. done is called when it is safe, if a
+// response is required, or else when it has been accepted.
+func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done func(error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		done(err)
+		return
+	}
+	s := c.consumers[a.Consumer]
+	var t *transaction
+	err := error(nil)
+	if s == nil {
+		err = failure(ErrUnknownConsumer, "The subscription does not exist: %s", a.Consumer)
+	}
+	if !a.Transaction.IsZero() {
+		inTransaction, unknown := c.transaction(a.Transaction)
+		if t = inTransaction; unknown != nil {
+			err = unknown
+		}
+	}
+	if t != nil && !responseRequired {
+		waiting := done
+		done = func(err error) {
+			if err != nil {
+				t.poison(err)
+			}
+			waiting(err)
+		}
+	}
+	if err != nil {
+		done(err)
+		return
+	}
+	s.acknowledge(t, a, responseRequired, done)
+}
+
+// Close ends the connection like that of a vanished client: what it had in
+// flight goes back to its destinations, its transactions are rolled back
+// unless prepared, its temporary destinations are deleted. It returns when
+// that has happened.
+func (c *Connection) Close() {
+	c.closing.Do(func() {
+		c.interrupt()
+		c.mu.Lock()
+		c.closed = true
+		c.b.flow.forget(c)
+		c.cleanUp()
+		c.mu.Unlock()
+		c.b.unregister(c)
+		close(c.gone)
+	})
+	<-c.gone
+}
+
+// cleanUp gives back what the connection had. c.mu is held.
+func (c *Connection) cleanUp() {
+	for id, s := range c.sessions {
+		c.dropSession(id, s, message.LastDeliveredUnknown, true)
+	}
+	for id, t := range c.transactions {
+		delete(c.transactions, id)
+		t.rollback(nil)
+	}
+	for _, t := range c.b.branches.abandoned(c) {
+		t.rollback(nil)
+	}
+	for dest := range c.temporary {
+		c.dropTemporary(dest)
+	}
+}
+
+func (b *Broker) unregister(c *Connection) {
+	b.mu.Lock()
+	if b.connections[c.info.ID] == c {
+		delete(b.connections, c.info.ID)
+	}
+	if b.clients[c.info.ClientID] == c {
+		delete(b.clients, c.info.ClientID)
+	}
+	b.mu.Unlock()
+	b.advise.connectionGone(&c.info)
+}

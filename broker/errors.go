@@ -1,6 +1,9 @@
 package broker
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a client did wrong or cannot have. A transport maps them to the
 // exceptions named here; the error that wraps one of them has ActiveMQ's
@@ -12,6 +15,9 @@ var (
 	ErrInvalidSelector = errors.New("invalid selector")
 	// ErrInvalidDestination: javax.jms.InvalidDestinationException.
 	ErrInvalidDestination = errors.New("invalid destination")
+	// ErrUnknownDestination: a temporary destination that is gone;
+	// javax.jms.InvalidDestinationException.
+	ErrUnknownDestination = errors.New("destination does not exist")
 	// ErrDestinationInUse: javax.jms.JMSException.
 	ErrDestinationInUse = errors.New("destination is in use")
 	// ErrSubscriptionInUse: javax.jms.JMSException.
@@ -26,8 +32,8 @@ var (
 	ErrUnknownConsumer   = errors.New("unknown consumer")
 	// ErrUnknownSubscription: javax.jms.InvalidDestinationException.
 	ErrUnknownSubscription = errors.New("unknown durable subscription")
-	// ErrTransaction: javax.jms.JMSException for a local transaction; for an
-	// XA branch the error is a *TransactionError too.
+	// ErrTransaction: javax.jms.JMSException, or XAException where the *Error
+	// has a Code.
 	ErrTransaction = errors.New("transaction error")
 	// ErrUnknownTransaction is wrapped together with ErrTransaction.
 	ErrUnknownTransaction = errors.New("unknown transaction")
@@ -70,3 +76,8 @@ func (e *Error) Error() string { return e.Text }
 
 // Unwrap gives the sentinel.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// failure returns an Error.
+func failure(kind error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...)}
+}

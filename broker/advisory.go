@@ -1,0 +1,292 @@
+package broker
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/conclavemq/conclave/message"
+)
+
+// Advisory topics. (ActiveMQ: AdvisorySupport)
+const (
+	advisoryConnection        = message.AdvisoryPrefix + "Connection"
+	advisoryQueue             = message.AdvisoryPrefix + "Queue"
+	advisoryTopic             = message.AdvisoryPrefix + "Topic"
+	advisoryTempQueue         = message.AdvisoryPrefix + "TempQueue"
+	advisoryTempTopic         = message.AdvisoryPrefix + "TempTopic"
+	advisoryProducer          = message.AdvisoryPrefix + "Producer."
+	advisoryProducerAnonymous = advisoryProducer + "Anonymous"
+	advisoryConsumer          = message.AdvisoryPrefix + "Consumer."
+)
+
+// advisories tells who listens what comes and goes; a new listener is told
+// first what there is. (ActiveMQ: AdvisoryBroker)
+type advisories struct {
+	b        *Broker
+	id       message.ProducerID
+	sequence atomic.Int64
+
+	mu           sync.Mutex
+	connections  map[message.ConnectionID]*message.ConnectionInfo // mu
+	consumers    map[message.ConsumerID]*message.ConsumerInfo     // mu
+	producers    map[message.ProducerID]*message.ProducerInfo     // mu
+	destinations map[message.Destination]*message.DestinationInfo // mu
+}
+
+func (a *advisories) init(b *Broker) {
+	a.b = b
+	a.id = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 1}
+	a.connections = map[message.ConnectionID]*message.ConnectionInfo{}
+	a.consumers = map[message.ConsumerID]*message.ConsumerInfo{}
+	a.producers = map[message.ProducerID]*message.ProducerInfo{}
+	a.destinations = map[message.Destination]*message.DestinationInfo{}
+}
+
+// remember notes what will be told to later listeners, or forgets it.
+func (a *advisories) remember(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+}
+
+func (a *advisories) connection(info *message.ConnectionInfo) {
+	if a.b.options.DisableAdvisories {
+		return
+	}
+	a.remember(func() { a.connections[info.ID] = info })
+	a.fire(advisoryConnection, info, nil)
+}
+
+func (a *advisories) connectionGone(info *message.ConnectionInfo) {
+	if a.b.options.DisableAdvisories {
+		return
+	}
+	a.remember(func() { delete(a.connections, info.ID) })
+	a.fire(advisoryConnection, &message.RemoveInfo{Object: info.ID}, nil)
+}
+
+// consumer announces a consumer, or tells it what there is if it listens to
+// advisories.
+func (a *advisories) consumer(s subscription) {
+	if a.b.options.DisableAdvisories {
+		return
+	}
+	info := s.details()
+	if isAdvisory(info.Destination) {
+		if listener, ok := s.(*subscriber); ok {
+			a.replay(listener)
+		}
+		return
+	}
+	a.remember(func() { a.consumers[info.ID] = info })
+	a.fireConsumer(info.Destination, info)
+}
+
+func (a *advisories) consumerGone(s subscription) {
+	info := s.details()
+	if a.b.options.DisableAdvisories || isAdvisory(info.Destination) {
+		return
+	}
+	a.remember(func() { delete(a.consumers, info.ID) })
+	a.fireConsumer(info.Destination, &message.RemoveInfo{Object: info.ID})
+}
+
+func (a *advisories) subscriptionGone(dest message.Destination, info *message.RemoveSubscriptionInfo) {
+	if !a.b.options.DisableAdvisories {
+		a.fireConsumer(dest, info)
+	}
+}
+
+func (a *advisories) producer(info *message.ProducerInfo) {
+	if a.b.options.DisableAdvisories || info.Destination.IsZero() || isAdvisory(info.Destination) {
+		return
+	}
+	a.remember(func() { a.producers[info.ID] = info })
+	a.fireProducer(info.Destination, info)
+}
+
+func (a *advisories) producerGone(info *message.ProducerInfo) {
+	if a.b.options.DisableAdvisories || info.Destination.IsZero() || isAdvisory(info.Destination) {
+		return
+	}
+	a.remember(func() { delete(a.producers, info.ID) })
+	a.fireProducer(info.Destination, &message.RemoveInfo{Object: info.ID})
+}
+
+// destination announces that a destination was created or removed.
+func (a *advisories) destination(dest message.Destination, op message.DestinationOperation, by message.ConnectionID) {
+	if a.b.options.DisableAdvisories || dest.IsAdvisory() {
+		return
+	}
+	info := &message.DestinationInfo{Connection: by, Destination: dest, Operation: op}
+	a.remember(func() {
+		if op == message.AddDestination {
+			a.destinations[dest] = info
+		} else {
+			delete(a.destinations, dest)
+		}
+	})
+	a.fire(destinationTopic(dest.Kind), info, nil)
+}
+
+func destinationTopic(k message.Kind) string {
+	return [...]string{advisoryQueue, advisoryTopic, advisoryTempQueue, advisoryTempTopic}[k]
+}
+
+// isAdvisory reports whether a destination, or a part of it, is an advisory
+// topic.
+func isAdvisory(dest message.Destination) bool {
+	for _, part := range dest.Parts() {
+		if part.IsAdvisory() {
+			return true
+		}
+	}
+	return false
+}
+
+// about returns the topic of advisories about a destination.
+func about(prefix string, dest message.Destination) string {
+	kind := "Topic."
+	if dest.Kind.IsQueue() {
+		kind = "Queue."
+	}
+	return prefix + kind + strings.ReplaceAll(dest.Name, ",", "&sbquo;")
+}
+
+func (a *advisories) fireConsumer(dest message.Destination, data any) {
+	a.fire(about(advisoryConsumer, dest), data, a.consumerCount(dest))
+}
+
+func (a *advisories) fireProducer(dest message.Destination, data any) {
+	a.fire(about(advisoryProducer, dest), data, a.producerCount(dest))
+}
+
+func (a *advisories) consumerCount(dest message.Destination) message.Properties {
+	return message.Properties{{Name: "consumerCount", Value: int32(a.count(dest, func(p *place) int64 { return p.stats.consumers.Load() }))}}
+}
+
+func (a *advisories) producerCount(dest message.Destination) message.Properties {
+	return message.Properties{{Name: "producerCount", Value: int32(a.count(dest, func(p *place) int64 { return p.stats.producers.Load() }))}}
+}
+
+func (a *advisories) count(dest message.Destination, of func(*place) int64) (n int64) {
+	for _, part := range dest.Parts() {
+		if part.IsPattern() {
+			for _, t := range a.b.registry.matching(part) {
+				n += of(t.base())
+			}
+		} else if t := a.b.registry.find(part); t != nil {
+			n += of(t.base())
+		}
+	}
+	return max(0, n)
+}
+
+// fire publishes an advisory, if anybody listens.
+func (a *advisories) fire(name string, data any, properties message.Properties) {
+	dest := message.NewTopic(name)
+	t := a.b.registry.find(dest)
+	if t == nil {
+		if !a.b.registry.wanted(dest) {
+			return
+		}
+		made, _, err := a.b.create(dest, nil)
+		if err != nil {
+			return
+		}
+		t = made
+	}
+	if t.inUse() {
+		t.arrive(a.message(dest, data, properties), nil)
+	}
+}
+
+// message makes an advisory.
+func (a *advisories) message(dest message.Destination, data any, properties message.Properties) *message.Message {
+	properties = append(properties,
+		message.Property{Name: "originBrokerName", Value: a.b.name},
+		message.Property{Name: "originBrokerId", Value: string(a.b.options.ID)},
+		message.Property{Name: "originBrokerURL", Value: a.b.options.URL},
+	)
+	encoded, err := message.AppendProperties(nil, properties)
+	if err != nil {
+		a.b.log.Warn("advisory without properties", "topic", dest.Name, "error", err)
+	}
+	now := a.b.nowMS()
+	return &message.Message{
+		Type:          "Advisory",
+		Destination:   dest,
+		Producer:      a.id,
+		ID:            message.MessageID{Producer: a.id, ProducerSequence: a.sequence.Add(1), BrokerSequence: a.b.sequence.Add(1)},
+		Timestamp:     now,
+		BrokerInTime:  now,
+		DataStructure: data,
+		Properties:    encoded,
+	}
+}
+
+// told is one advisory for a new listener.
+type told struct {
+	topic      string
+	data       any
+	properties message.Properties
+}
+
+// replay tells a new listener what there is.
+func (a *advisories) replay(s *subscriber) {
+	parts := s.info.Destination.Parts()
+	wants := func(name string) bool {
+		for _, part := range parts {
+			if matches(part, message.NewTopic(name)) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, x := range a.present(wants) {
+		dest := message.NewTopic(x.topic)
+		m := a.message(dest, x.data, x.properties)
+		m.TargetConsumer = s.info.ID
+		t, _, err := a.b.create(dest, nil)
+		if err != nil {
+			continue
+		}
+		if t, ok := t.(*topic); ok {
+			s.hear(t, m, nil, &share{usage: &t.usage, size: m.Size()})
+		}
+	}
+}
+
+// present collects the advisories of what there is on the topics wanted.
+func (a *advisories) present(wants func(string) bool) []told {
+	var list []told
+	a.mu.Lock()
+	for _, info := range a.connections {
+		list = append(list, told{topic: advisoryConnection, data: info})
+	}
+	for dest, info := range a.destinations {
+		list = append(list, told{topic: destinationTopic(dest.Kind), data: info})
+	}
+	for _, info := range a.producers {
+		list = append(list, told{topic: about(advisoryProducer, info.Destination), data: info})
+	}
+	for _, info := range a.consumers {
+		list = append(list, told{topic: about(advisoryConsumer, info.Destination), data: info})
+	}
+	a.mu.Unlock()
+	kept := list[:0]
+	for _, x := range list {
+		if !wants(x.topic) {
+			continue
+		}
+		switch info := x.data.(type) {
+		case *message.ProducerInfo:
+			x.properties = a.producerCount(info.Destination)
+		case *message.ConsumerInfo:
+			x.properties = a.consumerCount(info.Destination)
+		}
+		kept = append(kept, x)
+	}
+	return kept
+}

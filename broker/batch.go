@@ -1,0 +1,87 @@
+package broker
+
+import (
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// batch is a unit that may add to several destinations: a composite send, a
+// dead letter, a transaction.
+type batch struct {
+	b      *Broker
+	ops    []store.Op
+	adds   []addition
+	before func(error) // called first when the outcome is known
+	after  func(error) // called before done
+}
+
+// addition is one message for one destination; op is the index of its Add, -1
+// if it is not stored.
+type addition struct {
+	target target
+	m      *message.Message
+	op     int
+}
+
+func newBatch(b *Broker) *batch { return &batch{b: b} }
+
+// add sends m to t with the rest.
+func (u *batch) add(t target, m *message.Message) {
+	a := addition{t, m, -1}
+	if t.stores(m) {
+		a.op = len(u.ops)
+		u.ops = append(u.ops, store.Op{Action: store.Add, Destination: t.base().dest, Message: m})
+	}
+	u.adds = append(u.adds, a)
+}
+
+// commit appends the operations, if there are any, and makes the messages
+// visible when that has happened.
+func (u *batch) commit(outcome store.Outcome, id message.TransactionID, sync bool, done func(error)) {
+	if len(u.ops) == 0 {
+		u.finish(nil, u.b.owned())
+		done(u.b.owned())
+		return
+	}
+	u.announce()
+	unit := &store.Unit{Ops: u.ops, Transaction: id, Outcome: outcome, Sync: sync}
+	u.append(unit, done)
+}
+
+func (u *batch) announce() {
+	for i := range u.adds {
+		if u.adds[i].op >= 0 {
+			u.adds[i].target.announce()
+		}
+	}
+}
+
+func (u *batch) append(unit *store.Unit, done func(error)) {
+	u.b.began()
+	unit.Done = func(err error) {
+		defer u.b.ended()
+		u.finish(unit.Ops, err)
+		done(err)
+	}
+	u.b.store.Append(unit)
+}
+
+func (u *batch) finish(ops []store.Op, err error) {
+	if u.before != nil {
+		u.before(err)
+	}
+	for i := range u.adds {
+		switch a := &u.adds[i]; {
+		case err != nil && a.op >= 0:
+			a.target.refuse()
+		case err != nil:
+		case a.op >= 0:
+			a.target.arrive(a.m, &ops[a.op])
+		default:
+			a.target.arrive(a.m, nil)
+		}
+	}
+	if u.after != nil {
+		u.after(err)
+	}
+}

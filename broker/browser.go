@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// browser shows a consumer what is in its queues, in flight or not, without
+// taking it, and then that there is no more. What is in the store is paged in
+// by a goroutine of the browser's own as its credit allows. (ActiveMQ:
+// QueueBrowserSubscription)
+type browser struct {
+	b      *Broker
+	conn   *Connection
+	peer   Peer
+	info   message.ConsumerInfo
+	filter Filter
+
+	mu       sync.Mutex
+	queues   []*queue   // mu; to be looked through
+	inflight int        // mu; shown and not acknowledged
+	prefetch int        // mu
+	credit   *sync.Cond // mu
+	closed   bool       // mu
+}
+
+func newBrowser(c *Connection, info *message.ConsumerInfo, filter Filter) *browser {
+	br := &browser{b: c.b, conn: c, peer: c.peer, info: *info, filter: filter, prefetch: clampPrefetch(info.PrefetchSize)}
+	br.credit = sync.NewCond(&br.mu)
+	return br
+}
+
+func (br *browser) details() *message.ConsumerInfo { return &br.info }
+
+// browse adds a queue. A queue that comes into being later is not looked at.
+func (br *browser) browse(q *queue) error {
+	if err := q.mayConsume(br.conn); err != nil {
+		return err
+	}
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	br.queues = append(br.queues, q)
+	return nil
+}
+
+// begin starts to show, once all queues have been added.
+func (br *browser) begin() {
+	br.mu.Lock()
+	queues := br.queues
+	br.mu.Unlock()
+	br.b.run(func() {
+		for _, q := range queues {
+			if !br.show(q) {
+				return
+			}
+		}
+		br.mu.Lock()
+		defer br.mu.Unlock()
+		if !br.closed {
+			br.peer.Deliver(message.Delivery{Consumer: br.info.ID})
+		}
+	})
+}
+
+// browsePage is how many messages are read at a time. (ActiveMQ:
+// maxBrowsePageSize)
+const (
+	browsePage      = 400
+	browsePageBytes = 4 << 20
+)
+
+// show delivers a queue's messages; false if the browser was closed.
+func (br *browser) show(q *queue) bool {
+	transient, last := q.unstored()
+	var entries []store.Entry
+	var err error
+	for after, more := store.Seq(0), true; more; {
+		entries, err = br.b.store.Page(entries[:0], q.dest, after, browsePage, browsePageBytes)
+		if err != nil {
+			br.b.log.Error("cannot read a queue to browse it", "destination", q.dest.String(), "error", err)
+			break
+		}
+		more = pageFull(entries, browsePage, browsePageBytes)
+		for i := range entries {
+			e := &entries[i]
+			if after = e.Seq; after > last {
+				more = false
+				break
+			}
+			for len(transient) > 0 && transient[0].key.less(key{seq: e.Seq}) {
+				if !br.offer(q, transient[0].m, transient[0].redeliveries) {
+					return false
+				}
+				transient = transient[1:]
+			}
+			var r ref
+			r.fromEntry(e, q)
+			if !br.offer(q, e.Message, r.redeliveries) {
+				return false
+			}
+		}
+	}
+	for i := range transient {
+		if !br.offer(q, transient[i].m, transient[i].redeliveries) {
+			return false
+		}
+	}
+	return true
+}
+
+// offer waits for credit and delivers; false if the browser was closed.
+func (br *browser) offer(q *queue, m *message.Message, redeliveries int32) bool {
+	if br.filter != nil && !br.filter.Match(m) {
+		return true
+	}
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	for !br.closed && br.inflight >= max(br.prefetch, 1) {
+		br.credit.Wait()
+	}
+	if br.closed || !br.b.mayServe() {
+		return false
+	}
+	br.inflight++
+	br.peer.Deliver(message.Delivery{Consumer: br.info.ID, Destination: q.dest, Message: m, RedeliveryCounter: redeliveries})
+	return true
+}
+
+// acknowledge gives credit back: nothing is consumed.
+func (br *browser) acknowledge(_ *transaction, a *message.Ack, _ bool, done func(error)) {
+	br.mu.Lock()
+	br.inflight -= min(max(int(a.Count), 0), br.inflight)
+	br.credit.Signal()
+	br.mu.Unlock()
+	done(nil)
+}
+
+// pull is not needed: a browser without prefetch is shown one at a time.
+func (br *browser) pull(*message.Pull) error { return nil }
+
+func (br *browser) setPrefetch(n int32) {
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	br.prefetch = clampPrefetch(n)
+	br.credit.Signal()
+}
+
+func (br *browser) close(int64) {
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	br.closed = true
+	br.credit.Broadcast()
+}
+
+// shown is a message in memory as a browser sees it.
+type shown struct {
+	m            *message.Message
+	key          key
+	redeliveries int32
+}
+
+// unstored returns what the store would not show, in order, and the position
+// at which a browse of the store ends.
+func (q *queue) unstored() (list []shown, last store.Seq) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	collect := func(r *ref) {
+		if !r.stored || r.unit != nil {
+			list = append(list, shown{r.m, r.key, r.redeliveries})
+		}
+	}
+	for c := range q.rota.each {
+		c.mu.Lock()
+		for _, r := range c.inflight.refs[c.inflight.head:] {
+			if r != nil && r.home == home(q) {
+				collect(r)
+			}
+		}
+		c.mu.Unlock()
+	}
+	for r := q.window.head; r != nil; r = r.next {
+		collect(r)
+	}
+	slices.SortFunc(list, func(x, y shown) int {
+		if x.key.less(y.key) {
+			return -1
+		}
+		return 1
+	})
+	last = max(q.window.visible, q.window.cursor)
+	if q.window.visible == 0 && q.window.behind {
+		last = math.MaxUint64 // all is from before this process
+	}
+	return list, last
+}

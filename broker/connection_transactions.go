@@ -1,0 +1,135 @@
+package broker
+
+import "github.com/conclavemq/conclave/message"
+
+// transaction returns one that has been begun. c.mu is held.
+func (c *Connection) transaction(id message.TransactionID) (*transaction, error) {
+	t := c.transactions[id]
+	if id.XA {
+		t = c.b.branches.find(id)
+	}
+	if t == nil {
+		return nil, notStarted(id)
+	}
+	return t, nil
+}
+
+// poison leaves only rollback to a transaction, if there is such.
+func (c *Connection) poison(id message.TransactionID, err error) {
+	if t, _ := c.transaction(id); t != nil {
+		t.poison(err)
+	}
+}
+
+// Begin starts a transaction; a repeated beginning does nothing.
+func (c *Connection) Begin(id message.TransactionID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	switch {
+	case id.IsZero():
+		return failure(ErrTransaction, "Transaction id is missing")
+	case id.XA:
+		return c.b.branches.begin(id, c)
+	case c.transactions[id] != nil:
+		return nil
+	case len(c.transactions) >= maxTransactions:
+		return failure(ErrLimit, "Too many transactions on connection %s", c.info.ID)
+	}
+	c.transactions[id] = c.b.newTransaction(id, c)
+	return nil
+}
+
+// End has no effect: it is sent so that what went before has arrived.
+func (c *Connection) End(message.TransactionID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.usable()
+}
+
+// Prepare is the first phase of an XA branch. The vote is XAVoteOK or
+// XAVoteReadOnly, with which the branch is over.
+func (c *Connection) Prepare(id message.TransactionID, done func(vote int32, err error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		done(0, err)
+		return
+	}
+	t, err := c.transaction(id)
+	if err == nil && !id.XA {
+		err = &Error{Kind: ErrTransaction, Code: XAErrBroker, Text: "Prepare not implemented on Local Transactions"}
+	}
+	if err != nil {
+		done(0, err)
+		return
+	}
+	t.prepare(done)
+}
+
+// Commit makes a transaction's work happen, all or nothing. onePhase is the
+// only way for a local transaction.
+func (c *Connection) Commit(id message.TransactionID, onePhase bool, done func(error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, err := c.ending(id)
+	switch {
+	case err != nil:
+		done(err)
+	case id.XA:
+		t.commitBranch(onePhase, done)
+	default:
+		t.commit(done)
+	}
+}
+
+// Rollback undoes a transaction.
+func (c *Connection) Rollback(id message.TransactionID, done func(error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, err := c.ending(id)
+	switch {
+	case err != nil:
+		done(err)
+	case id.XA:
+		t.rollbackBranch(done)
+	default:
+		t.rollback(done)
+	}
+}
+
+// ending returns a transaction that is about to end. c.mu is held.
+func (c *Connection) ending(id message.TransactionID) (*transaction, error) {
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
+	t, err := c.transaction(id)
+	if err == nil && !id.XA {
+		delete(c.transactions, id)
+	}
+	return t, err
+}
+
+// Forget drops an XA branch that was completed heuristically. (ActiveMQ:
+// TransactionBroker.forgetTransaction)
+func (c *Connection) Forget(id message.TransactionID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, err := c.ending(id)
+	if err != nil {
+		return err
+	}
+	if !id.XA {
+		t.rollback(nil)
+		return nil
+	}
+	t.rollbackBranch(func(error) {})
+	return nil
+}
+
+// Recover lists the XA branches that are prepared.
+func (c *Connection) Recover() []message.TransactionID {
+	return c.b.branches.prepared()
+}

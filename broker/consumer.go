@@ -1,0 +1,272 @@
+package broker
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/conclavemq/conclave/message"
+)
+
+// subscription is a consumer of whatever kind, as its connection sees it.
+type subscription interface {
+	details() *message.ConsumerInfo
+	acknowledge(t *transaction, a *message.Ack, sync bool, done func(error))
+	pull(p *message.Pull) error
+	setPrefetch(n int32)
+	// close ends it; see message.RemoveInfo for lastDelivered.
+	close(lastDelivered int64)
+}
+
+// consumer takes messages from queues, or from one durable subscription, as
+// far as its credit reaches. (ActiveMQ: PrefetchSubscription)
+type consumer struct {
+	b       *Broker
+	conn    *Connection
+	peer    Peer
+	info    message.ConsumerInfo
+	filter  Filter // nil: every message
+	durable *durable
+	extend  bool // usePrefetchExtension
+
+	mu        sync.Mutex
+	homes     []home      // mu
+	inflight  deque       // mu
+	prefetch  int         // mu
+	extension int         // mu; credit beyond prefetch
+	delivered int64       // mu; messages so far
+	closed    bool        // mu
+	awaits    bool        // mu; a pull wants to hear at once that there is nothing
+	timer     *time.Timer // mu; of a pull
+}
+
+// maxPrefetch bounds what a client may ask for.
+const maxPrefetch = 1 << 20
+
+func clampPrefetch(n int32) int { return min(max(int(n), 0), maxPrefetch) }
+
+func (c *consumer) details() *message.ConsumerInfo { return &c.info }
+
+// selective reports whether there are messages that c does not want.
+func (c *consumer) selective() bool {
+	return c.filter != nil || c.info.NoLocal
+}
+
+// wants reports whether m is for c. A queue message may name its consumer.
+func (c *consumer) wants(m *message.Message) bool {
+	if m.TargetConsumer != (message.ConsumerID{}) && m.TargetConsumer != c.info.ID {
+		return false
+	}
+	if c.info.NoLocal && m.ID.Producer.Connection == c.info.ID.Connection {
+		return false
+	}
+	return c.filter == nil || c.filter.Match(m)
+}
+
+// creditLocked is how many messages c may be given.
+func (c *consumer) creditLocked() int {
+	switch {
+	case c.closed:
+		return 0
+	case c.prefetch == 0:
+		return c.extension
+	}
+	return c.prefetch + c.extension - c.inflight.n
+}
+
+// take delivers r if there is credit. The lock of r's home is held.
+func (c *consumer) take(r *ref, dest message.Destination) bool {
+	c.mu.Lock()
+	if c.creditLocked() <= 0 {
+		c.mu.Unlock()
+		return false
+	}
+	if c.prefetch == 0 {
+		c.extension--
+	}
+	r.owner = c
+	c.inflight.push(r)
+	c.delivered++
+	c.awaits = false
+	c.peer.Deliver(message.Delivery{
+		Consumer:          c.info.ID,
+		Destination:       dest,
+		Message:           r.m,
+		RedeliveryCounter: r.redeliveries,
+	})
+	c.mu.Unlock()
+	return true
+}
+
+// join adds a home; false if c is closed or has it already.
+func (c *consumer) join(h home) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || slices.Contains(c.homes, h) {
+		return false
+	}
+	c.homes = append(c.homes, h)
+	return true
+}
+
+// leave takes a home away that is no more, and returns what was in flight
+// from it.
+func (c *consumer) leave(h home) []*ref {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.homes, h); i >= 0 {
+		c.homes = slices.Delete(slices.Clone(c.homes), i, i+1)
+	}
+	var refs []*ref
+	for _, r := range slices.Clone(c.inflight.refs[c.inflight.head:]) {
+		if r != nil && r.home == h && !r.held {
+			c.inflight.remove(r)
+			refs = append(refs, r)
+		}
+	}
+	return refs
+}
+
+// kick lets the homes deliver.
+func (c *consumer) kick() {
+	c.mu.Lock()
+	homes := c.homes // replaced as a whole or appended to, never overwritten
+	c.mu.Unlock()
+	for _, h := range homes {
+		h.kick()
+	}
+}
+
+func (c *consumer) setPrefetch(n int32) {
+	c.mu.Lock()
+	c.prefetch = clampPrefetch(n)
+	c.mu.Unlock()
+	c.kick()
+}
+
+// pull asks for one message where there is no prefetch.
+func (c *consumer) pull(p *message.Pull) error {
+	c.mu.Lock()
+	if c.prefetch != 0 || c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.extension = 1
+	before := c.delivered
+	c.awaits = p.TimeoutMS < 0
+	c.stopTimerLocked()
+	if p.TimeoutMS > 0 {
+		c.timer = time.AfterFunc(time.Duration(min(p.TimeoutMS, maxPullMS))*time.Millisecond, func() { c.expirePull(before) })
+	}
+	homes := c.homes
+	c.mu.Unlock()
+	c.kick()
+	for _, h := range homes {
+		if !h.idle() {
+			return nil // it answers when it has looked
+		}
+	}
+	c.answerEmpty()
+	return nil
+}
+
+// maxPullMS keeps a pull's timeout within what a Duration holds.
+const maxPullMS = int64(1) << 40
+
+// awaiting reports whether a pull wants to hear that there is nothing.
+func (c *consumer) awaiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.awaits && !c.closed
+}
+
+// answerEmpty tells a waiting pull that there is nothing.
+func (c *consumer) answerEmpty() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.awaits && !c.closed {
+		c.nothingLocked()
+	}
+}
+
+// expirePull ends a pull whose time is over, if nothing has come since.
+func (c *consumer) expirePull(before int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.delivered == before && !c.closed && c.prefetch == 0 {
+		c.nothingLocked()
+	}
+}
+
+func (c *consumer) nothingLocked() {
+	c.awaits, c.extension = false, 0
+	c.peer.Deliver(message.Delivery{Consumer: c.info.ID})
+}
+
+func (c *consumer) stopTimerLocked() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+// close gives back what was not acknowledged. What is acknowledged in a
+// transaction stays with that.
+func (c *consumer) close(lastDelivered int64) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed = true
+	c.stopTimerLocked()
+	homes := c.homes
+	var refs, held []*ref
+	for _, r := range c.inflight.refs[c.inflight.head:] {
+		switch {
+		case r == nil:
+		case r.held:
+			held = append(held, r)
+		default:
+			refs = append(refs, r)
+		}
+	}
+	c.inflight = deque{}
+	countDeliveries(refs, lastDelivered)
+	c.mu.Unlock()
+	if c.durable != nil {
+		c.durable.free(c, refs, held)
+		return
+	}
+	for _, h := range homes {
+		var own []*ref
+		for _, r := range refs {
+			if r.home == h {
+				own = append(own, r)
+			}
+		}
+		h.detach(c, own)
+	}
+}
+
+// countDeliveries raises the redelivery counter of those messages that the
+// application may have seen: all, if the client did not say; up to the last
+// one that it says it has given to the application; none if there is no such.
+// A delivery that a rollback has counted is not counted again. (ActiveMQ:
+// Queue.removeSubscription)
+func countDeliveries(refs []*ref, lastDelivered int64) {
+	n := 0
+	switch {
+	case lastDelivered == message.LastDeliveredUnknown:
+		n = len(refs)
+	case lastDelivered > 0:
+		n = 1 + slices.IndexFunc(refs, func(r *ref) bool {
+			return r.m.ID.BrokerSequence == lastDelivered
+		})
+	}
+	for _, r := range refs[:n] {
+		if !r.raised {
+			r.redeliveries++
+		}
+	}
+}

@@ -1,0 +1,382 @@
+package broker
+
+import (
+	"sync/atomic"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// feed is what a durable subscription gets from one topic. While nobody is
+// connected it holds nothing but a count: what is pending is in the store.
+type feed struct {
+	d       *durable
+	t       *topic
+	pending atomic.Int64 // stored and not acknowledged
+
+	// d.mu guards the rest.
+	window      window
+	doomed      []*ref
+	redelivered map[store.Seq]int32 // of messages that a consumer gave back
+	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone
+	fetch       []store.Seq         // unlocked again, for the pager to fetch
+	exposing    bool
+	cleared     bool
+}
+
+func (f *feed) base() *place { return &f.t.place }
+
+func (f *feed) subscription() subscription { return f.d.watch }
+
+// release unlocks d.mu and buries what was found to be expired.
+func (f *feed) release() {
+	doomed := f.doomed
+	f.doomed = nil
+	f.d.mu.Unlock()
+	for _, r := range doomed {
+		f.d.b.expire(r, f.d)
+	}
+}
+
+// hear takes a message of the topic's.
+func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
+	d := f.d
+	d.mu.Lock()
+	defer f.release()
+	wanted := f.wantsLocked(m)
+	if op == nil {
+		f.hearTransientLocked(m, wanted)
+		return
+	}
+	w := &f.window
+	w.visible = max(w.visible, op.Seq)
+	if !wanted {
+		f.refuseLocked(m, op.Seq)
+		if !w.behind && !w.paging {
+			w.cursor = max(w.cursor, op.Seq)
+		}
+		return
+	}
+	f.pending.Add(1)
+	switch {
+	case op.Seq <= w.cursor: // a page was faster
+	case d.active == nil || w.behind || w.paging || !w.room(&t.place):
+		w.behind = true
+		f.pageLocked()
+	default:
+		w.cursor = op.Seq
+		r := &ref{m: m, home: f, stored: true, key: key{seq: op.Seq}, segment: op.Segment, redeliveries: m.RedeliveryCounter}
+		f.enterLocked(r, nil)
+		f.dispatchLocked()
+	}
+}
+
+// hearTransientLocked keeps a message that is not stored for a subscriber who
+// is there, as far as there is room: nothing else would bound it.
+func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
+	if !wanted {
+		return
+	}
+	if f.d.active == nil || !f.window.room(&f.t.place) {
+		f.t.stats.discarded.Add(1)
+		return
+	}
+	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(), redeliveries: m.RedeliveryCounter}, nil)
+	f.dispatchLocked()
+}
+
+func (f *feed) wantsLocked(m *message.Message) bool {
+	d := f.d
+	if d.info.NoLocal && d.active != nil && m.ID.Producer.Connection == d.active.info.ID.Connection {
+		return false
+	}
+	return d.filter == nil || d.filter.Match(m)
+}
+
+// refuseLocked acknowledges what the selector does not want.
+func (f *feed) refuseLocked(m *message.Message, seq store.Seq) {
+	op := f.acknowledgement(&m.ID, seq)
+	op.Unmatched = true
+	f.d.b.store.Append(store.Single(op, false, nil))
+}
+
+func (f *feed) acknowledgement(id *message.MessageID, seq store.Seq) store.Op {
+	return store.Op{Action: store.Acknowledge, Destination: f.t.dest, ID: *id, Seq: seq, Subscription: f.d.key()}
+}
+
+func (f *feed) enterLocked(r, hint *ref) *ref {
+	f.t.usage.add(r.size())
+	return f.window.insert(r, hint)
+}
+
+func (f *feed) kick() {
+	f.d.mu.Lock()
+	if f.window.head != nil || f.window.behind || len(f.fetch) > 0 {
+		f.dispatchLocked()
+	}
+	f.release()
+}
+
+// dispatchLocked delivers to the consumer as far as it has credit.
+func (f *feed) dispatchLocked() {
+	c := f.d.active
+	if c == nil {
+		return
+	}
+	if f.d.b.mayServe() {
+		f.offerLocked(c)
+	}
+	f.pageLocked()
+}
+
+func (f *feed) offerLocked(c *consumer) {
+	var next *ref
+	for r := f.window.head; r != nil && !f.exposing; r = next {
+		next = r.next
+		if r.stored && !f.t.expose(r.segment, f.exposed) {
+			f.exposing = true
+			return
+		}
+		if r.m.Expiration > 0 && r.m.Expired(f.d.b.nowMS()) {
+			f.window.remove(r)
+			f.doomed = append(f.doomed, r)
+			continue
+		}
+		if !c.take(r, f.t.dest) {
+			return
+		}
+		f.window.remove(r)
+		f.t.stats.dispatched.Add(1)
+		f.t.stats.inflight.Add(1)
+	}
+}
+
+// exposed goes on after an exposure.
+func (f *feed) exposed() {
+	f.d.mu.Lock()
+	f.exposing = false
+	f.dispatchLocked()
+	c := f.d.active
+	f.release()
+	if c != nil && f.idle() {
+		c.answerEmpty()
+	}
+}
+
+// pageLocked starts the pager. It waits for acknowledgements that are on
+// their way, since the store still has what they take away.
+func (f *feed) pageLocked() {
+	w := &f.window
+	if f.d.active == nil || f.cleared || w.paging || f.d.b.stopping.Load() || f.d.unsettled.Load() > 0 && w.cursor == 0 {
+		return
+	}
+	if len(f.fetch) == 0 && (!w.behind || !w.low(&f.t.place)) {
+		return
+	}
+	w.paging = true
+	f.d.b.run(f.page)
+}
+
+// page reads from the store until the window is full or has caught up.
+func (f *feed) page() {
+	d := f.d
+	var owner *consumer // for whom a page was read
+	for {
+		d.mu.Lock()
+		w := &f.window
+		if fetch := f.fetch; len(fetch) > 0 && d.active != nil {
+			f.fetch = nil
+			d.mu.Unlock()
+			f.restore(fetch)
+			continue
+		}
+		if d.active == nil || f.cleared || !w.behind || !w.low(&f.t.place) || d.b.stopping.Load() || d.unsettled.Load() > 0 && w.cursor == 0 {
+			w.paging = false
+			f.dispatchLocked()
+			c := d.active
+			f.release()
+			if c != nil && f.idle() {
+				c.answerEmpty()
+			}
+			return
+		}
+		owner = d.active
+		after, seen := w.cursor, w.visible
+		limit, bytes := f.t.bounds()
+		limit, bytes = limit-w.n, bytes-w.bytes
+		d.mu.Unlock()
+
+		entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, limit, bytes)
+		if err != nil {
+			d.b.log.Error("cannot read a durable subscription from the store", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
+			d.mu.Lock()
+			w.paging = false
+			d.b.starved.Store(true)
+			d.mu.Unlock()
+			return
+		}
+		d.mu.Lock()
+		if d.active == owner && !f.cleared {
+			f.admitLocked(entries, pageFull(entries, limit, bytes), seen)
+			if d.b.mayServe() {
+				f.offerLocked(owner)
+			}
+		}
+		f.release()
+	}
+}
+
+func (f *feed) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
+	f.window.admitPage(entries, full, seen, func(e *store.Entry, hint *ref) *ref {
+		if f.locked[e.Seq] {
+			return nil
+		}
+		if !f.wantsLocked(e.Message) {
+			f.refuseLocked(e.Message, e.Seq)
+			return nil
+		}
+		r := &ref{}
+		r.fromEntry(e, f)
+		if n, ok := f.redelivered[e.Seq]; ok {
+			r.redeliveries = max(r.redeliveries, n)
+			delete(f.redelivered, e.Seq)
+		}
+		return f.enterLocked(r, hint)
+	})
+}
+
+func (f *feed) idle() bool {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return !f.exposing && !f.window.paging && !(f.window.behind && f.window.low(&f.t.place))
+}
+
+// detach is for a consumer of a feed that is gone; see durable.free.
+func (f *feed) detach(*consumer, []*ref) {}
+
+// takeBack makes a message available again whose transaction was rolled back
+// after its consumer had been closed.
+func (f *feed) takeBack(r *ref) {
+	f.d.mu.Lock()
+	delete(f.locked, r.key.seq)
+	if r.stored && r.key.seq <= f.window.cursor && !f.cleared {
+		r.owner, r.held, r.raised = nil, false, false
+		f.t.stats.inflight.Add(-1)
+		f.window.insertFront(r)
+		f.dispatchLocked()
+	} else {
+		f.giveUpLocked(r)
+	}
+	f.release()
+}
+
+// lock keeps a message from being delivered while a transaction that outlives
+// its consumer has acknowledged it.
+func (f *feed) lockLocked(seq store.Seq) {
+	if f.locked == nil {
+		f.locked = map[store.Seq]bool{}
+	}
+	f.locked[seq] = true
+}
+
+func (f *feed) lock(seq store.Seq) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.lockLocked(seq)
+}
+
+// unlock ends that: the message is gone, or has to be fetched if the cursor
+// has passed it.
+func (f *feed) unlock(seq store.Seq, fetch bool) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	delete(f.locked, seq)
+	if fetch {
+		f.redelivered[seq] = max(f.redelivered[seq], 1)
+	}
+	if fetch && seq <= f.window.cursor {
+		f.fetch = append(f.fetch, seq)
+		f.pageLocked()
+	}
+}
+
+// restore brings such messages back.
+func (f *feed) restore(positions []store.Seq) {
+	for _, seq := range positions {
+		entries, err := f.d.b.store.PageSubscription(nil, f.t.dest, f.d.key(), seq-1, 1, 1)
+		if err != nil {
+			f.d.b.log.Error("cannot read a message back", "subscription", f.d.key(), "error", err)
+			continue
+		}
+		f.d.mu.Lock()
+		if len(entries) > 0 && entries[0].Seq == seq && seq <= f.window.cursor && !f.cleared && f.d.active != nil {
+			r := &ref{}
+			r.fromEntry(&entries[0], f)
+			r.redeliveries = max(r.redeliveries, f.redelivered[seq])
+			f.enterLocked(r, nil)
+		}
+		f.d.mu.Unlock()
+	}
+}
+
+// giveUpLocked lets go of a message that was in flight.
+func (f *feed) giveUpLocked(r *ref) {
+	f.t.stats.inflight.Add(-1)
+	f.t.usage.release(r.size())
+	if r.stored && r.redeliveries > 0 && !f.cleared {
+		f.redelivered[r.key.seq] = r.redeliveries
+	}
+	if !r.stored {
+		f.t.stats.discarded.Add(1)
+	}
+}
+
+// forgetLocked empties the window.
+func (f *feed) forgetLocked() {
+	for r := f.window.head; r != nil; r = f.window.head {
+		f.window.remove(r)
+		f.t.usage.release(r.size())
+		if r.stored && r.redeliveries > 0 && !f.cleared {
+			f.redelivered[r.key.seq] = r.redeliveries
+		}
+	}
+	f.window.cursor = 0
+	f.window.behind = true
+}
+
+// clear ends the feed.
+func (f *feed) clear() {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.cleared = true
+	f.forgetLocked()
+}
+
+func (f *feed) sweep() {
+	now := f.d.b.nowMS()
+	f.d.mu.Lock()
+	var next *ref
+	for r := f.window.head; r != nil; r = next {
+		next = r.next
+		if r.m.Expired(now) {
+			f.window.remove(r)
+			f.doomed = append(f.doomed, r)
+		}
+	}
+	f.release()
+}
+
+func (f *feed) removal(r *ref) store.Op {
+	return f.acknowledgement(&r.m.ID, r.key.seq)
+}
+
+func (f *feed) withdraw(*ref) (func(error), bool) { return nil, false }
+
+func (f *feed) settle(r *ref) {
+	f.t.stats.inflight.Add(-1)
+	f.t.stats.dequeued.Add(1)
+	f.t.usage.release(r.size())
+	if r.stored {
+		f.pending.Add(-1)
+	}
+}

@@ -1,0 +1,216 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// place is what queues and topics have in common.
+type place struct {
+	b      *Broker
+	dest   message.Destination
+	policy Policy
+	usage  usage
+	stats  counters
+	lot    lot                  // sends that wait for memory
+	owner  message.ConnectionID // of a temporary destination, else ""
+}
+
+func (p *place) init(b *Broker, dest message.Destination) {
+	p.b, p.dest, p.policy = b, dest, b.policy(dest)
+	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
+	if dest.Kind.IsTemporary() {
+		p.owner = ownerOf(dest)
+	}
+}
+
+// ownerOf reads the connection out of the name of a temporary destination,
+// "ID:host-port-time-n:m:k". (ActiveMQ: ActiveMQTempDestination)
+func ownerOf(dest message.Destination) message.ConnectionID {
+	if i := strings.LastIndexByte(dest.Name, ':'); i > 0 {
+		return message.ConnectionID(dest.Name[:i])
+	}
+	return ""
+}
+
+// target is a destination that messages are sent to.
+type target interface {
+	base() *place
+	// stores reports whether m is to be kept in the store.
+	stores(m *message.Message) bool
+	// send stores m if it must be and makes it visible. done is called once.
+	send(m *message.Message, sync bool, done func(error))
+	// announce says that an Add to this destination is about to be appended
+	// outside send; arrive or refuse follows.
+	announce()
+	// arrive makes m visible. op is its Add, done in the store, or nil.
+	arrive(m *message.Message, op *store.Op)
+	// refuse says that an announced Add failed.
+	refuse()
+	// attach adds a consumer, detach ends it.
+	attach(s subscription) error
+	// inUse reports whether it has consumers.
+	inUse() bool
+	// dispose forgets everything after the destination was removed from the
+	// registry.
+	dispose()
+}
+
+// registry holds the destinations, and the consumers that named patterns,
+// which are attached to destinations as these come into being.
+type registry struct {
+	mu       sync.RWMutex                           // not held while another lock is taken, except by attaching to a destination that nobody else knows yet
+	targets  map[message.Destination]target         // mu
+	patterns map[subscription][]message.Destination // mu
+	version  atomic.Uint64                          // rises with every removal
+}
+
+func (g *registry) init() {
+	g.targets = map[message.Destination]target{}
+	g.patterns = map[subscription][]message.Destination{}
+}
+
+func (g *registry) find(dest message.Destination) target {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.targets[dest]
+}
+
+func (g *registry) all() []target {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	list := make([]target, 0, len(g.targets))
+	for _, t := range g.targets {
+		list = append(list, t)
+	}
+	return list
+}
+
+// matching returns the destinations that pattern covers.
+func (g *registry) matching(pattern message.Destination) []target {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	var list []target
+	for dest, t := range g.targets {
+		if matches(pattern, dest) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// wanted reports whether a consumer's pattern covers dest.
+func (g *registry) wanted(dest message.Destination) bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	for _, patterns := range g.patterns {
+		for _, pattern := range patterns {
+			if matches(pattern, dest) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remove takes t out, if it is there.
+func (g *registry) remove(t target) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	dest := t.base().dest
+	if g.targets[dest] != t {
+		return false
+	}
+	delete(g.targets, dest)
+	g.version.Add(1)
+	return true
+}
+
+// watch attaches s to all destinations that pattern covers, now and later.
+// It returns the ones that are there.
+func (g *registry) watch(s subscription, pattern message.Destination) []target {
+	g.mu.Lock()
+	if !slices.Contains(g.patterns[s], pattern) {
+		g.patterns[s] = append(g.patterns[s], pattern)
+	}
+	g.mu.Unlock()
+	return g.matching(pattern)
+}
+
+func (g *registry) unwatch(s subscription) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.patterns, s)
+}
+
+// maxDestinations bounds the registry.
+const maxDestinations = 1 << 20
+
+// ensure returns the destination dest, creating it if need be.
+func (b *Broker) ensure(dest message.Destination) (target, error) {
+	if t := b.registry.find(dest); t != nil {
+		return t, nil
+	}
+	if err := validName(dest); err != nil {
+		return nil, err
+	}
+	t, created, err := b.create(dest, nil)
+	if err != nil {
+		return nil, err
+	}
+	if created {
+		b.advise.destination(dest, message.AddDestination, t.base().owner)
+	}
+	return t, nil
+}
+
+// create makes dest; state is what the store held of it, or nil.
+func (b *Broker) create(dest message.Destination, state *store.DestinationState) (t target, created bool, err error) {
+	g := &b.registry
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t := g.targets[dest]; t != nil {
+		return t, false, nil
+	}
+	if len(g.targets) >= maxDestinations {
+		return nil, false, failure(ErrLimit, "The maximum number of destinations allowed (%d) has already been reached.", maxDestinations)
+	}
+	if dest.Kind.IsQueue() {
+		t = newQueue(b, dest, state)
+	} else {
+		t = newTopic(b, dest)
+	}
+	for s, patterns := range g.patterns {
+		for _, pattern := range patterns {
+			if matches(pattern, dest) {
+				if err := t.attach(s); err != nil {
+					b.log.Warn("consumer of a pattern cannot use a new destination", "destination", dest.String(), "error", err)
+				}
+				break
+			}
+		}
+	}
+	g.targets[dest] = t
+	return t, true, nil
+}
+
+// validName refuses names that no client library would send.
+func validName(dest message.Destination) error {
+	switch {
+	case strings.TrimSpace(dest.Name) == "":
+		return failure(ErrInvalidDestination, "Invalid empty destination name")
+	case len(dest.Name) > maxName:
+		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
+	case dest.IsPattern():
+		return failure(ErrInvalidDestination, "Cannot create a destination from the pattern %s", dest)
+	}
+	return nil
+}
+
+// maxName bounds destination names, in bytes: they are journal fields.
+const maxName = 32 << 10

@@ -1,0 +1,355 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// producer is a client's producer. Its connection's lock guards it.
+type producer struct {
+	info    message.ProducerInfo
+	audit   *audit // nil: what it sends is not audited
+	checks  bool   // it may send again what was sent before
+	target  target // where it sent to last
+	version uint64 // of the registry, when target was looked up
+}
+
+// AddProducer announces a producer; a repeated announcement does nothing.
+func (c *Connection) AddProducer(info *message.ProducerInfo) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	s := c.sessions[info.ID.SessionID()]
+	if s == nil {
+		return failure(ErrUnknownSession, "Cannot add a producer to a session that had not been registered: %s", info.ID.SessionID())
+	}
+	if c.producers[info.ID] != nil {
+		return nil
+	}
+	if len(c.producers) >= maxPerConnection {
+		return failure(ErrLimit, "Can't add producer on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
+	}
+	p := &producer{info: *info}
+	if !info.Destination.IsZero() {
+		for _, part := range info.Destination.Parts() {
+			t, err := c.sendable(part)
+			if err != nil {
+				return err
+			}
+			t.base().stats.producers.Add(1)
+		}
+	}
+	if c.info.FaultTolerant || c.info.FailoverReconnect {
+		p.checks = c.info.FailoverReconnect
+		p.audit = c.b.audits.enter(info.ID, p.checks)
+	}
+	c.producers[info.ID] = p
+	s.producers[info.ID] = true
+	c.b.advise.producer(&p.info)
+	return nil
+}
+
+// RemoveProducer ends a producer.
+func (c *Connection) RemoveProducer(id message.ProducerID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	if c.producers[id] == nil {
+		return failure(ErrUnknownProducer, "Cannot remove a producer that had not been registered: %s", id)
+	}
+	c.dropProducer(id, false)
+	return nil
+}
+
+// dropProducer forgets a producer. c.mu is held.
+func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
+	p := c.producers[id]
+	if p == nil {
+		return
+	}
+	delete(c.producers, id)
+	if s := c.sessions[id.SessionID()]; s != nil {
+		delete(s.producers, id)
+	}
+	if p.audit != nil {
+		c.b.audits.leave(id, lost)
+	}
+	if p.info.Destination.IsZero() {
+		return
+	}
+	for _, part := range p.info.Destination.Parts() {
+		if t := c.b.registry.find(part); t != nil {
+			t.base().stats.producers.Add(-1)
+		}
+	}
+	c.b.advise.producerGone(&p.info)
+}
+
+// sendable returns a destination to send to. A temporary one is never created
+// by a send.
+func (c *Connection) sendable(dest message.Destination) (target, error) {
+	if t := c.b.registry.find(dest); t != nil {
+		return t, nil
+	}
+	if dest.Kind.IsTemporary() {
+		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
+	}
+	return c.b.ensure(dest)
+}
+
+// Send takes a message, which is the broker's from then on. It blocks for
+// flow control only, until ctx ends. done is called when the message is safe,
+// or was refused; of a message for which no response is required, when it has
+// been accepted.
+func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) {
+	c.mu.Lock()
+	err := c.send(ctx, m, responseRequired, done)
+	if err != nil && !responseRequired && !m.Transaction.IsZero() {
+		c.poison(m.Transaction, err)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		done(err)
+	}
+}
+
+// send returns an error, or sees to it that done is called.
+func (c *Connection) send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) error {
+	if err := c.usable(); err != nil {
+		return err
+	}
+	id := m.Producer
+	if id.IsZero() {
+		id = m.ID.Producer
+	}
+	p := c.producers[id]
+	if p == nil {
+		return failure(ErrUnknownProducer, "Cannot send message to %s with invalid (null) producer state", m.Destination)
+	}
+	m.BrokerInTime = c.b.nowMS()
+	if c.b.options.PopulateUserID {
+		m.UserID = c.info.UserName
+	}
+	first, more, err := c.resolve(p, m.Destination)
+	if err != nil {
+		return err
+	}
+	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
+		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
+		return nil
+	}
+	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
+	if !m.Transaction.IsZero() {
+		return d.join(c.merged(ctx))
+	}
+	if m.Expired(m.BrokerInTime) {
+		c.b.expireArrival(first.base(), m, d.finish())
+		return nil
+	}
+	parked, err := d.waitForMemory(c.merged(ctx))
+	if parked || err != nil {
+		return err
+	}
+	return d.accept(c.merged(ctx))
+}
+
+// resolve finds the destinations of a send: one, or several of a composite.
+func (c *Connection) resolve(p *producer, dest message.Destination) (target, []target, error) {
+	version := c.b.registry.version.Load()
+	if t := p.target; t != nil && p.version == version && t.base().dest == dest {
+		return t, nil, nil
+	}
+	if dest.IsZero() {
+		return nil, nil, failure(ErrInvalidDestination, "Message has no destination")
+	}
+	if !dest.IsComposite() {
+		t, err := c.sendable(dest)
+		if err == nil {
+			p.target, p.version = t, version
+		}
+		return t, nil, err
+	}
+	parts := dest.Parts()
+	if len(parts) == 0 || len(parts) > maxParts {
+		return nil, nil, failure(ErrInvalidDestination, "Composite destination of %d parts", len(parts))
+	}
+	var list []target
+	for _, part := range parts {
+		t, err := c.sendable(part)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, t)
+	}
+	return list[0], list, nil
+}
+
+// maxParts bounds composite destinations.
+const maxParts = 1024
+
+// dispatch is one send on its way.
+type dispatch struct {
+	c        *Connection
+	p        *producer
+	m        *message.Message
+	first    target
+	more     []target // all of a composite, or nil
+	required bool
+	done     func(error)
+}
+
+// targets returns all destinations.
+func (d *dispatch) targets() []target {
+	if d.more != nil {
+		return d.more
+	}
+	return []target{d.first}
+}
+
+// join makes the send part of its transaction.
+func (d *dispatch) join(ctx context.Context) error {
+	t, err := d.c.transaction(d.m.Transaction)
+	if err != nil {
+		return err
+	}
+	if err := d.admit(ctx); err != nil {
+		return err
+	}
+	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
+	if err := t.send(d.targets(), d.m); err != nil {
+		return err
+	}
+	d.finish()(nil)
+	return nil
+}
+
+// needsMemory returns the first destination that keeps the message in memory
+// and has none left. What a queue stores is not kept there when memory is
+// short.
+func (d *dispatch) needsMemory() *place {
+	for _, t := range d.more {
+		if p := short(t, d.m); p != nil {
+			return p
+		}
+	}
+	if d.more == nil {
+		return short(d.first, d.m)
+	}
+	return nil
+}
+
+func short(t target, m *message.Message) *place {
+	p := t.base()
+	if !p.policy.ProducerFlowControl || !p.usage.full() && p.stats.blocked.Load() == 0 {
+		return nil
+	}
+	if _, ok := t.(*queue); ok && t.stores(m) {
+		return nil
+	}
+	return p
+}
+
+// waitForMemory blocks, or parks a send whose producer can be told later.
+func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error) {
+	p := d.needsMemory()
+	switch {
+	case p == nil:
+		return false, nil
+	case d.c.b.options.SendFailIfNoSpace && p.usage.full():
+		return false, p.noSpace(d.p.info.ID)
+	case d.required || d.p.info.WindowSize > 0:
+		send := *d
+		return true, p.park(parked{
+			c: d.c, id: d.p.info.ID, since: d.c.b.now(), done: send.finish(),
+			run: func() {
+				if err := send.accept(context.Background()); err != nil {
+					send.finish()(err)
+				}
+			},
+		})
+	default:
+		return false, d.c.b.flow.wait(ctx, p, d.p.info.ID)
+	}
+}
+
+// admit waits for the store.
+func (d *dispatch) admit(ctx context.Context) error {
+	if !d.m.Persistent {
+		return nil
+	}
+	err := d.c.b.store.Admit(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNoSpace):
+		return fmt.Errorf("%w: %w", ErrResourceAllocation, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return err
+}
+
+// accept gives the message its place in the order of arrival and passes it
+// on.
+func (d *dispatch) accept(ctx context.Context) error {
+	if err := d.admit(ctx); err != nil {
+		return err
+	}
+	b, m := d.c.b, d.m
+	m.ID.BrokerSequence = b.sequence.Add(1)
+	if d.p.audit != nil && m.Persistent {
+		d.p.audit.append(m.ID.ProducerSequence)
+	}
+	if d.more == nil {
+		d.first.send(m, d.required, d.finish())
+		return nil
+	}
+	u := newBatch(b)
+	for _, t := range d.more {
+		u.add(t, copyFor(m, t, true))
+	}
+	u.commit(store.None, message.TransactionID{}, d.required, d.finish())
+	return nil
+}
+
+// finish returns what is to be called with the outcome.
+func (d *dispatch) finish() func(error) {
+	window := !d.required && d.p.info.WindowSize > 0
+	audited := d.p.audit != nil && d.m.Persistent && d.m.Transaction.IsZero()
+	if !window && !audited {
+		return d.done
+	}
+	a, sequence, done := d.p.audit, d.m.ID.ProducerSequence, d.done
+	peer, id, size := d.c.peer, d.p.info.ID, int32(min(d.m.Size(), 1<<31-1))
+	return func(err error) {
+		if audited {
+			a.confirm(sequence, err)
+		}
+		if window {
+			peer.ProducerAck(id, size)
+		}
+		done(err)
+	}
+}
+
+// copyFor returns m as one part of a composite destination gets it. (ActiveMQ:
+// CompositeDestinationBroker)
+func copyFor(m *message.Message, t target, composite bool) *message.Message {
+	if !composite {
+		return m
+	}
+	m2 := m.Copy()
+	if m2.OriginalDestination.IsZero() {
+		m2.OriginalDestination = m.Destination
+	}
+	m2.Destination = t.base().dest
+	return m2
+}

@@ -1,0 +1,343 @@
+package broker
+
+import (
+	"sync"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// queue delivers each message to one consumer, in the order of arrival. It
+// holds a window of its backlog; see window for how the rest is paged in.
+type queue struct {
+	place
+
+	mu       sync.Mutex
+	window   window             // mu
+	rota     rota               // mu
+	exposed  store.Segment      // mu; what the store knows may have been delivered
+	exposing bool               // mu; an Expose is on its way
+	outside  int                // mu; Adds announced and not arrived
+	removed  bool               // mu
+	doomed   []*ref             // mu; expired, for release to bury
+	locked   map[store.Seq]bool // mu; acknowledged by a prepared transaction; see branch
+	fetch    []store.Seq        // mu; unlocked again, for the pager to fetch
+}
+
+func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
+	q := &queue{}
+	q.place.init(b, dest)
+	if state != nil {
+		q.stats.size.Store(state.Messages)
+		q.window.behind = state.Messages > 0
+		q.exposed = state.Exposed
+	}
+	return q
+}
+
+func (q *queue) base() *place { return &q.place }
+
+func (q *queue) stores(m *message.Message) bool {
+	return m.Persistent && !q.dest.Kind.IsTemporary()
+}
+
+// release unlocks mu and buries what was found to be expired.
+func (q *queue) release() {
+	doomed := q.doomed
+	q.doomed = nil
+	q.mu.Unlock()
+	for _, r := range doomed {
+		q.b.expire(r, nil)
+	}
+}
+
+// arrival is a message on its way through the store into a queue, in one
+// allocation.
+type arrival struct {
+	q    *queue
+	unit store.Unit
+	ops  [1]store.Op
+	ref  ref
+	done func(error)
+}
+
+// send makes m visible, or appends it and makes it visible when it is stored;
+// with concurrent store and dispatch both at once.
+func (q *queue) send(m *message.Message, sync bool, done func(error)) {
+	if !q.stores(m) {
+		q.arrive(m, nil)
+		done(q.b.owned())
+		return
+	}
+	a := &arrival{q: q, done: done}
+	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m}
+	a.unit.Ops = a.ops[:]
+	a.unit.Sync = sync
+	a.ref = ref{m: m, home: q, stored: true, redeliveries: m.RedeliveryCounter}
+	q.b.began()
+	if !q.b.concurrent {
+		a.unit.Done = a.written
+		q.b.store.Append(&a.unit)
+		return
+	}
+	q.mu.Lock()
+	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) {
+		a.unit.Done = a.confirmed
+		q.b.store.Append(&a.unit)
+		a.ref.unit, a.ref.done = &a.unit, done
+		a.ref.key.seq = a.ops[0].Seq
+		a.ref.segment = store.Segment(q.b.segment.Load()) + 1
+		w.cursor = a.ref.key.seq
+		q.enterLocked(&a.ref)
+		q.stats.enqueued.Add(1)
+		q.stats.size.Add(1)
+		q.dispatchLocked()
+	} else {
+		q.outside++
+		a.unit.Done = a.written
+		q.b.store.Append(&a.unit)
+	}
+	q.release()
+}
+
+// written is Done of an Add that is visible only now.
+func (a *arrival) written(err error) {
+	defer a.q.b.ended()
+	if err != nil {
+		a.q.refuse()
+		a.done(err)
+		return
+	}
+	a.q.arriveStored(&a.ref, &a.ops[0])
+	a.done(nil)
+}
+
+// confirmed is Done of an Add that became visible when it was appended.
+func (a *arrival) confirmed(err error) {
+	defer a.q.b.ended()
+	q, r := a.q, &a.ref
+	q.mu.Lock()
+	r.unit, r.done = nil, nil
+	if err == nil {
+		q.b.sawSegment(a.ops[0].Segment)
+		q.window.visible = max(q.window.visible, r.key.seq)
+		if r.segment = a.ops[0].Segment; r.segment > q.exposed {
+			q.exposeLocked(r.segment)
+		}
+	} else if r.listed {
+		q.leaveLocked(r)
+		q.stats.size.Add(-1)
+	}
+	q.release()
+	a.done(err)
+}
+
+// sawSegment remembers where the log has come to.
+func (b *Broker) sawSegment(s store.Segment) {
+	for {
+		last := b.segment.Load()
+		if uint32(s) <= last || b.segment.CompareAndSwap(last, uint32(s)) {
+			return
+		}
+	}
+}
+
+func (q *queue) announce() {
+	if q.b.concurrent {
+		q.mu.Lock()
+		q.outside++
+		q.mu.Unlock()
+	}
+}
+
+func (q *queue) refuse() {
+	if q.b.concurrent {
+		q.mu.Lock()
+		q.outside--
+		q.mu.Unlock()
+	}
+}
+
+func (q *queue) arrive(m *message.Message, op *store.Op) {
+	r := &ref{m: m, home: q, redeliveries: m.RedeliveryCounter}
+	if op != nil {
+		r.stored = true
+		q.arriveStored(r, op)
+		return
+	}
+	q.mu.Lock()
+	if q.removed {
+		q.mu.Unlock()
+		q.stats.discarded.Add(1)
+		return
+	}
+	r.key = q.window.transientKey()
+	q.enterLocked(r)
+	q.stats.enqueued.Add(1)
+	q.stats.size.Add(1)
+	q.dispatchLocked()
+	q.release()
+}
+
+// arriveStored makes a stored message visible: in the window, if that is
+// caught up and has room, else in the store alone.
+func (q *queue) arriveStored(r *ref, op *store.Op) {
+	r.key.seq, r.segment = op.Seq, op.Segment
+	q.mu.Lock()
+	if q.b.concurrent {
+		q.outside--
+		q.b.sawSegment(op.Segment)
+	}
+	if q.removed {
+		q.mu.Unlock()
+		q.b.rehouse(q.dest)
+		return
+	}
+	q.stats.enqueued.Add(1)
+	q.stats.size.Add(1)
+	w := &q.window
+	w.visible = max(w.visible, op.Seq)
+	switch {
+	case op.Seq <= w.cursor: // a page was faster
+	case w.behind || w.paging || !w.room(&q.place):
+		w.behind = true
+		q.pageLocked()
+	default:
+		w.cursor = op.Seq
+		q.enterLocked(r)
+		q.dispatchLocked()
+	}
+	q.release()
+}
+
+// rehouse lets a queue that was removed while messages were on their way to
+// it come into being again, with what the store holds.
+func (b *Broker) rehouse(dest message.Destination) {
+	t, err := b.ensure(dest)
+	if err != nil {
+		b.log.Warn("message is stored for a destination that cannot be created", "destination", dest.String(), "error", err)
+		return
+	}
+	if q, ok := t.(*queue); ok {
+		q.mu.Lock()
+		q.stats.size.Add(1)
+		q.window.behind = true
+		q.pageLocked()
+		q.mu.Unlock()
+	}
+}
+
+// enterLocked puts r into the window, and its size into the memory usage.
+func (q *queue) enterLocked(r *ref) {
+	q.window.insert(r, nil)
+	q.usage.add(r.size())
+}
+
+// leaveLocked takes r out of the window and of the memory usage.
+func (q *queue) leaveLocked(r *ref) {
+	q.window.remove(r)
+	q.usage.release(r.size())
+}
+
+func (q *queue) kick() {
+	q.mu.Lock()
+	if q.window.head != nil || q.window.behind {
+		q.dispatchLocked()
+	}
+	q.release()
+}
+
+// dispatchLocked offers the window's messages to the consumers, in order.
+func (q *queue) dispatchLocked() {
+	if q.rota.n == 0 {
+		return
+	}
+	if q.window.head != nil && q.b.mayServe() {
+		q.offerLocked()
+	}
+	q.pageLocked()
+}
+
+func (q *queue) offerLocked() {
+	var next *ref
+	for r := q.window.head; r != nil; r = next {
+		next = r.next
+		if r.stored && r.segment > q.exposed {
+			q.exposeLocked(r.segment)
+			return
+		}
+		if r.m.Expiration > 0 && r.m.Expired(q.b.nowMS()) {
+			q.window.remove(r)
+			q.doomed = append(q.doomed, r)
+			continue
+		}
+		switch q.rota.offer(r, q.dest) {
+		case taken:
+			q.window.remove(r)
+			q.stats.dispatched.Add(1)
+			q.stats.inflight.Add(1)
+		case full:
+			if q.rota.selective == 0 {
+				return
+			}
+		}
+	}
+}
+
+// exposeLocked records that messages up to segment may be delivered, and goes
+// on dispatching when that is certain. With concurrent store and dispatch
+// segment is one ahead, since a message is delivered before it is known where
+// it will lie.
+func (q *queue) exposeLocked(segment store.Segment) {
+	if q.exposing {
+		return
+	}
+	q.exposing = true
+	op := store.Op{Action: store.Expose, Destination: q.dest, Segment: segment}
+	q.b.began()
+	q.b.store.Append(store.Single(op, true, func(err error) {
+		defer q.b.ended()
+		q.mu.Lock()
+		q.exposing = false
+		if err == nil {
+			q.exposed = max(q.exposed, segment)
+			q.dispatchLocked()
+		}
+		waiting := q.pullersLocked()
+		q.release()
+		answerPulls(waiting)
+	}))
+}
+
+// idle reports that nothing more will be offered before something arrives or
+// is acknowledged.
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.exposing && !q.window.paging && !(q.window.behind && q.window.low(&q.place))
+}
+
+func (q *queue) removal(r *ref) store.Op {
+	return store.Op{Action: store.Remove, Destination: q.dest, ID: r.m.ID, Seq: r.key.seq}
+}
+
+func (q *queue) withdraw(r *ref) (func(error), bool) {
+	if !q.b.concurrent {
+		return nil, false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r.unit == nil || !q.b.store.Cancel(r.unit) {
+		return nil, false
+	}
+	done := r.done
+	r.unit, r.done = nil, nil
+	return done, true
+}
+
+func (q *queue) settle(r *ref) {
+	q.stats.inflight.Add(-1)
+	q.stats.dequeued.Add(1)
+	q.stats.size.Add(-1)
+	q.usage.release(r.size())
+}

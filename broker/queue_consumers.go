@@ -1,0 +1,121 @@
+package broker
+
+// attach adds a consumer or a browser.
+func (q *queue) attach(s subscription) error {
+	if br, ok := s.(*browser); ok {
+		return br.browse(q)
+	}
+	c, ok := s.(*consumer)
+	if !ok {
+		return failure(ErrInvalidDestination, "%s is a queue", q.dest)
+	}
+	if err := q.mayConsume(c.conn); err != nil {
+		return err
+	}
+	if !c.join(q) {
+		return nil
+	}
+	q.mu.Lock()
+	if q.removed {
+		q.mu.Unlock()
+		return failure(ErrUnknownDestination, "The destination %s does not exist.", q.dest)
+	}
+	q.rota.add(c, &q.policy)
+	q.stats.consumers.Add(1)
+	q.dispatchLocked()
+	q.release()
+	return nil
+}
+
+// mayConsume refuses consumers of a temporary destination that belongs to
+// another connection.
+func (p *place) mayConsume(c *Connection) error {
+	if p.owner != "" && p.owner != c.info.ID {
+		kind := "queue"
+		if p.dest.Kind.IsTopic() {
+			kind = "topic"
+		}
+		return failure(ErrInvalidDestination, "Subscribing to a temporary %s created by another connection is not permitted", kind)
+	}
+	return nil
+}
+
+func (q *queue) detach(c *consumer, refs []*ref) {
+	q.mu.Lock()
+	if q.rota.remove(c, &q.policy) {
+		q.stats.consumers.Add(-1)
+	}
+	for _, r := range refs {
+		q.returnLocked(r)
+	}
+	q.dispatchLocked()
+	q.release()
+}
+
+func (q *queue) takeBack(r *ref) {
+	q.mu.Lock()
+	q.returnLocked(r)
+	q.dispatchLocked()
+	q.release()
+}
+
+// returnLocked puts a message that was in flight back into its place.
+func (q *queue) returnLocked(r *ref) {
+	r.owner, r.held, r.raised = nil, false, false
+	q.stats.inflight.Add(-1)
+	if q.removed {
+		q.usage.release(r.size())
+		return
+	}
+	q.window.insertFront(r)
+}
+
+func (q *queue) inUse() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.rota.n > 0
+}
+
+// dispose forgets what the queue held in memory; what is in the store is the
+// caller's.
+func (q *queue) dispose() {
+	q.mu.Lock()
+	q.removed = true
+	var consumers []*consumer
+	for c := range q.rota.each {
+		consumers = append(consumers, c)
+	}
+	q.rota = rota{}
+	q.stats.consumers.Store(0)
+	for r := q.window.head; r != nil; r = q.window.head {
+		q.leaveLocked(r)
+	}
+	q.window = window{}
+	q.mu.Unlock()
+	for _, c := range consumers {
+		for _, r := range c.leave(q) {
+			q.takeBack(r)
+		}
+	}
+}
+
+// pullersLocked returns the consumers that wait to hear whether there is
+// anything.
+func (q *queue) pullersLocked() []*consumer {
+	if q.exposing || q.window.paging {
+		return nil
+	}
+	var list []*consumer
+	for c := range q.rota.each {
+		if c.awaiting() {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func answerPulls(list []*consumer) {
+	for _, c := range list {
+		c.answerEmpty()
+	}
+}

@@ -1,0 +1,212 @@
+package broker
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// topic gives each message to all its subscribers. Publishing takes no lock of
+// the topic's: the list of subscribers is replaced, never changed.
+type topic struct {
+	place
+	subscribers atomic.Pointer[[]listener] // written under mu
+	keepers     atomic.Int32               // durable subscriptions, or about to be
+
+	mu       sync.Mutex
+	exposed  store.Segment // mu; what the store knows may have been delivered
+	exposing bool          // mu
+	exposure []func()      // mu; to be called when it is
+	removed  bool          // mu
+}
+
+// listener takes a topic's messages: a subscriber, or a durable
+// subscription's feed.
+type listener interface {
+	// hear takes m; op is its Add, done in the store, or nil. s is shared by
+	// all who keep m in memory.
+	hear(t *topic, m *message.Message, op *store.Op, s *share)
+	subscription() subscription
+}
+
+// share counts a message's memory once, however many subscribers keep it.
+type share struct {
+	usage *usage
+	size  int64
+	refs  atomic.Int32 // from first keep to last drop
+}
+
+// keep begins to count.
+func (s *share) keep() {
+	if s.refs.Add(1) == 1 {
+		s.usage.add(s.size)
+	}
+}
+
+func (s *share) drop() {
+	if s.refs.Add(-1) == 0 {
+		s.usage.release(s.size)
+	}
+}
+
+func newTopic(b *Broker, dest message.Destination) *topic {
+	t := &topic{}
+	t.place.init(b, dest)
+	t.subscribers.Store(new([]listener))
+	return t
+}
+
+func (t *topic) base() *place { return &t.place }
+
+// stores: only for durable subscriptions is a topic's message kept.
+func (t *topic) stores(m *message.Message) bool {
+	return m.Persistent && !t.dest.Kind.IsTemporary() && t.keepers.Load() > 0
+}
+
+func (t *topic) send(m *message.Message, sync bool, done func(error)) {
+	if !t.stores(m) {
+		t.arrive(m, nil)
+		done(t.b.owned())
+		return
+	}
+	t.b.began()
+	u := store.Single(store.Op{Action: store.Add, Destination: t.dest, Message: m}, sync, nil)
+	u.Done = func(err error) {
+		defer t.b.ended()
+		if err == nil {
+			t.arrive(m, &u.Ops[0])
+		}
+		done(err)
+	}
+	t.b.store.Append(u)
+}
+
+func (t *topic) announce() {}
+func (t *topic) refuse()   {}
+
+// arrive gives m to all subscribers.
+func (t *topic) arrive(m *message.Message, op *store.Op) {
+	t.stats.enqueued.Add(1)
+	if op != nil {
+		t.b.sawSegment(op.Segment)
+	}
+	list := *t.subscribers.Load()
+	if len(list) == 0 || t.b.owned() != nil && op == nil {
+		t.stats.discarded.Add(1)
+		return
+	}
+	s := &share{usage: &t.usage, size: m.Size()}
+	for _, l := range list {
+		l.hear(t, m, op, s)
+	}
+}
+
+// listen adds a listener.
+func (t *topic) listen(l listener) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.removed {
+		return failure(ErrUnknownDestination, "The destination %s does not exist.", t.dest)
+	}
+	list := append(slices.Clone(*t.subscribers.Load()), l)
+	t.subscribers.Store(&list)
+	t.stats.consumers.Add(1)
+	return nil
+}
+
+// ignore takes a listener away.
+func (t *topic) ignore(l listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := *t.subscribers.Load()
+	i := slices.Index(old, l)
+	if i < 0 {
+		return
+	}
+	list := slices.Delete(slices.Clone(old), i, i+1)
+	t.subscribers.Store(&list)
+	t.stats.consumers.Add(-1)
+}
+
+func (t *topic) attach(s subscription) error {
+	switch s := s.(type) {
+	case *subscriber:
+		if err := t.mayConsume(s.conn); err != nil {
+			return err
+		}
+		if !s.join(t) {
+			return nil
+		}
+		return t.listen(s)
+	case *durableWatch:
+		s.durable.attachLater(t)
+		return nil
+	}
+	return failure(ErrInvalidDestination, "%s is a topic", t.dest)
+}
+
+func (t *topic) inUse() bool {
+	return len(*t.subscribers.Load()) > 0
+}
+
+func (t *topic) dispose() {
+	t.mu.Lock()
+	t.removed = true
+	list := *t.subscribers.Load()
+	t.subscribers.Store(new([]listener))
+	t.stats.consumers.Store(0)
+	t.mu.Unlock()
+	for _, l := range list {
+		switch l := l.(type) {
+		case *subscriber:
+			l.leave(t)
+		case *feed:
+			l.d.drop(l)
+		}
+	}
+}
+
+// drain delivers what waits for subscribers.
+func (t *topic) drain() {
+	for _, l := range *t.subscribers.Load() {
+		if s, ok := l.(*subscriber); ok {
+			s.drain()
+		}
+	}
+}
+
+// expose lets messages up to segment be delivered to durable subscribers:
+// true if that is so already, else then is called when it has become so.
+func (t *topic) expose(segment store.Segment, then func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if segment <= t.exposed {
+		return true
+	}
+	t.exposure = append(t.exposure, then)
+	if t.exposing {
+		return false
+	}
+	t.exposing = true
+	op := store.Op{Action: store.Expose, Destination: t.dest, Segment: segment}
+	t.b.began()
+	t.b.store.Append(store.Single(op, true, func(err error) {
+		defer t.b.ended()
+		t.mu.Lock()
+		waiting := t.exposure
+		t.exposure, t.exposing = nil, false
+		if err == nil {
+			t.exposed = max(t.exposed, segment)
+		} else {
+			waiting = nil
+		}
+		t.mu.Unlock()
+		for _, then := range waiting {
+			then()
+		}
+	}))
+	return false
+}
