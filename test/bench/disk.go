@@ -11,7 +11,7 @@ import (
 
 // diskRates are writes a second of which each was followed by fdatasync.
 type diskRates struct {
-	Append       float64 `json:"append4KiB"`        // 4 KiB, the file grows with each
+	Append       float64 `json:"append4KiB"`       // 4 KiB, the file grows with each
 	Preallocated float64 `json:"preallocated1KiB"` // 1 KiB, into a file that was filled with zeros
 }
 
