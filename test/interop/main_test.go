@@ -94,7 +94,7 @@ func newBroker(t *testing.T, opts harness.Options) *harness.Broker {
 		require.NoError(t, b.Kill())
 		if t.Failed() {
 			log := b.Log()
-			t.Logf("end of the log of %s (%s):\n%s", b.Name(), b.Kind(), log[max(0, len(log)-6000):])
+			t.Logf("end of the log of %s (%s):\n%s", b.Name(), b.Kind(), log[max(0, len(log)-2500):])
 		}
 	})
 	return b

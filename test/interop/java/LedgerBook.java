@@ -1,0 +1,228 @@
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import javax.jms.BytesMessage;
+import javax.jms.JMSException;
+import javax.jms.Message;
+import javax.jms.Session;
+
+/**
+ * What was sent, delivered and confirmed, one entry for each numbered message.
+ * All methods may be called from any thread; the monitor guards every field.
+ */
+final class LedgerBook {
+    private static final int ATTEMPTED = 1;
+    private static final int ACKED = 2; // send() or its commit returned
+    private static final int SEEN = 4; // delivered to the application at least once
+    private static final int CONFIRMED = 8; // its acknowledgement or commit returned
+    private static final int DOUBT = 16; // consumed with an outcome that the client does not know
+    private static final int DEAD = 32; // found in ActiveMQ.DLQ
+    private static final int LEFT = 64; // found in its queue at the end
+
+    private static final int MAX_EXAMPLES = 20;
+
+    private final String run;
+    private final int size;
+    private final byte[][] entries;
+    private final long[] ackTimes; // microseconds of the wall clock, first acks entries valid
+    private int acks;
+    private int seen;
+    private int flagged;
+    private int unflagged;
+    private int again; // confirmed and delivered once more
+    private int disorder;
+    private int alien;
+    private final List<String> examples = new ArrayList<>();
+    private volatile long lastDelivery = System.nanoTime();
+
+    LedgerBook(String run, int producers, int each, int size) {
+        this.run = run;
+        this.size = size;
+        entries = new byte[producers][each];
+        ackTimes = new long[producers * each];
+    }
+
+    /** A message whose body depends on its numbers, so that any change shows. */
+    Message message(Session session, int producer, int seq) throws JMSException {
+        BytesMessage message = session.createBytesMessage();
+        message.setStringProperty("run", run);
+        message.setIntProperty("producer", producer);
+        message.setIntProperty("seq", seq);
+        message.writeBytes(body(producer, seq));
+        return message;
+    }
+
+    private byte[] body(int producer, int seq) {
+        byte[] body = new byte[size];
+        long x = producer * 0x9E3779B97F4A7C15L + seq * 0xBF58476D1CE4E5B9L + 1;
+        for (int i = 0; i < size; i++) {
+            x ^= x << 13;
+            x ^= x >>> 7;
+            x ^= x << 17;
+            body[i] = (byte) x;
+        }
+        return body;
+    }
+
+    synchronized void attempt(int producer, int seq) {
+        entries[producer][seq] |= ATTEMPTED;
+    }
+
+    synchronized int acked(int producer, int seq) {
+        entries[producer][seq] |= ACKED;
+        ackTimes[acks] = micros();
+        return ++acks;
+    }
+
+    private static long micros() {
+        java.time.Instant now = java.time.Instant.now();
+        return now.getEpochSecond() * 1_000_000 + now.getNano() / 1000;
+    }
+
+    /** The producer's number, or -1 for a message that was never sent like this. */
+    int producerOf(Message message) throws JMSException {
+        if (!run.equals(message.getStringProperty("run")) || !(message instanceof BytesMessage bytes)) {
+            return -1;
+        }
+        int producer = message.getIntProperty("producer");
+        int seq = message.getIntProperty("seq");
+        if (producer < 0 || producer >= entries.length || seq < 0 || seq >= entries[0].length) {
+            return -1;
+        }
+        byte[] got = new byte[(int) bytes.getBodyLength()];
+        bytes.readBytes(got);
+        return Arrays.equals(got, body(producer, seq)) ? producer : -1;
+    }
+
+    /** Records a delivery to the application; false if the message is none of ours. */
+    boolean delivered(Message message, String consumer) throws JMSException {
+        int producer = producerOf(message);
+        boolean redelivered = message.getJMSRedelivered();
+        lastDelivery = System.nanoTime();
+        synchronized (this) {
+            if (producer < 0 || (entries[producer][message.getIntProperty("seq")] & ATTEMPTED) == 0) {
+                alien++;
+                example("alien", message, consumer);
+                return false;
+            }
+            int seq = message.getIntProperty("seq");
+            byte before = entries[producer][seq];
+            if ((before & SEEN) == 0) {
+                seen++;
+            } else if (redelivered) {
+                flagged++;
+            } else {
+                unflagged++;
+                example("unflagged duplicate", message, consumer);
+            }
+            if ((before & CONFIRMED) != 0) {
+                again++;
+                example("confirmed and delivered again", message, consumer);
+            }
+            entries[producer][seq] |= SEEN;
+            return true;
+        }
+    }
+
+    private void example(String what, Message message, String consumer) throws JMSException {
+        if (examples.size() < MAX_EXAMPLES) {
+            examples.add(what + ": producer " + message.getObjectProperty("producer") + " seq "
+                + message.getObjectProperty("seq") + " at " + consumer + " count "
+                + message.getObjectProperty("JMSXDeliveryCount") + " " + message.getJMSMessageID());
+        }
+    }
+
+    synchronized void disorder(Message message, int last, String consumer) throws JMSException {
+        disorder++;
+        example("order, after " + last, message, consumer);
+    }
+
+    void confirmed(List<Message> messages) throws JMSException {
+        mark(messages, CONFIRMED);
+    }
+
+    void inDoubt(List<Message> messages) throws JMSException {
+        mark(messages, DOUBT);
+    }
+
+    void dead(Message message) throws JMSException {
+        mark(List.of(message), DEAD);
+    }
+
+    void left(Message message) throws JMSException {
+        mark(List.of(message), LEFT);
+    }
+
+    private synchronized void mark(List<Message> messages, int bit) throws JMSException {
+        for (Message message : messages) {
+            entries[message.getIntProperty("producer")][message.getIntProperty("seq")] |= (byte) bit;
+        }
+    }
+
+    boolean isOurs(Message message) throws JMSException {
+        return run.equals(message.getStringProperty("run"));
+    }
+
+    /** Whether every acknowledged message was consumed, by this mode's idea of it. */
+    synchronized boolean complete(boolean confirms) {
+        return count(ACKED, missing(confirms)) == 0;
+    }
+
+    private static int missing(boolean confirms) {
+        return confirms ? CONFIRMED | DOUBT : SEEN;
+    }
+
+    long idleMillis() {
+        return (System.nanoTime() - lastDelivery) / 1_000_000;
+    }
+
+    /** How many entries have all bits of with and none of without. */
+    private int count(int with, int without) {
+        int n = 0;
+        for (byte[] row : entries) {
+            for (byte e : row) {
+                if ((e & with) == with && (e & without) == 0) {
+                    n++;
+                }
+            }
+        }
+        return n;
+    }
+
+    synchronized void print(PrintStream out, boolean confirms) {
+        int missing = missing(confirms);
+        out.println("LEDGER attempted=" + count(ATTEMPTED, 0) + " acked=" + acks
+            + " unacked=" + count(ATTEMPTED, ACKED) + " seen=" + seen
+            + " lost=" + count(ACKED, missing | DEAD | LEFT)
+            + " flagged=" + flagged + " unflagged=" + unflagged + " again=" + again
+            + " disorder=" + disorder + " alien=" + alien
+            + " dead=" + count(DEAD, 0) + " dead_only=" + count(DEAD, missing) + " left=" + count(LEFT, missing));
+        for (String example : examples) {
+            out.println("BAD " + example);
+        }
+        int shown = 0;
+        for (int p = 0; p < entries.length; p++) {
+            for (int s = 0; s < entries[p].length && shown < MAX_EXAMPLES; s++) {
+                if ((entries[p][s] & ACKED) != 0 && (entries[p][s] & (missing | DEAD | LEFT)) == 0) {
+                    shown++;
+                    out.println("BAD lost: producer " + p + " seq " + s + " seen " + ((entries[p][s] & SEEN) != 0));
+                }
+            }
+        }
+    }
+
+    /** Writes the times of all acknowledged sends, ascending, one a line. */
+    synchronized void writeTimes(Path file) throws IOException {
+        long[] times = Arrays.copyOf(ackTimes, acks);
+        Arrays.sort(times);
+        List<String> lines = new ArrayList<>(acks);
+        for (long time : times) {
+            lines.add(Long.toString(time));
+        }
+        Files.write(file, lines);
+    }
+}

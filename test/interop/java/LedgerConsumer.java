@@ -1,0 +1,183 @@
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import javax.jms.JMSException;
+import javax.jms.Message;
+import javax.jms.MessageConsumer;
+import javax.jms.Queue;
+import javax.jms.Session;
+import org.apache.activemq.ActiveMQConnection;
+import org.apache.activemq.transport.DefaultTransportListener;
+
+/**
+ * One consumer of the ledger on its own connection: auto-acknowledge, or
+ * client-acknowledge or transacted in batches.
+ */
+final class LedgerConsumer extends Thread {
+    private static final int BATCH = 10;
+
+    private final LedgerBook book;
+    private final Session session;
+    private final MessageConsumer consumer;
+    private final String mode;
+    private final boolean strict;
+    private final int[] last = new int[Ledger.PRODUCERS];
+    private final int[] highest = new int[Ledger.PRODUCERS];
+    private final List<Message> pending = new ArrayList<>();
+    private Message unsure; // received across a failover: of the old connection or of the new
+    private long pendingEpoch;
+    private long orderEpoch;
+    private volatile boolean finishing;
+    /** Even while connected, odd while not; every failover adds two. */
+    private volatile long epoch;
+
+    /**
+     * With strict, first deliveries have to come without gaps or inversions
+     * even across failovers, which holds for the only consumer of a queue.
+     */
+    LedgerConsumer(LedgerBook book, ActiveMQConnection connection, Queue queue, String mode, String name, boolean strict)
+        throws JMSException {
+        super(name);
+        this.book = book;
+        this.mode = mode;
+        this.strict = strict;
+        Arrays.fill(last, -1);
+        Arrays.fill(highest, -1);
+        connection.addTransportListener(new DefaultTransportListener() {
+            @Override
+            public void transportInterupted() {
+                epoch |= 1; // both are called by the transport's own thread
+            }
+
+            @Override
+            public void transportResumed() {
+                epoch = (epoch | 1) + 1;
+            }
+
+            @Override
+            public void onException(IOException error) {
+                System.out.println("BROKEN " + name + " " + error);
+            }
+        });
+        session = switch (mode) {
+            case "transacted" -> connection.createSession(true, Session.SESSION_TRANSACTED);
+            case "client" -> connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
+            default -> connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+        };
+        consumer = session.createConsumer(queue);
+    }
+
+    @Override
+    public void run() {
+        while (!finishing) {
+            try {
+                long before = epoch;
+                Message message = consumer.receive(200);
+                if (message != null && book.delivered(message, getName())) {
+                    checkOrder(message, before);
+                    if (!mode.equals("auto")) {
+                        hold(message, before);
+                    }
+                }
+                if (pending.size() >= BATCH || message == null) {
+                    settle();
+                }
+            } catch (JMSException e) {
+                System.out.println("CONSUMER " + getName() + " " + e);
+            }
+        }
+        try {
+            settle();
+        } catch (JMSException e) {
+            System.out.println("CONSUMER " + getName() + " " + e);
+        }
+    }
+
+    /**
+     * Among messages not flagged as redelivered, each producer's numbers rise
+     * while one connection lasts. A message whose receive() spans a failover
+     * is left out, for it may be of either connection.
+     */
+    private void checkOrder(Message message, long before) throws JMSException {
+        int producer = message.getIntProperty("producer");
+        int seq = message.getIntProperty("seq");
+        if (strict && seq > highest[producer]) {
+            if (seq != highest[producer] + 1) {
+                book.disorder(message, highest[producer], getName());
+            }
+            highest[producer] = seq;
+        }
+        if (message.getJMSRedelivered() || before != epoch || (before & 1) == 1) {
+            return;
+        }
+        if (orderEpoch != before) {
+            orderEpoch = before;
+            Arrays.fill(last, -1);
+        }
+        if (seq <= last[producer]) {
+            book.disorder(message, last[producer], getName());
+        }
+        last[producer] = seq;
+    }
+
+    private void hold(Message message, long before) throws JMSException {
+        long now = epoch;
+        if (mode.equals("client") && pendingEpoch != now) {
+            // the client forgets on a failover what it had not acknowledged
+            pending.clear();
+        }
+        pendingEpoch = now;
+        if (mode.equals("client") && before != now) {
+            unsure = message;
+            book.inDoubt(List.of(message));
+        } else {
+            pending.add(message);
+        }
+    }
+
+    private void settle() throws JMSException {
+        List<Message> batch = new ArrayList<>(pending);
+        pending.clear();
+        if (mode.equals("transacted") && !batch.isEmpty()) {
+            commit(batch);
+            return;
+        }
+        if (batch.isEmpty() && unsure == null) {
+            return;
+        }
+        long before = epoch;
+        try {
+            (batch.isEmpty() ? unsure : batch.get(batch.size() - 1)).acknowledge();
+        } catch (JMSException e) {
+            // ActiveMQ refuses some acknowledgements that a failover delayed: start again
+            book.inDoubt(batch);
+            session.recover();
+            throw e;
+        } finally {
+            unsure = null;
+        }
+        if (before == epoch && before == pendingEpoch && (before & 1) == 0) {
+            book.confirmed(batch);
+        } else {
+            book.inDoubt(batch);
+        }
+    }
+
+    private void commit(List<Message> batch) throws JMSException {
+        try {
+            session.commit();
+            book.confirmed(batch);
+        } catch (JMSException e) {
+            if (String.valueOf(e.getMessage()).contains("in doubt")) {
+                book.inDoubt(batch);
+            }
+            System.out.println("ROLLEDBACK " + getName() + " " + batch.size() + " " + e.getMessage());
+        }
+    }
+
+    void finish() throws InterruptedException {
+        finishing = true;
+        join(20_000);
+    }
+}

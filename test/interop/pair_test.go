@@ -1,0 +1,83 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/test/harness"
+)
+
+// pair is two nodes on one directory; kills go to whichever is master.
+type pair struct {
+	t      *testing.T
+	nodes  [2]*harness.Broker
+	master int // index of the node that served last
+	random *rand.Rand
+}
+
+// startPair starts two nodes, of these kinds or of the kind under test, and
+// waits until one serves and the other says that it is a slave.
+func startPair(t *testing.T, kinds ...harness.Kind) *pair {
+	t.Helper()
+	if len(kinds) == 0 {
+		kinds = []harness.Kind{lab.kind, lab.kind}
+	}
+	dir := t.TempDir()
+	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0))}
+	for i, name := range []string{"a", "b"} {
+		p.nodes[i] = newBroker(t, harness.Options{
+			Kind: kinds[i], Name: name, Directory: dir + "/kahadb", WorkDir: dir,
+			// ActiveMQ's own interval of 10 s would make every kill last that long
+			LockAcquireSleepInterval: 100 * time.Millisecond,
+		})
+		require.NoError(t, p.nodes[i].Start())
+		if i == 0 {
+			require.NoError(t, p.nodes[0].WaitServing(startLimit))
+		}
+	}
+	require.NoError(t, p.nodes[1].WaitSlave(startLimit))
+	return p
+}
+
+// failoverURL is what the clients of a pair use, by the text.
+func (p *pair) failoverURL() string {
+	return fmt.Sprintf("failover:(%s,%s)?initialReconnectDelay=10&maxReconnectDelay=100",
+		p.nodes[0].URL(), p.nodes[1].URL())
+}
+
+// killMaster waits for a hot slave and a moment more, kills the master,
+// returns the time of the kill when the slave serves, and starts the killed
+// node again, which becomes a slave.
+func (p *pair) killMaster() time.Time {
+	p.t.Helper()
+	killed, heir := p.nodes[p.master], p.nodes[1-p.master]
+	require.NoError(p.t, heir.WaitSlave(startLimit))
+	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
+	require.False(p.t, heir.Serving(), "a slave serves clients")
+	at := time.Now()
+	require.NoError(p.t, killed.Kill())
+	require.NoError(p.t, heir.WaitServing(startLimit))
+	require.NoError(p.t, killed.Start())
+	p.master = 1 - p.master
+	return at
+}
+
+// requireSane checks what holds whatever the clients did.
+func (p *pair) requireSane() {
+	p.t.Helper()
+	require.True(p.t, p.nodes[p.master].Running(), "the master is gone")
+	for _, node := range p.nodes {
+		log := node.Log()
+		for _, bad := range []string{"panic:", "DATA RACE", "fatal error:"} {
+			require.NotContains(p.t, log, bad)
+		}
+		require.False(p.t, node.Kind() == harness.Conclave && strings.Contains(log, "goroutine "), "a stack trace in the log")
+	}
+}
