@@ -1,0 +1,68 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/broker"
+	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/message"
+)
+
+func TestPoliciesWithoutConfiguration(t *testing.T) {
+	of := policies(&config.PolicyMap{})
+	require.Equal(t, broker.DefaultPolicy(), of(message.NewQueue("A")))
+	require.Equal(t, 30*time.Second, expirePeriod(&config.PolicyMap{}))
+}
+
+func TestPolicies(t *testing.T) {
+	m := &config.PolicyMap{Entries: []config.PolicyEntry{
+		{
+			Queue: "A.>", MemoryLimit: 1 << 20, MaxPageSize: 9, ExpireMessagesPeriod: time.Second,
+			DeadLetterStrategy: config.DeadLetterStrategy{Individual: &config.IndividualDeadLetterStrategy{QueuePrefix: "DLQ."}},
+		},
+		{
+			Topic:                       ">",
+			PendingMessageLimitStrategy: config.PendingMessageLimitStrategy{Constant: &config.ConstantPendingMessageLimitStrategy{Limit: 5}},
+			DeadLetterStrategy:          config.DeadLetterStrategy{Discarding: &config.DiscardingDeadLetterStrategy{}},
+		},
+		{TempQueue: ">", UseConsumerPriority: true},
+	}}
+	of := policies(m)
+
+	p := of(message.NewQueue("A.B"))
+	require.EqualValues(t, 1<<20, p.MemoryLimit)
+	require.Equal(t, 9, p.MaxPageSize)
+	require.True(t, p.ExpireMessages)
+	require.Equal(t, message.NewQueue("DLQ.A.B"), p.DeadLetter.Queue)
+
+	p = of(message.NewTopic("T"))
+	require.Equal(t, 5, p.PendingMessageLimit)
+	require.True(t, p.DeadLetter.Queue.IsZero())
+	require.False(t, p.ExpireMessages)
+
+	p = of(message.Destination{Kind: message.TempQueue, Name: "ID:1"})
+	require.True(t, p.UseConsumerPriority)
+	require.Equal(t, broker.DefaultPolicy().MaxPageSize, p.MaxPageSize)
+	require.Equal(t, broker.DefaultPolicy(), of(message.NewQueue("B")))
+
+	require.Equal(t, time.Second, expirePeriod(m))
+}
+
+func TestSelectorsAreTheBrokers(t *testing.T) {
+	f, err := parseSelector("JMSPriority > 4")
+	require.NoError(t, err)
+	require.True(t, f.Match(&message.Message{Priority: 5}))
+	require.False(t, f.Match(&message.Message{Priority: 4}))
+	_, err = parseSelector("JMSPriority >")
+	require.Error(t, err)
+}
+
+func TestMemoryLimit(t *testing.T) {
+	require.EqualValues(t, 7, memoryLimit(config.MemoryUsage{Limit: 7}))
+	share := memoryLimit(config.MemoryUsage{Limit: 7, PercentOfJvmHeap: 70})
+	require.Greater(t, share, int64(1<<20))
+	require.Greater(t, memoryLimit(config.MemoryUsage{PercentOfJvmHeap: 80}), share)
+}
