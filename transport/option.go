@@ -43,7 +43,7 @@ func (u *URI) options() map[string]setter {
 	table := map[string]setter{
 		"maximumConnections":             integer(&u.MaximumConnections, 0, math.MaxInt32),
 		"backlog":                        integer(&u.Backlog, 1, math.MaxInt32),
-		"allowLinkStealing":              only("false", "set it as an attribute of the transportConnector"),
+		"allowLinkStealing":              boolean(&u.AllowLinkStealing),
 		"useQueueForAccept":              boolean(new(bool)), // accepting never waits for a handshake here
 		"wireFormat":                     only("default", "tcp and nio speak OpenWire"),
 		"wireFormat.sizePrefixDisabled":  only("false", "a frame without a size cannot be bounded"),

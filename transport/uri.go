@@ -20,6 +20,9 @@ type URI struct {
 
 	MaximumConnections int
 	Backlog            int
+	// AllowLinkStealing lets a client id move to a new connection; it is the
+	// broker's to obey.
+	AllowLinkStealing bool
 
 	// ConnectionTimeout and ConnectAttemptTimeout bound the time that a peer
 	// may take until it has sent its wire format; 0 is no bound.

@@ -16,6 +16,7 @@ func TestParseURIReadsEveryOption(t *testing.T) {
 	}{
 		"defaults":        {"", func(*URI) {}},
 		"limits":          {"maximumConnections=1000&backlog=17", func(u *URI) { u.MaximumConnections, u.Backlog = 1000, 17 }},
+		"stealing":        {"allowLinkStealing=true", func(u *URI) { u.AllowLinkStealing = true }},
 		"frame":           {"wireFormat.maxFrameSize=104857600", func(u *URI) { u.WireFormat.MaxFrameSize = 104857600 }},
 		"frame unchecked": {"wireFormat.maxFrameSizeEnabled=false", func(u *URI) { u.WireFormat.MaxFrameSizeEnabled = false }},
 		"inactivity": {"wireFormat.maxInactivityDuration=1500&wireFormat.maxInactivityDurationInitalDelay=200",
