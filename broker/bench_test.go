@@ -1,0 +1,86 @@
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store/memory"
+)
+
+// echo acknowledges what it is given, on a goroutine of its own.
+type echo struct {
+	*peer
+	ch chan message.Delivery
+}
+
+func (e *echo) Deliver(d message.Delivery) { e.ch <- d }
+
+func benchmarkQueue(b *testing.B, persistent, concurrent bool) {
+	s := memory.New()
+	br, err := New(Options{Name: "bench", ID: "ID:bench", Store: s, Log: slog.New(slog.DiscardHandler), ConcurrentStoreAndDispatchQueues: concurrent})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dest := message.NewQueue("BENCH")
+	e := &echo{newPeer(), make(chan message.Delivery, 2000)}
+	consumer := benchConnect(b, br, "c", e)
+	producer := benchConnect(b, br, "p", newPeer())
+	id := message.ConsumerID{Connection: "c", Session: 1, Value: 1}
+	if err := consumer.AddConsumer(&message.ConsumerInfo{ID: id, Destination: dest, PrefetchSize: 1000}); err != nil {
+		b.Fatal(err)
+	}
+	pid := message.ProducerID{Connection: "p", Session: 1, Value: 1}
+	if err := producer.AddProducer(&message.ProducerInfo{ID: pid, Destination: dest}); err != nil {
+		b.Fatal(err)
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		for range b.N {
+			d := <-e.ch
+			consumer.Acknowledge(&message.Ack{Type: message.StandardAck, Count: 1, Consumer: id, Destination: dest, Last: d.Message.ID}, false, func(err error) {
+				if err != nil {
+					panic(err)
+				}
+			})
+		}
+	}()
+	body := make([]byte, 1024)
+	b.ReportAllocs()
+	b.ResetTimer()
+	ok := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	for i := range b.N {
+		producer.Send(context.Background(), &message.Message{
+			Persistent: persistent, Destination: dest, Producer: pid,
+			ID: message.MessageID{Producer: pid, ProducerSequence: int64(i + 1)}, Content: body,
+		}, false, ok)
+	}
+	<-finished
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+	_ = br.Close(context.Background())
+	_ = s.Close()
+}
+
+func benchConnect(b *testing.B, br *Broker, id string, p Peer) *Connection {
+	c, err := br.Connect(&message.ConnectionInfo{ID: message.ConnectionID(id), ClientID: id}, p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := c.AddSession(&message.SessionInfo{ID: message.SessionID{Connection: message.ConnectionID(id), Value: 1}}); err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+func BenchmarkQueue(b *testing.B) {
+	b.Run("persistent", func(b *testing.B) { benchmarkQueue(b, true, false) })
+	b.Run("concurrent", func(b *testing.B) { benchmarkQueue(b, true, true) })
+	b.Run("transient", func(b *testing.B) { benchmarkQueue(b, false, false) })
+}
