@@ -77,9 +77,9 @@ func (d *destination) change(op *store.Op) int64 {
 	return d.bytes - before
 }
 
-// find returns the position that op means: its Seq, or that of its ID.
+// find returns the position that op means: its Seq, or else that of its ID.
 func (d *destination) find(op *store.Op) store.Seq {
-	if op.Seq != 0 {
+	if d.messages[op.Seq] != nil {
 		return op.Seq
 	}
 	if op.Message != nil {

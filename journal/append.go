@@ -1,0 +1,146 @@
+package journal
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/conclavemq/conclave/store"
+)
+
+// work is what the journal knows of a unit from Append to Done.
+type work struct {
+	stage    atomic.Int32
+	buf      *[]byte      // records; back in the pool after Done
+	sum      uint32       // Adler-32 of buf
+	size     int          // of buf
+	adds     bool         // needs space for new messages
+	prepared *transaction // that the unit prepares or ends
+	err      error        // for Done; the unit is not written
+}
+
+// Stages of a unit. Who moves it on from waiting owns it: the committer to
+// taken, Cancel to cancelled.
+const (
+	waiting int32 = iota
+	taken
+	cancelled
+)
+
+// maxPooled is the largest buffer that is kept for the next unit.
+const maxPooled = 1 << 20
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b }}
+
+func releaseBuffer(b *[]byte) {
+	if b != nil && cap(*b) <= maxPooled {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
+
+// Append encodes u on the caller's goroutine and queues it.
+func (j *Journal) Append(u *store.Unit) {
+	w := &work{buf: buffers.Get().(*[]byte)}
+	e := encoders.Get().(*encoder)
+	*w.buf, w.err = e.unit(*w.buf, u)
+	e.release()
+	for i := range u.Ops {
+		switch u.Ops[i].Action {
+		case store.Add, store.Update:
+			w.adds = true
+		}
+	}
+	j.enqueue(u, w)
+}
+
+// appendRecords queues records that have no operations.
+func (j *Journal) appendRecords(records []byte, done func(error)) {
+	w := &work{buf: &records}
+	j.enqueue(&store.Unit{Sync: done != nil, Done: done}, w)
+}
+
+func (j *Journal) enqueue(u *store.Unit, w *work) {
+	w.size = len(*w.buf)
+	if w.err == nil && !j.o.NoChecksum {
+		w.sum = checksum(*w.buf)
+	}
+	u.Work = w
+	j.queueMu.Lock()
+	if j.closed {
+		err := store.ErrClosed
+		if j.failure != nil {
+			err = j.failure
+		}
+		j.queueMu.Unlock()
+		releaseBuffer(w.buf)
+		if u.Done != nil {
+			go u.Done(err)
+		}
+		return
+	}
+	if w.err == nil {
+		j.placeLocked(u, w)
+	}
+	j.pending = append(j.pending, u)
+	j.backlog += int64(w.size)
+	wake := j.idle
+	j.idle = false
+	j.queueMu.Unlock()
+	if wake {
+		j.signal()
+	}
+}
+
+// placeLocked gives u its positions, and settles which prepared transaction
+// it makes or ends.
+func (j *Journal) placeLocked(u *store.Unit, w *work) {
+	switch {
+	case u.Outcome == store.Prepare:
+		w.prepared = holdOps(u)
+		j.prepared[u.Transaction] = w.prepared
+		return
+	case u.Outcome == store.Rollback, u.Outcome == store.Commit && len(u.Ops) == 0:
+		w.prepared = j.prepared[u.Transaction]
+		if w.prepared == nil {
+			w.err = store.ErrUnknownTransaction
+			return
+		}
+		delete(j.prepared, u.Transaction)
+		if u.Outcome == store.Rollback {
+			return
+		}
+		u.Ops = w.prepared.content
+	}
+	for i := range u.Ops {
+		if u.Ops[i].Action == store.Add {
+			j.lastSeq++
+			u.Ops[i].Seq = store.Seq(j.lastSeq)
+		}
+	}
+}
+
+// holdOps makes the transaction that u prepares. Its locations are set when
+// it has been written.
+func holdOps(u *store.Unit) *transaction {
+	t := &transaction{content: u.Ops, ops: make([]heldOp, len(u.Ops))}
+	for i := range u.Ops {
+		op := &u.Ops[i]
+		id := op.ID
+		if op.Action == store.Add {
+			id = op.Message.ID
+		}
+		t.ops[i] = heldOp{action: op.Action, unmatched: op.Unmatched, destination: op.Destination,
+			id: identity{id.Producer, id.ProducerSequence}, subscription: op.Subscription}
+	}
+	return t
+}
+
+// Cancel takes u back while it waits for the committer. The making and ending
+// of prepared transactions cannot be taken back.
+func (j *Journal) Cancel(u *store.Unit) bool {
+	w, ok := u.Work.(*work)
+	if !ok || w.prepared != nil {
+		return false
+	}
+	return w.stage.CompareAndSwap(waiting, cancelled)
+}

@@ -1,0 +1,210 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/conclavemq/conclave/store"
+)
+
+// maxCarried is how many producers' last sequences one collection carries
+// forward.
+const maxCarried = 1024
+
+// janitor deletes files that nothing needs any more, every CleanupInterval
+// and whenever the disk is found full.
+func (j *Journal) janitor(full <-chan struct{}) {
+	defer j.joined.Done()
+	var tick <-chan time.Time
+	if j.o.CleanupInterval > 0 {
+		ticker := time.NewTicker(j.o.CleanupInterval)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	for {
+		select {
+		case <-tick:
+		case <-full:
+		case <-j.stop:
+			return
+		}
+		if j.failureOf() != nil {
+			return
+		}
+		if err := j.Collect(); err != nil {
+			j.o.Log.Warn("cleaning up journal files", "directory", j.o.Directory, "error", err)
+		}
+	}
+}
+
+// Collect deletes the files that hold nothing live, and nothing that ends
+// what a kept file holds. What Conclave's own records in them say is written
+// again first. (ActiveMQ: MessageDatabase.checkpointUpdate)
+func (j *Journal) Collect() error {
+	j.collectMu.Lock()
+	defer j.collectMu.Unlock()
+	candidates := j.candidates(true)
+	if len(candidates) == 0 {
+		return nil
+	}
+	if err := j.carryForward(candidates); err != nil {
+		return err
+	}
+	// What was written again may have let go of more, or taken hold of some.
+	for _, number := range j.candidates(false) {
+		if err := j.deleteFile(number); err != nil {
+			return err
+		}
+	}
+	j.allocator.nudge()
+	return nil
+}
+
+// candidates returns the files that can be deleted, ascending. With movable,
+// those count too that only records keep which can be written again.
+func (j *Journal) candidates(movable bool) []uint32 {
+	numbers := j.segments.numbers()
+	j.indexMu.RLock()
+	defer j.indexMu.RUnlock()
+	x := j.index
+	pins := map[uint32]int{}
+	for _, d := range x.destinations {
+		if d.exposedFile != 0 && !movable {
+			pins[d.exposedFile]++
+		}
+		for _, sub := range d.subscriptions {
+			if movable && sub.pending.n == 0 {
+				pins[sub.origin]--
+				pins[sub.latest]--
+			}
+		}
+	}
+	current := numbers[len(numbers)-1]
+	free := map[uint32]bool{}
+	kept := map[uint32]bool{current: true}
+	for _, n := range numbers {
+		f := x.files[n]
+		switch {
+		case n == current:
+		case f == nil || f.live == 0 && f.pins+pins[n] <= 0:
+			free[n] = true
+		default:
+			kept[n] = true
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for n := range free {
+			if f := x.files[n]; f != nil && slices.ContainsFunc(f.ends, func(t uint32) bool { return kept[t] }) {
+				delete(free, n)
+				kept[n] = true
+				changed = true
+			}
+		}
+	}
+	var result []uint32
+	for _, n := range numbers {
+		if free[n] {
+			result = append(result, n)
+		}
+	}
+	return result
+}
+
+// carryForward writes the records again that only candidates hold.
+func (j *Journal) carryForward(candidates []uint32) error {
+	numbers := j.segments.numbers()
+	current := numbers[len(numbers)-1]
+	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
+	unit := &store.Unit{Sync: true}
+	var records []byte
+	j.indexMu.Lock()
+	x := j.index
+	for _, d := range x.destinations {
+		if gone(d.exposedFile) && x.pastExposure(d, current) {
+			d.exposedFile = 0
+		} else if gone(d.exposedFile) {
+			unit.Ops = append(unit.Ops, store.Op{Action: store.Expose, Destination: d.name, Segment: d.exposed})
+		}
+		for _, sub := range d.subscriptions {
+			if sub.pending.n == 0 && (gone(sub.origin) || gone(sub.latest)) {
+				info := sub.info
+				unit.Ops = append(unit.Ops, store.Op{Action: store.AddSubscription, Destination: d.name, Info: &info})
+			}
+		}
+	}
+	carried := 0
+	for n := x.producers.known[0].prev; n != 0 && carried < maxCarried; n = x.producers.known[n].prev {
+		if p := &x.producers.known[n]; gone(p.file) {
+			records = appendTrace(records, sequenceText(p.id, p.last))
+			p.file = current
+			carried++
+		}
+	}
+	j.indexMu.Unlock()
+	result := make(chan error, 2)
+	waiting := 0
+	if len(records) > 0 {
+		waiting++
+		j.appendRecords(records, func(err error) { result <- err })
+	}
+	if len(unit.Ops) > 0 {
+		waiting++
+		unit.Done = func(err error) { result <- err }
+		j.Append(unit)
+	}
+	var err error
+	for range waiting {
+		err = errors.Join(err, <-result)
+	}
+	return err
+}
+
+// pastExposure reports whether all messages of d, present and future, lie
+// behind what was exposed.
+func (x *index) pastExposure(d *destination, current uint32) bool {
+	if uint32(d.exposed) >= current {
+		return false
+	}
+	past := true
+	d.order.after(&x.slab, 0, func(h handle) bool {
+		past = x.slab.get(h).file > uint32(d.exposed)
+		return false
+	})
+	return past
+}
+
+// deleteFile deletes a file, durably before the next is, so that a record
+// that ends others never goes before them. A file that holds damage is set
+// aside.
+func (j *Journal) deleteFile(number uint32) error {
+	if err := j.owned(); err != nil {
+		return err
+	}
+	name := filepath.Join(j.o.Directory, fileName(number))
+	var err error
+	if j.damaged[number] {
+		j.o.Log.Warn("damaged journal file is no longer needed and set aside", "file", fileName(number), "as", fileName(number)+".damaged")
+		err = j.o.FS.Rename(name, name+".damaged")
+	} else {
+		err = j.o.FS.Remove(name)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete journal file: %w", err)
+	}
+	if err := j.o.FS.SyncDir(j.o.Directory); err != nil {
+		return fmt.Errorf("sync journal directory: %w", err)
+	}
+	j.segments.remove(number)
+	j.indexMu.Lock()
+	defer j.indexMu.Unlock()
+	delete(j.index.files, number)
+	for _, f := range j.index.files {
+		f.ends = slices.DeleteFunc(f.ends, func(t uint32) bool { return t == number })
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package journal
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/conclavemq/conclave/store"
+)
+
+// commit is the committer: it alone writes to the journal. It takes what has
+// been appended, writes it in batches, and then carries each unit out in the
+// index and calls its Done, in log order.
+func (j *Journal) commit() {
+	defer close(j.ended)
+	var units []*store.Unit
+	for {
+		var closed bool
+		units, closed = j.take(units)
+		if len(units) == 0 {
+			j.syncIfDue()
+			if closed {
+				j.result = j.finishFile()
+				return
+			}
+			j.sleep()
+			continue
+		}
+		for rest := units; len(rest) > 0; {
+			rest = j.round(rest)
+		}
+		clear(units)
+		j.syncIfDue()
+	}
+}
+
+// take exchanges the queue for an emptied one.
+func (j *Journal) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
+	j.queueMu.Lock()
+	defer j.queueMu.Unlock()
+	units, j.pending = j.pending, empty[:0]
+	j.backlog = 0
+	j.releaseRoomLocked()
+	j.idle = len(units) == 0
+	return units, j.closed
+}
+
+// sleep waits for Append, Close or a sync that is due.
+func (j *Journal) sleep() {
+	if j.o.DiskSync != Periodic || !j.writer.dirty {
+		<-j.wake
+		return
+	}
+	timer := time.NewTimer(time.Until(j.writer.syncDue))
+	defer timer.Stop()
+	select {
+	case <-j.wake:
+	case <-timer.C:
+	}
+}
+
+// syncIfDue is the sync of Periodic.
+func (j *Journal) syncIfDue() {
+	w := &j.writer
+	if j.o.DiskSync != Periodic || !w.dirty || time.Now().Before(w.syncDue) || j.failureOf() != nil {
+		return
+	}
+	if err := j.sync(); err != nil {
+		j.fail(err)
+	}
+	w.syncDue = time.Now().Add(j.o.DiskSyncInterval)
+}
+
+// round writes the first units, as many as go into one batch, finishes them,
+// and returns the others.
+func (j *Journal) round(units []*store.Unit) (rest []*store.Unit) {
+	if err := j.failureOf(); err != nil {
+		return j.refuse(units, err)
+	}
+	n, sync := j.gather(units)
+	if j.writer.empty() {
+		j.finish(units[:n], 0)
+		return units[n:]
+	}
+	if j.o.DiskSync == Periodic && !j.writer.dirty {
+		j.writer.syncDue = time.Now().Add(j.o.DiskSyncInterval)
+	}
+	err := j.flush(sync && j.o.DiskSync == Always)
+	switch {
+	case isNoSpace(err):
+		j.withoutSpace(units[:n])
+		return units
+	case err != nil:
+		j.fail(err)
+		return units
+	}
+	w := &j.writer
+	start := w.current.pos + batchHead
+	w.current.pos += int64(len(w.batch))
+	j.segments.setLength(w.current.number, w.current.pos)
+	j.finish(units[:n], start)
+	return units[n:]
+}
+
+// gather puts units into the batch until it or the file is full, and takes
+// the next file when the first of them does not fit. Units that are refused
+// stay in their place with their error set.
+func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
+	w := &j.writer
+	w.reset()
+	full := j.allocator.isFull()
+	for i, u := range units {
+		k := u.Work.(*work)
+		if !k.begin(full) {
+			continue
+		}
+		if !w.empty() && (len(w.batch)+k.size > j.o.MaxWriteBatchSize || !j.fits(k.size)) {
+			return i, sync
+		}
+		if w.empty() && !j.fits(k.size) && w.current.pos > fileHeadEnd {
+			if err := j.rotate(); err == store.ErrNoSpace {
+				k.err = err
+				continue
+			} else if err != nil {
+				j.fail(err)
+				return i, sync
+			}
+		}
+		w.append(*k.buf, k.sum)
+		sync = sync || u.Sync
+	}
+	return len(units), sync
+}
+
+// fileHeadEnd is below the end of any file's head batch and the first batch
+// after it: a file that is shorter has nothing but its head.
+const fileHeadEnd = 256
+
+// begin moves a unit on from waiting and reports whether it is to be written.
+func (k *work) begin(full bool) bool {
+	if !k.stage.CompareAndSwap(waiting, taken) && k.stage.Load() == cancelled {
+		return false
+	}
+	if full && k.adds && k.err == nil {
+		k.err = store.ErrNoSpace
+	}
+	if k.prepared != nil && k.prepared.refused {
+		k.err = store.ErrUnknownTransaction
+	}
+	return k.err == nil
+}
+
+// withoutSpace refuses the units of a batch for which there was no room:
+// those that add, or all if none does.
+func (j *Journal) withoutSpace(units []*store.Unit) {
+	adds := false
+	for _, u := range units {
+		k := u.Work.(*work)
+		adds = adds || k.adds && k.err == nil
+	}
+	for _, u := range units {
+		if k := u.Work.(*work); k.err == nil && (k.adds || !adds) {
+			k.err = store.ErrNoSpace
+		}
+	}
+}
+
+// refuse ends units with an error.
+func (j *Journal) refuse(units []*store.Unit, err error) []*store.Unit {
+	for _, u := range units {
+		k := u.Work.(*work)
+		if !k.stage.CompareAndSwap(waiting, taken) && k.stage.Load() == cancelled {
+			continue
+		}
+		k.err = err
+		j.done(u, k)
+	}
+	return nil
+}
+
+// finish carries out the units of a batch whose first record is at start.
+func (j *Journal) finish(units []*store.Unit, start int64) {
+	for _, u := range units {
+		k := u.Work.(*work)
+		if k.stage.Load() == cancelled {
+			continue
+		}
+		if k.err == nil {
+			j.indexMu.Lock()
+			j.apply(u, k, start)
+			j.indexMu.Unlock()
+			start += int64(k.size)
+		}
+		j.done(u, k)
+	}
+}
+
+func (j *Journal) done(u *store.Unit, k *work) {
+	if k.err != nil && k.prepared != nil {
+		j.undoPrepared(u, k)
+	}
+	releaseBuffer(k.buf)
+	k.buf = nil
+	if u.Done != nil {
+		u.Done(k.err)
+	}
+}
+
+// undoPrepared makes up for a unit that was to prepare or end a transaction
+// and was refused.
+func (j *Journal) undoPrepared(u *store.Unit, k *work) {
+	j.queueMu.Lock()
+	defer j.queueMu.Unlock()
+	if u.Outcome == store.Prepare {
+		k.prepared.refused = true
+		if j.prepared[u.Transaction] == k.prepared {
+			delete(j.prepared, u.Transaction)
+		}
+	} else if !k.prepared.refused && j.prepared[u.Transaction] == nil {
+		j.prepared[u.Transaction] = k.prepared
+	}
+}
+
+// recordSize is the size of the record that b begins with, which this package
+// has written.
+func recordSize(b []byte) uint32 { return binary.BigEndian.Uint32(b) }

@@ -1,0 +1,24 @@
+// Package journal is a store.Store on the files of ActiveMQ's KahaDB, byte for
+// byte: ActiveMQ Classic serves what a Journal leaves, and a Journal serves
+// what ActiveMQ leaves. FORMAT.md describes the files, with what Conclave
+// writes into them for itself.
+//
+// An index in memory says where each message lies. It is built by replaying
+// the files in [Open] and changes by the same records afterwards; nothing of
+// it is stored. A message costs it about 50 bytes.
+//
+// A Journal has these goroutines, all joined by Close:
+//
+//   - the committer (commit.go) takes appended units, writes them in batches,
+//     syncs, checks the lease, carries them out in the index and calls Done.
+//     It alone writes to the current file and changes the index;
+//   - the allocator (allocate.go) fills files with zeros ahead of need and
+//     keeps a spare one, which is also the reserve for removals on a full disk;
+//   - the janitor (collect.go) deletes files that nothing needs;
+//   - the watcher, where there is a lease, fails the journal when it is lost.
+//
+// Locks: queueMu orders Append and guards what waits; indexMu guards the
+// index; segments and the allocator have their own. queueMu may be taken while
+// indexMu is held, not the other way round; segments.mu and allocator.mu are
+// taken last.
+package journal

@@ -1,0 +1,34 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	errOptions = errors.New("wrong option")
+	errRecord  = errors.New("malformed record")
+	// errSync hides the cause: after a failed sync nothing is tried again,
+	// not even for lack of space.
+	errSync     = errors.New("sync failed")
+	errSkipFile = errors.New("rest of the file is superseded")
+)
+
+// ErrStoreVersion reports a directory whose messages are encoded in another
+// OpenWire version than 11. (ActiveMQ: broker attribute storeOpenWireVersion)
+var ErrStoreVersion = errors.New("directory is written in another OpenWire version")
+
+// Damage is a part of a file that could not be read.
+type Damage struct {
+	File   string // base name
+	Offset int64
+	Length int64
+	// Tail says that nothing valid follows in the newest file: a write that
+	// was interrupted, and never confirmed.
+	Tail   bool
+	Reason string
+}
+
+func (d Damage) String() string {
+	return fmt.Sprintf("%s: %d bytes at offset %d: %s", d.File, d.Length, d.Offset, d.Reason)
+}

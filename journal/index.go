@@ -1,0 +1,280 @@
+package journal
+
+import (
+	"slices"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// index says what the journal holds and where. It changes only by records, in
+// log order, the same ones live and on replay: an index equals a replay of
+// the files. Journal.indexMu guards it.
+type index struct {
+	slab         slab
+	producers    producers
+	destinations map[message.Destination]*destination
+	files        map[uint32]*fileUse
+	// updated maps the entries whose record is an update to the file of their
+	// first one, which keeps their place in the order.
+	updated  map[handle]uint32
+	prepared map[message.TransactionID]*transaction
+	// recovered is the highest seq that replay gave.
+	recovered uint64
+}
+
+// fileUse says what keeps a file from being deleted.
+type fileUse struct {
+	live int      // messages whose record it holds
+	pins int      // subscriptions, and operations of prepared transactions
+	ends []uint32 // files whose records are ended by records in this one
+}
+
+// destination is a queue or topic.
+type destination struct {
+	name          message.Destination
+	order         order
+	table         table
+	bytes         int64 // of records
+	subscriptions map[string]*subscription
+	exposed       store.Segment
+	exposedFile   uint32        // where the newest record of it is
+	flagged       store.Segment // exposed as it was at recovery
+}
+
+// subscription is a durable subscription of a topic.
+type subscription struct {
+	info    message.SubscriptionInfo
+	pending order
+	// origin is the file of the record since which messages are kept for it,
+	// latest that of its newest record. Both are pinned.
+	origin, latest uint32
+}
+
+func newIndex() *index {
+	return &index{
+		producers:    newProducers(),
+		destinations: map[message.Destination]*destination{},
+		files:        map[uint32]*fileUse{},
+		updated:      map[handle]uint32{},
+		prepared:     map[message.TransactionID]*transaction{},
+	}
+}
+
+func (x *index) file(n uint32) *fileUse {
+	f := x.files[n]
+	if f == nil {
+		f = &fileUse{}
+		x.files[n] = f
+	}
+	return f
+}
+
+// end notes that a record in file ends one in target, so that file must stay
+// as long as target does.
+func (x *index) end(file, target uint32) {
+	if file == target {
+		return
+	}
+	f := x.file(file)
+	if last := len(f.ends) - 1; last >= 0 && f.ends[last] == target {
+		return
+	}
+	if !slices.Contains(f.ends, target) {
+		f.ends = append(f.ends, target)
+	}
+}
+
+// destination returns the named destination, made if it is not there.
+func (x *index) destination(name message.Destination) *destination {
+	d := x.destinations[name]
+	if d == nil {
+		d = &destination{name: name}
+		x.destinations[name] = d
+	}
+	return d
+}
+
+// identity is the key of a message.
+type identity struct {
+	producer message.ProducerID
+	sequence int64
+}
+
+// find returns the entry of a message, or 0.
+func (x *index) find(d *destination, id identity) handle {
+	n, ok := x.producers.numbers[id.producer]
+	if !ok {
+		return 0
+	}
+	return d.table.find(&x.slab, n, id.sequence)
+}
+
+// add stores a message. It reports false for a duplicate; a topic message
+// without subscriptions is not kept either, but that is no duplicate.
+func (x *index) add(d *destination, id identity, at location, seq uint64) bool {
+	n := x.producers.number(id.producer)
+	x.producers.note(n, id.sequence, at.file)
+	if d.name.Kind.IsTopic() && len(d.subscriptions) == 0 {
+		return true
+	}
+	if d.table.find(&x.slab, n, id.sequence) != 0 {
+		return false
+	}
+	h := x.slab.put(entry{seq: seq, sequence: id.sequence, producer: n, location: at, holders: uint32(len(d.subscriptions))})
+	x.producers.hold(n)
+	d.table.insert(&x.slab, h)
+	d.order.push(h)
+	for _, sub := range d.subscriptions {
+		sub.pending.push(h)
+	}
+	d.bytes += int64(at.size)
+	x.file(at.file).live++
+	return true
+}
+
+// remove forgets a message because of a record in file.
+func (x *index) remove(d *destination, h handle, file uint32) {
+	e := x.slab.get(h)
+	if e.holders > 0 {
+		for _, sub := range d.subscriptions {
+			sub.pending.remove(&x.slab, e.seq)
+		}
+	}
+	d.order.remove(&x.slab, e.seq)
+	d.table.remove(&x.slab, h)
+	d.bytes -= int64(e.size)
+	x.drop(h, file)
+}
+
+// drop frees an entry that no list holds any more.
+func (x *index) drop(h handle, file uint32) {
+	e := x.slab.get(h)
+	x.file(e.file).live--
+	x.end(file, e.file)
+	if first, ok := x.updated[h]; ok {
+		x.file(first).live--
+		x.end(file, first)
+		delete(x.updated, h)
+	}
+	x.producers.release(e.producer)
+	x.slab.drop(h)
+}
+
+// acknowledge takes a subscription's hold off a message.
+func (x *index) acknowledge(d *destination, key string, h handle, file uint32) {
+	sub := d.subscriptions[key]
+	if sub == nil {
+		return
+	}
+	e := x.slab.get(h)
+	if !sub.pending.remove(&x.slab, e.seq) {
+		return
+	}
+	x.end(file, e.file)
+	if first, ok := x.updated[h]; ok {
+		x.end(file, first)
+	}
+	if e.holders--; e.holders == 0 {
+		x.remove(d, h, file)
+	}
+}
+
+// update moves a message to a newer record.
+func (x *index) update(d *destination, h handle, at location) {
+	e := x.slab.get(h)
+	if _, again := x.updated[h]; again {
+		x.file(e.file).live--
+		x.end(at.file, e.file)
+	} else {
+		x.updated[h] = e.file
+	}
+	x.file(at.file).live++
+	d.bytes += int64(at.size) - int64(e.size)
+	e.location = at
+}
+
+// subscribe makes or changes a subscription because of a record in file.
+func (x *index) subscribe(d *destination, key string, info message.SubscriptionInfo, retroactive bool, file uint32) {
+	sub := d.subscriptions[key]
+	if sub == nil {
+		sub = &subscription{origin: file, latest: file}
+		x.file(file).pins += 2
+		if d.subscriptions == nil {
+			d.subscriptions = map[string]*subscription{}
+		}
+		d.subscriptions[key] = sub
+		if retroactive {
+			d.order.after(&x.slab, 0, func(h handle) bool {
+				sub.pending.push(h)
+				x.slab.get(h).holders++
+				return true
+			})
+		}
+	}
+	sub.info = info
+	x.move(&sub.latest, file)
+	if sub.pending.n == 0 {
+		x.move(&sub.origin, file)
+	}
+}
+
+// move takes a pin from one file to another.
+func (x *index) move(pin *uint32, file uint32) {
+	x.file(*pin).pins--
+	x.file(file).pins++
+	*pin = file
+}
+
+// unsubscribe deletes a subscription because of a record in file; the last
+// one takes the topic with it.
+func (x *index) unsubscribe(d *destination, key string, file uint32) {
+	sub := d.subscriptions[key]
+	if sub == nil {
+		return
+	}
+	delete(d.subscriptions, key)
+	x.unpin(sub, file)
+	sub.pending.after(&x.slab, 0, func(h handle) bool {
+		if e := x.slab.get(h); e.holders > 1 {
+			e.holders--
+			x.end(file, e.file)
+			return true
+		}
+		x.slab.get(h).holders = 0
+		x.remove(d, h, file)
+		return true
+	})
+	if len(d.subscriptions) == 0 {
+		x.removeDestination(d, file)
+	}
+}
+
+func (x *index) unpin(sub *subscription, file uint32) {
+	for _, pinned := range []uint32{sub.origin, sub.latest} {
+		x.file(pinned).pins--
+		x.end(file, pinned)
+	}
+}
+
+// removeDestination deletes a destination because of a record in file.
+func (x *index) removeDestination(d *destination, file uint32) {
+	for _, sub := range d.subscriptions {
+		x.unpin(sub, file)
+	}
+	d.order.after(&x.slab, 0, func(h handle) bool {
+		x.drop(h, file)
+		return true
+	})
+	if d.exposedFile != 0 {
+		x.end(file, d.exposedFile)
+	}
+	delete(x.destinations, d.name)
+}
+
+// expose records that messages up to the end of segment may be delivered.
+func (x *index) expose(d *destination, segment store.Segment, file uint32) {
+	if segment >= d.exposed {
+		d.exposed, d.exposedFile = segment, file
+	}
+}

@@ -1,0 +1,114 @@
+package journal
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/conclavemq/conclave/journal/vfs"
+)
+
+// inherited is the newest file of an earlier master, made safe from writers
+// that still have it open: its valid bytes are copied to a new file that takes
+// its name.
+type inherited struct {
+	sealed chan struct{} // closed when end is known
+	done   chan struct{} // closed when the copy has taken the name
+	end    int64         // after the last valid batch; before sealed
+	tail   *Damage       // before sealed
+	err    error         // before done
+}
+
+// inherit begins to take over a file.
+func inherit(o *Options, f diskFile, owned func() error) *inherited {
+	in := &inherited{sealed: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(in.done)
+		err := in.find(o, f)
+		close(in.sealed)
+		if err == nil && in.end > 0 {
+			err = in.copy(o, f, owned)
+		}
+		if isNoSpace(err) {
+			o.Log.Warn("no space to copy the newest journal file; it is kept as it is", "file", fileName(f.number))
+			err = nil
+		}
+		in.err = err
+	}()
+	return in
+}
+
+// find looks for the end of the last valid batch.
+func (in *inherited) find(o *Options, f diskFile) error {
+	handle, err := o.FS.Open(filepath.Join(o.Directory, fileName(f.number)))
+	if err != nil {
+		return fmt.Errorf("open journal file: %w", err)
+	}
+	defer handle.Close()
+	s := &scanner{file: handle, length: f.limit}
+	s.damage = func(offset, length int64, reason string) {
+		if offset+length >= s.length {
+			in.tail = &Damage{File: fileName(f.number), Offset: offset, Length: length, Tail: true, Reason: reason}
+		}
+	}
+	in.end, err = s.scan(func(int64, []byte) error { return nil })
+	if err != nil {
+		return fmt.Errorf("read %s: %w", fileName(f.number), err)
+	}
+	return nil
+}
+
+func (in *inherited) copy(o *Options, f diskFile, owned func() error) error {
+	name := filepath.Join(o.Directory, fileName(f.number))
+	from, err := o.FS.Open(name)
+	if err != nil {
+		return fmt.Errorf("open journal file: %w", err)
+	}
+	defer from.Close()
+	copied := filepath.Join(o.Directory, fmt.Sprintf("db-%d-copy%s", f.number, spareSuffix))
+	to, err := o.FS.Create(copied)
+	if err != nil {
+		return fmt.Errorf("copy journal file: %w", err)
+	}
+	err = copyBytes(to, from, in.end)
+	if closeErr := to.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = owned()
+	}
+	if err == nil {
+		err = o.FS.Rename(copied, name)
+	}
+	if err == nil {
+		err = o.FS.SyncDir(o.Directory)
+	}
+	if err != nil {
+		_ = o.FS.Remove(copied)
+		return fmt.Errorf("copy journal file: %w", err)
+	}
+	return nil
+}
+
+// copyBytes copies the first n bytes, ends them with an end-of-file record,
+// and syncs.
+func copyBytes(to, from vfs.File, n int64) error {
+	buf := make([]byte, min(n+eofSize, 4<<20))
+	for offset := int64(0); offset < n; {
+		b := buf[:min(int64(len(buf)), n-offset)]
+		if got, err := from.ReadAt(b, offset); got < len(b) {
+			if err == nil {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		if _, err := to.WriteAt(b, offset); err != nil {
+			return err
+		}
+		offset += int64(len(b))
+	}
+	if _, err := to.WriteAt(eofRecord, n); err != nil {
+		return err
+	}
+	return to.Sync()
+}

@@ -1,0 +1,189 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// Journal is a store.Store on KahaDB's files.
+type Journal struct {
+	o         Options
+	epoch     uint64
+	head      fileHead // of every file
+	state     *store.State
+	damage    []Damage
+	damaged   map[uint32]bool // files that hold what could not be read
+	segments  *segments
+	allocator *allocator
+
+	wake   chan struct{} // capacity 1: the committer has something to do
+	failed chan struct{} // closed by fail
+	ended  chan struct{} // closed when the committer has ended
+	stop   chan struct{} // closed by Close; ends the janitor and the watcher
+	joined sync.WaitGroup
+	closer sync.Once
+	result error // of Close; before ended
+
+	queueMu  sync.Mutex
+	pending  []*store.Unit                          // queueMu; in log order
+	backlog  int64                                  // queueMu; bytes of pending
+	idle     bool                                   // queueMu; the committer sleeps
+	closed   bool                                   // queueMu
+	failure  error                                  // queueMu; why failed is closed
+	lastSeq  uint64                                 // queueMu; newest given out
+	prepared map[message.TransactionID]*transaction // queueMu; as of the last Append
+	room     chan struct{}                          // queueMu; closed when Admit should look again, nil without waiters
+
+	indexMu sync.RWMutex
+	index   *index          // indexMu
+	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
+	unread  atomic.Int64    // messages that could not be read back
+
+	collectMu sync.Mutex // held while files are deleted
+
+	writer writer // the committer's
+}
+
+var _ store.Store = (*Journal)(nil)
+
+// Recovered says what the journal held when it was opened.
+func (j *Journal) Recovered() *store.State { return j.state }
+
+// Damage lists what could not be read when the journal was opened.
+func (j *Journal) Damage() []Damage { return j.damage }
+
+// Epoch is the number of this mastership.
+func (j *Journal) Epoch() uint64 { return j.epoch }
+
+// Failed is closed when the journal takes nothing more.
+func (j *Journal) Failed() <-chan struct{} { return j.failed }
+
+// Unreadable is how many messages a page has had to leave out.
+func (j *Journal) Unreadable() int64 { return j.unread.Load() }
+
+// Size is the bytes of batches in all files.
+func (j *Journal) Size() int64 { return j.segments.size() }
+
+// Admit holds a producer back while there is too much unwritten, or no space.
+func (j *Journal) Admit(ctx context.Context) error {
+	for {
+		full := j.allocator.isFull()
+		if full && j.o.FailIfNoSpace {
+			return store.ErrNoSpace
+		}
+		j.queueMu.Lock()
+		switch {
+		case j.failure != nil:
+			defer j.queueMu.Unlock()
+			return j.failure
+		case j.closed:
+			j.queueMu.Unlock()
+			return store.ErrClosed
+		case !full && j.backlog < j.o.MaxPending:
+			j.queueMu.Unlock()
+			return nil
+		}
+		if j.room == nil {
+			j.room = make(chan struct{})
+		}
+		room := j.room
+		j.queueMu.Unlock()
+		if full && !j.allocator.isFull() {
+			continue // it changed before room could be closed
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// releaseRoom lets everyone in Admit look again.
+func (j *Journal) releaseRoom() {
+	j.queueMu.Lock()
+	defer j.queueMu.Unlock()
+	j.releaseRoomLocked()
+}
+
+func (j *Journal) releaseRoomLocked() {
+	if j.room != nil {
+		close(j.room)
+		j.room = nil
+	}
+}
+
+// LastSequence is the highest sequence stored of a producer, or -1.
+func (j *Journal) LastSequence(producer message.ProducerID) int64 {
+	j.indexMu.RLock()
+	defer j.indexMu.RUnlock()
+	return j.index.producers.last(producer)
+}
+
+// fail ends the journal for good: nothing is written any more, and every Done
+// that waits reports it.
+func (j *Journal) fail(cause error) {
+	j.queueMu.Lock()
+	if j.failure != nil {
+		j.queueMu.Unlock()
+		return
+	}
+	j.failure = fmt.Errorf("%w: %w", store.ErrFailed, cause)
+	j.releaseRoomLocked()
+	close(j.failed)
+	j.queueMu.Unlock()
+	j.o.Log.Error("journal has failed", "directory", j.o.Directory, "error", cause)
+	j.allocator.interrupt()
+	j.signal()
+	if j.o.OnFatal != nil {
+		j.o.OnFatal(cause)
+	}
+}
+
+// failureOf returns why the journal has failed, or nil.
+func (j *Journal) failureOf() error {
+	j.queueMu.Lock()
+	defer j.queueMu.Unlock()
+	return j.failure
+}
+
+func (j *Journal) signal() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// watch fails the journal as soon as its lease is lost, even while the
+// committer hangs in a system call.
+func (j *Journal) watch() {
+	defer j.joined.Done()
+	select {
+	case <-j.o.Lease.Lost():
+		j.fail(store.ErrLeaseLost)
+	case <-j.stop:
+	}
+}
+
+// Close writes what was appended and closes the files.
+func (j *Journal) Close() error {
+	j.closer.Do(func() {
+		close(j.stop)
+		j.joined.Wait()
+		j.queueMu.Lock()
+		j.closed = true
+		j.releaseRoomLocked()
+		j.queueMu.Unlock()
+		j.signal()
+		<-j.ended
+		j.allocator.close(j.failureOf() == nil)
+		j.segments.close()
+	})
+	<-j.ended
+	return j.result
+}

@@ -1,0 +1,204 @@
+package journal
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// firstFill is how much of the first file is filled before the journal is
+// open; the rest follows behind the committer's back.
+const firstFill = 1 << 20
+
+// Open takes over a directory, whose lock the caller holds: it replays what
+// is there, makes the newest file safe from earlier masters, deletes
+// ActiveMQ's index and begins a file of its own.
+func Open(o Options) (*Journal, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	if err := o.FS.MkdirAll(o.Directory); err != nil {
+		return nil, fmt.Errorf("make journal directory: %w", err)
+	}
+	if err := checkStoreVersion(&o); err != nil {
+		return nil, err
+	}
+	inv, err := inspect(&o)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		o:        o,
+		segments: newSegments(o.FS, o.Directory),
+		damaged:  map[uint32]bool{},
+		wake:     make(chan struct{}, 1),
+		failed:   make(chan struct{}),
+		ended:    make(chan struct{}),
+		stop:     make(chan struct{}),
+		prepared: map[message.TransactionID]*transaction{},
+		index:    newIndex(),
+		bad:      map[uint64]bool{},
+	}
+	if err := j.takeOver(inv); err != nil {
+		j.segments.close()
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *Journal) takeOver(inv *inventory) error {
+	began := time.Now()
+	r, seal, err := j.replayAll(inv)
+	if err != nil {
+		return err
+	}
+	j.state = j.describe(r)
+	j.index.recovered, j.lastSeq = r.seq, r.seq
+	for _, d := range j.index.destinations {
+		d.flagged = d.exposed
+	}
+	for id, t := range j.index.prepared {
+		j.prepared[id] = t
+	}
+	j.setEpoch(r)
+	if err := j.owned(); err != nil {
+		return err
+	}
+	if err := removeIndex(&j.o, inv); err != nil {
+		return err
+	}
+	if err := setOrphansAside(&j.o, inv); err != nil {
+		return err
+	}
+	if err := j.begin(inv, seal); err != nil {
+		return err
+	}
+	j.o.Log.Info("journal is open", "directory", j.o.Directory, "epoch", j.epoch, "files", len(inv.files),
+		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", time.Since(began))
+	j.dropUnfinished(r)
+	return nil
+}
+
+// replayAll replays every file, the newest while it is being copied. It
+// returns where the journal ends in that.
+func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
+	exists := map[uint32]bool{}
+	for _, f := range inv.files {
+		exists[f.number] = true
+	}
+	r := newReplayer(j.index, j.o.Log, func(n uint32) bool { return exists[n] })
+	if len(inv.files) == 0 {
+		return r, 0, nil
+	}
+	last := len(inv.files) - 1
+	in := inherit(&j.o, inv.files[last], j.owned)
+	defer func() { <-in.done }()
+	for i, f := range inv.files {
+		if i == last {
+			<-in.sealed
+			f.limit = in.end
+			if in.tail != nil {
+				r.report(*in.tail)
+			}
+		}
+		if err := j.replayFile(r, f); err != nil {
+			return nil, 0, err
+		}
+	}
+	j.damage = r.damage
+	for _, d := range r.damage {
+		if n, ok := fileNumber(d.File); ok && (!d.Tail || in.end == 0) {
+			j.damaged[n] = true
+		}
+	}
+	<-in.done
+	return r, in.end, in.err
+}
+
+func (j *Journal) replayFile(r *replayer, f diskFile) error {
+	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
+	if err != nil {
+		return fmt.Errorf("open journal file: %w", err)
+	}
+	defer handle.Close()
+	end, err := r.replay(handle, f.number, f.limit)
+	if err != nil {
+		return fmt.Errorf("replay %s: %w", fileName(f.number), err)
+	}
+	j.segments.put(f.number, end)
+	return nil
+}
+
+// setEpoch takes the lease's epoch, or counts on from the highest seen.
+func (j *Journal) setEpoch(r *replayer) {
+	j.epoch = r.epoch + 1
+	if j.o.Lease != nil {
+		j.epoch = j.o.Lease.Epoch()
+		if j.epoch <= r.epoch {
+			j.o.Log.Warn("the journal has seen a higher epoch than the lease's", "journal", r.epoch, "lease", j.epoch)
+		}
+	}
+}
+
+// begin makes the first file and starts the goroutines.
+func (j *Journal) begin(inv *inventory, seal int64) error {
+	number := uint32(1)
+	if inv.highest > 0 {
+		number = inv.highest + numberGap
+	}
+	j.head = fileHead{epoch: j.epoch, first: number, seal: seal}
+	if last := len(inv.files) - 1; last >= 0 {
+		j.head.after = inv.files[last].number
+	}
+	full := make(chan struct{}, 1)
+	a := newAllocator(&j.o, j.epoch)
+	a.fatal, a.onRoom = j.fail, j.releaseRoom
+	a.onFull = func() {
+		select {
+		case full <- struct{}{}:
+		default:
+		}
+	}
+	j.allocator = a
+	first, err := a.create(min(j.o.MaxFileLength, firstFill))
+	if isNoSpace(err) {
+		return fmt.Errorf("begin journal file: %w: %w", store.ErrNoSpace, err)
+	}
+	if err != nil {
+		return fmt.Errorf("begin journal file: %w", err)
+	}
+	if err := j.admitFile(first, number); err != nil {
+		_ = first.handle.Close()
+		return err
+	}
+	j.writer.current = first
+	a.start(first)
+	go j.commit()
+	j.joined.Add(1)
+	go j.janitor(full)
+	if j.o.Lease != nil {
+		j.joined.Add(1)
+		go j.watch()
+	}
+	return nil
+}
+
+// dropUnfinished writes an end for the local transactions that a crash left
+// open. XA branches that were not prepared are forgotten. (ActiveMQ:
+// MessageDatabase.recover)
+func (j *Journal) dropUnfinished(r *replayer) {
+	var records []byte
+	for id, t := range r.inflight {
+		j.o.Log.Info("unfinished transaction is dropped", "transaction", id.String(), "operations", len(t.ops))
+		if id.IsLocal() {
+			info := appendTransaction(nil, id)
+			records = appendBytesField(appendCommandHead(records, entryRollback, bytesSize(len(info))), 1, info)
+		}
+	}
+	if len(records) > 0 {
+		j.appendRecords(records, nil)
+	}
+}

@@ -1,0 +1,99 @@
+package journal
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
+
+// What Conclave alone has to remember stands in TRACE commands, which
+// ActiveMQ reads over. Their texts begin with tracePrefix; FORMAT.md lists
+// them.
+const tracePrefix = "conclave/1 "
+
+// fileHead is what the first record of every file says: which mastership
+// wrote it, and what that mastership found. All files of a mastership repeat
+// it, so that it is known for as long as one of them is there.
+type fileHead struct {
+	epoch uint64
+	first uint32 // the first file of the mastership
+	// after is the newest file that it found, 0 for none. Files between the
+	// two are not part of the journal.
+	after uint32
+	// seal is where the journal ended in that file. What it holds from there
+	// on is not part of the journal.
+	seal int64
+}
+
+func (h fileHead) text() string {
+	return tracePrefix + "file epoch=" + strconv.FormatUint(h.epoch, 10) +
+		" first=" + strconv.FormatUint(uint64(h.first), 10) +
+		" after=" + strconv.FormatUint(uint64(h.after), 10) +
+		" seal=" + strconv.FormatInt(h.seal, 10)
+}
+
+func parseFileHead(text string) (h fileHead, ok bool) {
+	rest, ok := strings.CutPrefix(text, tracePrefix+"file ")
+	if !ok {
+		return h, false
+	}
+	for part := range strings.FieldsSeq(rest) {
+		name, value, _ := strings.Cut(part, "=")
+		n, err := strconv.ParseUint(value, 10, 63)
+		if err != nil {
+			return h, false
+		}
+		switch name {
+		case "epoch":
+			h.epoch = n
+		case "first":
+			h.first = uint32(n)
+		case "after":
+			h.after = uint32(n)
+		case "seal":
+			h.seal = int64(n)
+		}
+	}
+	return h, h.after < h.first
+}
+
+// exposedText says that messages of a destination up to the end of a segment
+// may have been delivered.
+func exposedText(d message.Destination, segment store.Segment) string {
+	return tracePrefix + "exposed segment=" + strconv.FormatUint(uint64(segment), 10) + " " + d.String()
+}
+
+func parseExposed(text string) (d message.Destination, segment store.Segment, ok bool) {
+	rest, ok := strings.CutPrefix(text, tracePrefix+"exposed segment=")
+	if !ok {
+		return d, 0, false
+	}
+	digits, name, ok := strings.Cut(rest, " ")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if !ok || err != nil {
+		return d, 0, false
+	}
+	return message.ParseDestination(name, message.Queue), store.Segment(n), true
+}
+
+// sequenceText says which sequence a producer had reached, when the files
+// that showed it are deleted.
+func sequenceText(producer message.ProducerID, sequence int64) string {
+	return tracePrefix + "sequence " + strconv.FormatInt(sequence, 10) + " " + producer.String()
+}
+
+func parseSequence(text string) (producer message.ProducerID, sequence int64, ok bool) {
+	rest, ok := strings.CutPrefix(text, tracePrefix+"sequence ")
+	if !ok {
+		return producer, 0, false
+	}
+	digits, name, ok := strings.Cut(rest, " ")
+	sequence, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil {
+		return producer, 0, false
+	}
+	producer, err = message.ParseProducerID(name)
+	return producer, sequence, err == nil
+}
