@@ -63,6 +63,8 @@ func play(role []string) error {
 			return err
 		}
 		return playJava(dir, length)
+	case "fuse":
+		return playFuse(dir, role[2], role[3] == "true")
 	case "gofrs":
 		ok, err := flock.New(filepath.Join(dir, FileName)).TryLock()
 		return playHeld(ok, err)
