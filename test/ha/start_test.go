@@ -134,7 +134,7 @@ func TestBadConfiguration(t *testing.T) {
 	require.Contains(t, n.text(), "did you mean journalMaxFileLength?")
 	text, code := n.command("check-config", "-c", n.file)
 	require.Equal(t, 2, code)
-	require.Contains(t, text, ":10: broker.persistenceAdapter.kahaDB.journalMaxFileLenght")
+	require.Contains(t, text, ":9: broker.persistenceAdapter.kahaDB.journalMaxFileLenght")
 
 	good := newNode(t, "a", t.TempDir())
 	text, code = good.command("check-config", "-c", good.file)
