@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -308,25 +308,42 @@ type disk struct {
 	*memory.Store
 	mu       sync.Mutex
 	dests    map[message.Destination]bool
-	exposed  map[message.Destination]store.Seq
+	exposed  map[message.Destination]store.Segment // by this process
+	risky    map[message.Destination]store.Segment // by the one before
 	subs     map[message.Destination]map[string]message.SubscriptionInfo
 	prepared map[message.TransactionID][]store.Op
-	lastSeq  atomic.Uint64
-	held     atomic.Pointer[gate]
+	held     chan struct{} // not nil: Done waits until it is closed
 	state    *store.State
 }
 
-// gate holds units back.
-type gate struct {
-	mu    sync.Mutex
-	units []*store.Unit
+// segmentOf makes segments of ten positions.
+func segmentOf(s store.Seq) store.Segment { return store.Segment(s/10) + 1 }
+
+func (d *disk) Page(dst []store.Entry, dest message.Destination, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	entries, err := d.Store.Page(dst, dest, after, limit, maxBytes)
+	return d.flag(entries, dest), err
+}
+
+func (d *disk) PageSubscription(dst []store.Entry, dest message.Destination, key string, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	entries, err := d.Store.PageSubscription(dst, dest, key, after, limit, maxBytes)
+	return d.flag(entries, dest), err
+}
+
+func (d *disk) flag(entries []store.Entry, dest message.Destination) []store.Entry {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range entries {
+		entries[i].Segment = segmentOf(entries[i].Seq)
+		entries[i].Redelivered = entries[i].Segment <= d.risky[dest]
+	}
+	return entries
 }
 
 func newDisk(t *testing.T) *disk {
 	s := memory.New()
 	t.Cleanup(func() { _ = s.Close() })
 	return &disk{
-		Store: s, dests: map[message.Destination]bool{}, exposed: map[message.Destination]store.Seq{},
+		Store: s, dests: map[message.Destination]bool{}, exposed: map[message.Destination]store.Segment{},
 		subs: map[message.Destination]map[string]message.SubscriptionInfo{}, prepared: map[message.TransactionID][]store.Op{},
 		state: &store.State{},
 	}
@@ -337,6 +354,9 @@ func (d *disk) Recovered() *store.State { return d.state }
 func (d *disk) Append(u *store.Unit) {
 	done, ops := u.Done, u.Ops
 	u.Done = func(err error) {
+		if d.held != nil {
+			<-d.held
+		}
 		if err == nil {
 			d.note(u, ops)
 		}
@@ -363,10 +383,11 @@ func (d *disk) note(u *store.Unit, ops []store.Op) {
 	for i := range u.Ops {
 		op := &u.Ops[i]
 		d.dests[op.Destination] = true
-		d.lastSeq.Store(max(d.lastSeq.Load(), uint64(op.Seq)))
 		switch op.Action {
+		case store.Add:
+			op.Segment = segmentOf(op.Seq)
 		case store.Expose:
-			d.exposed[op.Destination] = store.Seq(d.lastSeq.Load())
+			d.exposed[op.Destination] = max(d.exposed[op.Destination], op.Segment)
 		case store.RemoveDestination:
 			delete(d.dests, op.Destination)
 			delete(d.subs, op.Destination)
@@ -392,12 +413,13 @@ func (d *disk) Close() error {
 
 // reopen is what another process finds.
 func (d *disk) reopen() *disk {
-	n := &disk{Store: d.Store, dests: d.dests, exposed: d.exposed, subs: d.subs, prepared: d.prepared}
-	n.lastSeq.Store(d.lastSeq.Load())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := &disk{Store: d.Store, dests: d.dests, exposed: d.exposed, risky: maps.Clone(d.exposed), subs: d.subs, prepared: d.prepared}
 	s := &store.State{}
 	for dest := range d.dests {
 		entries, _ := d.Store.Page(nil, dest, 0, 1<<30, 1<<60)
-		state := store.DestinationState{Destination: dest, Messages: int64(len(entries))}
+		state := store.DestinationState{Destination: dest, Messages: int64(len(entries)), Exposed: d.exposed[dest]}
 		for _, e := range entries {
 			s.LastBrokerSequence = max(s.LastBrokerSequence, e.Message.ID.BrokerSequence)
 		}
