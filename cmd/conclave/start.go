@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -38,27 +37,20 @@ func newStartCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		log, err := newLog(*level)
+		log, writer, err := newLog(*level)
 		if err != nil {
 			return err
 		}
-		return start(cmd.Context(), c, log)
+		defer writer.flush()
+		return start(cmd.Context(), c, log, writer.flush)
 	}
 	return cmd
 }
 
-// newLog writes text to standard error.
-func newLog(level string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, &codedError{exitUsage, fmt.Errorf("--log-level: %w", err)}
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
-}
-
 // start runs the node of a configuration to its end, and begins anew as a
-// slave, in the same process, when mastership was lost.
-func start(ctx context.Context, c *config.Config, log *slog.Logger) error {
+// slave, in the same process, when mastership was lost. flush is called before
+// the process ends in any other way than by return.
+func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()) error {
 	slog.SetDefault(log)
 	for _, warning := range c.Warnings {
 		log.Warn("configuration", "warning", warning)
@@ -69,7 +61,7 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	}
 	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now()}
 	n := node.New(node.Options{Locker: locker, Start: boot.start, Log: log})
-	ctx, stop := untilSignal(ctx, log)
+	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
 	server, err := serveControl(c, n, stop)
 	if err != nil {
@@ -78,15 +70,19 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	log.Info("Conclave is starting", "version", fullVersion(), "broker", c.Broker.BrokerName,
 		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
 
-	err = n.Run(ctx)
+	err = pauseAfterRestart(ctx)
+	if err == nil {
+		err = n.Run(ctx)
+	}
+	if errors.Is(err, node.ErrLost) && c.Broker.RestartAllowed {
+		log.Error("mastership is lost: starting again as a slave", "cause", err)
+		flush()
+		err = errors.Join(err, restart(time.Since(boot.began)))
+	}
 	if server != nil {
 		if errClose := server.Close(); errClose != nil {
 			log.Warn("control socket", "error", errClose)
 		}
-	}
-	if errors.Is(err, node.ErrLost) && c.Broker.RestartAllowed {
-		log.Error("mastership is lost: starting again as a slave", "cause", err)
-		err = errors.Join(err, restart())
 	}
 	return withCode(err)
 }
@@ -108,16 +104,18 @@ func withCode(err error) error {
 
 // untilSignal ends the context at the first signal, or when stop is called,
 // and the process at the second.
-func untilSignal(ctx context.Context, log *slog.Logger) (context.Context, context.CancelFunc) {
+func untilSignal(ctx context.Context, log *slog.Logger, flush func()) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may go before the broker does
 	var seen atomic.Bool
 	go func() {
 		for s := range signals {
 			number, _ := s.(syscall.Signal)
 			if seen.Swap(true) {
 				log.Warn("second signal: ending at once", "signal", s.String())
+				flush()
 				os.Exit(exitSignalled + int(number))
 			}
 			log.Info("shutting down", "signal", s.String())
@@ -143,14 +141,4 @@ func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server,
 		a.Status = n.Status()
 		return a
 	}, stop)
-}
-
-// restart replaces the process's image by a new start of the same command
-// line: descriptors, locks and whatever hangs are gone, the pid stays.
-func restart() error {
-	executable, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("restart: %w", err)
-	}
-	return fmt.Errorf("restart: %w", syscall.Exec(executable, os.Args, os.Environ()))
 }

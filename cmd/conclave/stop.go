@@ -30,7 +30,7 @@ func newStopCommand() *cobra.Command {
 		}
 		switch {
 		case len(found) == 0:
-			return errors.New("Conclave not running: there is no such broker on this host")
+			return errors.New("not running: there is no such broker on this host")
 		case len(found) > 1 && !selection.all:
 			return fmt.Errorf("%d brokers fit (%s): choose with --pid, or --all", len(found), pids(found))
 		}

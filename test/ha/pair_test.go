@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -123,4 +124,47 @@ func TestLostLockEndsTheProcessIfRestartIsNotAllowed(t *testing.T) {
 	a := newNode(t, "a", dir, "  restartAllowed: false").serve()
 	require.NoError(t, os.Remove(filepath.Join(dir, "lock")))
 	require.Equal(t, 7, a.ends(startLimit), "%s", a.text())
+}
+
+// A producer that keeps sending while its masters are stopped and killed in
+// turn loses nothing and doubles nothing.
+func TestMastersChangeUnderLoad(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kahadb")
+	a := newNode(t, "a", dir).serve()
+	b := newNode(t, "b", dir).wait()
+	s := newSender(t, failover(a, b))
+	stop, done := make(chan struct{}), make(chan struct{})
+	var acknowledged atomic.Int64
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				s.send(1)
+				acknowledged.Add(1)
+			}
+		}
+	}()
+	master, slave := a, b
+	for i := range 6 {
+		slave.waitFor("slave line", func() bool { return slave.slaveLines() > 0 })
+		begun := acknowledged.Load()
+		master.waitFor("work", func() bool { return acknowledged.Load() >= begun+200 })
+		if i%2 == 0 {
+			master.signal(syscall.SIGTERM)
+			require.Zero(t, master.ends(startLimit), "%s", master.text())
+		} else {
+			require.NoError(t, master.process.Kill())
+		}
+		slave.waitServing()
+		require.NoError(t, os.Truncate(master.log, 0))
+		master.start()
+		master, slave = slave, master
+	}
+	close(stop)
+	<-done
+	t.Logf("%d messages", s.next)
+	drain(t, failover(a, b), s.next)
 }

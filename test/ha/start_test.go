@@ -2,6 +2,7 @@ package ha
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -152,4 +153,24 @@ func TestPortInUse(t *testing.T) {
 	b.start()
 	require.Equal(t, 1, b.ends(startLimit))
 	require.Contains(t, b.text(), "address already in use")
+}
+
+// Whoever reads the log may go first.
+func TestBrokerSurvivesItsLogReader(t *testing.T) {
+	n := newNode(t, "a", filepath.Join(t.TempDir(), "kahadb"))
+	bin, err := binary()
+	require.NoError(t, err)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(bin, "start", "-c", n.file)
+	cmd.Env, cmd.Stderr = append(os.Environ(), n.env...), w
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	require.NoError(t, w.Close())
+	require.Eventually(t, func() bool { return harness.Listening(n.port) }, startLimit, time.Millisecond)
+	require.NoError(t, r.Close())
+	s := newSender(t, n.url())
+	s.send(1)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM)) // which is logged
+	require.NoError(t, cmd.Wait())
 }
