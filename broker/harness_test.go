@@ -435,3 +435,8 @@ func (d *disk) reopen() *disk {
 	n.state = s
 	return n
 }
+
+// barrier is a unit behind which the store stands still until hold is closed.
+func barrier(hold chan struct{}) *store.Unit {
+	return &store.Unit{Done: func(error) { <-hold }}
+}

@@ -1,0 +1,169 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/message"
+)
+
+// limited gives every destination room for n transient messages of harness
+// size.
+func limited(n int64) func(*Options) {
+	return func(o *Options) {
+		o.Policy = func(message.Destination) Policy {
+			p := DefaultPolicy()
+			p.MemoryLimit = n * 1029
+			return p
+		}
+	}
+}
+
+func TestParkedProducerDoesNotStopItsConnection(t *testing.T) {
+	f := start(t, limited(3))
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 3, transient)
+	var waiting []outcome
+	for range 3 {
+		o := newOutcome()
+		c.Send(context.Background(), c.make(p, orders, transient), true, o.done)
+		waiting = append(waiting, o)
+	}
+	require.EqualValues(t, 3, f.stats(orders).Blocked)
+	c.consumer(1, orders, 1)
+	for i := range int64(6) {
+		d := c.take(t, 1)
+		require.Equal(t, i+1, d[0].Message.ID.ProducerSequence, "parked messages keep their order")
+		require.NoError(t, c.ack(ackOf(message.StandardAck, d...)))
+	}
+	for _, o := range waiting {
+		require.NoError(t, o.wait(t))
+	}
+	require.Zero(t, f.stats(orders).Blocked)
+}
+
+func TestAsynchronousProducerBlocks(t *testing.T) {
+	for _, dest := range []message.Destination{orders, news} {
+		f := start(t, limited(2))
+		c, d := f.connect(), f.connect()
+		p := c.producer(1, dest)
+		d.consumer(1, dest, 1)
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for range 10 {
+				c.Send(context.Background(), c.make(p, dest, transient), false, func(err error) { require.NoError(t, err) })
+			}
+		}()
+		eventually(t, "blocked", func() bool { return f.stats(dest).Blocked == 1 })
+		for i := range int64(10) {
+			got := d.take(t, 1)
+			require.Equal(t, i+1, got[0].Message.ID.ProducerSequence)
+			require.NoError(t, d.ack(ackOf(message.StandardAck, got...)))
+		}
+		<-sent
+	}
+}
+
+func TestBlockedProducerLeavesWithItsContext(t *testing.T) {
+	f := start(t, limited(1))
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1, transient)
+	ctx, cancel := context.WithCancel(context.Background())
+	o := newOutcome()
+	go c.Send(ctx, c.make(p, orders, transient), false, o.done)
+	eventually(t, "blocked", func() bool { return f.stats(orders).Blocked == 1 })
+	cancel()
+	require.ErrorIs(t, o.wait(t), ErrClosed)
+
+	o = newOutcome()
+	go c.Send(context.Background(), c.make(p, orders, transient), false, o.done)
+	eventually(t, "blocked", func() bool { return f.stats(orders).Blocked == 1 })
+	c.Connection.Close()
+	require.ErrorIs(t, o.wait(t), ErrClosed)
+}
+
+func TestParkedSendsOfLostClientAreDropped(t *testing.T) {
+	f := start(t, limited(1))
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1, transient)
+	o := newOutcome()
+	c.Send(context.Background(), c.make(p, orders, transient), true, o.done)
+	c.Connection.Close()
+	require.ErrorIs(t, o.wait(t), ErrClosed)
+	d := f.connect()
+	d.consumer(1, orders, 10)
+	d.take(t, 1)
+	require.Zero(t, d.count())
+}
+
+func TestSendFailIfNoSpace(t *testing.T) {
+	f := start(t, limited(1), func(o *Options) { o.SendFailIfNoSpace = true })
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1, transient)
+	require.ErrorIs(t, c.send(c.make(p, orders, transient)), ErrResourceAllocation)
+	c.sendN(p, orders, 10) // what is stored needs no memory
+}
+
+func TestSendFailIfNoSpaceAfterTimeout(t *testing.T) {
+	f := start(t, limited(1), func(o *Options) { o.SendFailIfNoSpaceAfterTimeout = 10 * time.Millisecond })
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1, transient)
+	require.ErrorIs(t, c.send(c.make(p, orders, transient)), ErrResourceAllocation)
+	o := newOutcome()
+	c.Send(context.Background(), c.make(p, orders, transient), false, o.done)
+	require.ErrorIs(t, o.wait(t), ErrResourceAllocation)
+}
+
+func TestDeepQueueNeverBlocksPersistentProducer(t *testing.T) {
+	f := start(t, func(o *Options) { o.MemoryLimit = 100 * 1029 })
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1000)
+	used, limit := f.Memory()
+	require.Less(t, used, limit)
+	require.EqualValues(t, 1000, f.stats(orders).Size)
+	c.consumer(1, orders, 10)
+	for i := range int64(1000) {
+		d := c.take(t, 1)
+		require.Equal(t, i+1, d[0].Message.ID.ProducerSequence)
+		require.NoError(t, c.ack(ackOf(message.StandardAck, d...)))
+	}
+}
+
+func TestProducerWindow(t *testing.T) {
+	f := start(t, limited(2))
+	c := f.connect()
+	p := c.producer(1, orders, func(i *message.ProducerInfo) { i.WindowSize = 1 << 16 })
+	windows := func() int { c.peer.mu.Lock(); defer c.peer.mu.Unlock(); return len(c.windows) }
+	for range 3 {
+		c.Send(context.Background(), c.make(p, orders, transient), false, func(err error) { require.NoError(t, err) })
+	}
+	require.Equal(t, 2, windows(), "the third is parked, not acknowledged")
+	c.consumer(1, orders, 10)
+	require.NoError(t, c.ack(ackOf(message.StandardAck, c.take(t, 1)...)))
+	eventually(t, "resumed", func() bool { return windows() == 3 })
+	require.EqualValues(t, 1029, c.windows[0])
+}
+
+func TestBlockedProducerIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	f := start(t, limited(1), func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1, transient)
+	c.Send(context.Background(), c.make(p, orders, transient), true, func(error) {})
+	c.Connection.Close()
+	require.Contains(t, log.String(), "Usage Manager Memory Limit reached")
+	require.Contains(t, log.String(), "queue://ORDERS")
+}
