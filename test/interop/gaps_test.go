@@ -74,7 +74,7 @@ func spread(gaps []gap, of func(gap) time.Duration) (median, worst time.Duration
 
 func TestGapsBelongToTheirKills(t *testing.T) {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
-	sends := []time.Time{at(0), at(10), at(20), at(320), at(330), at(1340), at(1940), at(1950), at(3950)}
+	sends := []time.Time{at(0), at(10), at(20), at(320), at(330), at(600), at(1340), at(1940), at(1950), at(3950)}
 	require.Equal(t, []gap{{300 * time.Millisecond, 295 * time.Millisecond}, {600 * time.Millisecond, 590 * time.Millisecond}},
 		gapsOf(sends, []time.Time{at(25), at(1350)}))
 	median, worst := spread(gapsOf(sends, []time.Time{at(25), at(1350)}), func(g gap) time.Duration { return g.length })

@@ -69,6 +69,11 @@ func (p *pair) killMaster() time.Time {
 	return at
 }
 
+// both says whether both nodes are of this kind.
+func (p *pair) both(kind harness.Kind) bool {
+	return p.nodes[0].Kind() == kind && p.nodes[1].Kind() == kind
+}
+
 // requireSane checks what holds whatever the clients did.
 func (p *pair) requireSane() {
 	p.t.Helper()
