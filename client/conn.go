@@ -21,6 +21,7 @@ type Conn struct {
 	info   message.ConnectionInfo // never changes
 
 	commandID atomic.Int32
+	requests  sync.Pool     // of *request with a channel
 	closing   chan struct{} // closed when Close begins
 	finished  chan struct{} // closed when the supervisor has ended and err is set
 
@@ -81,6 +82,7 @@ func newConn(t *target) *Conn {
 		producers: make(map[message.ProducerID]*Producer),
 		temps:     make(map[message.Destination]struct{}),
 	}
+	c.requests.New = func() any { return &request{ch: make(chan answer, 1)} }
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -150,8 +152,13 @@ func (c *Conn) Close(ctx context.Context) error {
 		}
 	}
 	c.abandon()
+	return unlessGone(err)
+}
+
+// unlessGone drops errors that say that what was to be closed is gone.
+func unlessGone(err error) error {
 	if errors.Is(err, ErrConnectionLost) || errors.Is(err, ErrClosed) {
-		err = nil // it is gone, which is what was wanted
+		return nil
 	}
 	return err
 }

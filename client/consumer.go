@@ -193,7 +193,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 	}
 	s := c.session
 	if s.mode == Transacted && s.tx != nil {
-		if err := c.acknowledgeAll(ctx, s.tx.id); err != nil {
+		if err := unlessGone(c.acknowledgeAll(ctx, s.tx.id)); err != nil {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 		}
 	}
 	_, err := s.conn.call(ctx, remove(c.info.ID, c.lastDelivered))
-	return err
+	return unlessGone(err)
 }
 
 // retire ends the consumer on this side.

@@ -102,6 +102,9 @@ func (o *outbox) take(written []byte) (buf []byte, ok bool) {
 		close(o.space)
 		o.space = nil
 	}
+	if o.closed {
+		o.wake() // the writer comes once more, and finds the end
+	}
 	return buf, true
 }
 

@@ -213,5 +213,5 @@ func (p *Producer) Close(ctx context.Context) error {
 	delete(p.session.announced, p)
 	c.mu.Unlock()
 	_, err := c.call(ctx, remove(p.info.ID, message.LastDeliveredUnset))
-	return err
+	return unlessGone(err)
 }

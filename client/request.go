@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/conclavemq/conclave/openwire"
 )
@@ -30,17 +29,15 @@ func (r *request) finish(a answer) {
 	r.ch <- a
 }
 
-var requests = sync.Pool{New: func() any { return &request{ch: make(chan answer, 1)} }}
-
 // call sends a command and waits for the broker's response. With failover it
 // waits across the loss of connections. When ctx ends first, whether the
 // broker acted is unknown.
 func (c *Conn) call(ctx context.Context, cmd any) (any, error) {
-	r := requests.Get().(*request)
+	r := c.requests.Get().(*request)
 	r.cmd = cmd
 	if err := c.issue(ctx, r); err != nil {
 		r.cmd = nil
-		requests.Put(r)
+		c.requests.Put(r)
 		return nil, err
 	}
 	var a answer
@@ -54,7 +51,7 @@ func (c *Conn) call(ctx context.Context, cmd any) (any, error) {
 		}
 	}
 	r.cmd = nil
-	requests.Put(r)
+	c.requests.Put(r)
 	return a.result, a.err
 }
 

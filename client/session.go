@@ -70,7 +70,7 @@ func (s *Session) Close(ctx context.Context) error {
 	}
 	var err error
 	if s.mode == Transacted {
-		err = s.rollbackTransaction(ctx)
+		err = unlessGone(s.rollbackTransaction(ctx))
 	}
 	last := message.LastDeliveredUnset
 	for _, c := range s.order {
@@ -79,7 +79,7 @@ func (s *Session) Close(ctx context.Context) error {
 	}
 	s.order = nil
 	if _, e := s.conn.call(ctx, &message.RemoveInfo{Object: s.info.ID, LastDelivered: last}); e != nil && err == nil {
-		err = e
+		err = unlessGone(e)
 	}
 	return err
 }
