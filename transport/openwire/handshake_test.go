@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -118,14 +119,19 @@ func TestClientOfVersionTwoIsAMasterOfItself(t *testing.T) {
 }
 
 func TestRefusedConnectionMayReadWhyAndIsClosed(t *testing.T) {
-	b := &fakeBroker{connectErr: errInvalidClientID}
-	s := serve(t, b, "")
-	p := s.dial()
-	p.handshake(codec.DefaultWireFormatInfo())
-	refusal := p.refused(&message.ConnectionInfo{ID: "c", ClientID: "taken"})
-	require.Equal(t, &message.Throwable{Class: "javax.jms.InvalidClientIDException", Message: errInvalidClientID.Error()}, refusal)
-	require.Empty(t, p.end())
-	require.NotContains(t, b.called(), "close")
+	synctest.Test(t, func(t *testing.T) {
+		b := &fakeBroker{connectErr: errInvalidClientID}
+		p, written, ended := run(t, b, "")
+		p.handshake(codec.DefaultWireFormatInfo())
+		refusal := p.refused(&message.ConnectionInfo{ID: "c", ClientID: "taken"})
+		require.Equal(t, &message.Throwable{Class: "javax.jms.InvalidClientIDException", Message: errInvalidClientID.Error()}, refusal)
+		start := time.Now()
+		require.Empty(t, p.end())
+		<-ended
+		require.Equal(t, lastWords, time.Since(start))
+		require.Contains(t, written.String(), "failed to add connection")
+		require.NotContains(t, b.called(), "close")
+	})
 }
 
 func TestManageableClientsGetConnectionControl(t *testing.T) {

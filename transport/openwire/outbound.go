@@ -4,15 +4,13 @@ import (
 	"context"
 	"sync"
 
-	codec "github.com/conclavemq/conclave/openwire"
-
 	"github.com/conclavemq/conclave/message"
 )
 
 const (
 	mostQueued = 1 << 20 // entries of an outbound queue: the hard limit
 	mostOwed   = 1 << 14 // requests that are not answered before the reader waits
-	keepQueue  = 1 << 12 // entries of a queue's memory that is kept when idle
+	keepQueue  = 1 << 9  // entries of a queue's memory that is kept when idle
 )
 
 // kind says which fields of an entry count.
@@ -23,7 +21,7 @@ const (
 	aRequest              // command, which wants a response
 	aResponse             // correlation
 	aDelivery             // delivery
-	aFormat               // format: what follows is encoded so
+	aFormat               // command, a *codec.Format: what follows is encoded so
 )
 
 // entry is something to send, by value so that queueing allocates nothing.
@@ -33,7 +31,6 @@ type entry struct {
 	correlation int32
 	delivery    message.Delivery
 	command     any
-	format      *codec.Format
 }
 
 // outbound is what waits to be written. Whoever appends never blocks.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -88,6 +89,9 @@ func offer(u *transport.URI, version string) codec.WireFormatInfo {
 		ProviderName:                "ActiveMQ", // what clients compare with
 		ProviderVersion:             version,
 		PlatformDetails:             "Conclave",
+	}
+	if w.IncludePlatformDetails {
+		info.PlatformDetails += ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH
 	}
 	for _, given := range []struct {
 		to    *string

@@ -130,7 +130,7 @@ func (s *session) negotiate(remote *codec.WireFormatInfo) error {
 	}
 	s.format = format
 	s.decoder = codec.NewDecoder(format)
-	s.push(&entry{kind: aFormat, format: &format})
+	s.push(&entry{kind: aFormat, command: &format})
 	s.widen()
 	if s.negotiated {
 		return nil

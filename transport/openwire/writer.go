@@ -11,7 +11,7 @@ import (
 
 const (
 	flushSize  = 64 << 10 // bytes encoded before they are written
-	keepBuffer = 128 << 10
+	keepBuffer = 64 << 10
 )
 
 // writer encodes what is queued and writes it. Its owner is the session's
@@ -68,7 +68,7 @@ func (w *writer) encode(e *entry) error {
 	var command any
 	switch e.kind {
 	case aFormat:
-		w.encoder = codec.NewEncoder(*e.format)
+		w.encoder = codec.NewEncoder(*e.command.(*codec.Format))
 		return nil
 	case aResponse:
 		w.response.CorrelationID = e.correlation
