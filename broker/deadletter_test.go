@@ -132,3 +132,21 @@ func TestExpiredAck(t *testing.T) {
 	require.NoError(t, c.ack(ackOf(message.ExpiredAck, got[1])))
 	eventually(t, "moved", func() bool { return f.stats(dlq).Size == 1 && f.stats(orders).Size == 2 })
 }
+
+func TestSweepOfWhatIsStored(t *testing.T) {
+	k := &clock{}
+	f := start(t, k.set)
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 5, func(m *message.Message) { m.Expiration = 1_000_500 })
+	c.sendN(p, orders, 5)
+	f = f.crash(k.set)
+	k.ms.Add(1000)
+	f.sweep()
+	f.sweep()
+	eventually(t, "swept", func() bool { return f.stats(orders).Size == 5 && f.stats(dlq).Size == 5 })
+	require.Zero(t, f.stats(orders).Memory)
+	c = f.connect()
+	c.consumer(1, orders, 10)
+	require.Equal(t, count(6, 5), sequencesOf(c.take(t, 5)))
+}

@@ -1,4 +1,52 @@
 // Package broker moves messages from producers to consumers: destinations,
-// subscriptions, dispatch, transactions, redelivery, flow control and
-// advisories, on top of a store.Store. It knows no wire format.
+// subscriptions, dispatch, transactions, redelivery, expiry, dead letters,
+// flow control and advisories, on top of a store.Store. It knows no wire
+// format and no kind of peer: a transport calls the methods of a [Connection]
+// and is called back through a [Peer] and through done functions.
+//
+// # The way of a message
+//
+// [Connection.Send] finds the destinations and lets the producer wait for
+// memory, if need be. A message that is to be kept becomes a store.Unit; its
+// Done makes it visible to its queue and answers the producer. The queue
+// offers it to the consumer whose turn it is, which takes it if it has credit
+// and gives it to its Peer. An acknowledgement returns the credit at once and
+// becomes a unit that removes the message; its done is called when that is
+// safe, if anybody waits for it.
+//
+// A queue and a durable subscription's feed hold a bounded window of their
+// backlog; see window for how the rest is paged in from the store and why
+// nothing is passed twice. Before a message is delivered for the first time
+// the part of the log that it lies in is recorded as exposed, so that another
+// master flags it as redelivered after a crash.
+//
+// # Goroutines
+//
+// Dispatch happens on whatever goroutine changed something: the connection's
+// reader, the store's committer (in Done), a pager. Of the broker's own, all
+// joined by [Broker.Close]:
+//
+//   - flow.loop resumes producers that wait for memory;
+//   - housekeep sweeps expired messages, and starts dispatch again that could
+//     not be done for a while;
+//   - a pager for a queue or feed while its window runs low;
+//   - a browser's own while it shows a queue.
+//
+// # Locks
+//
+// In the order in which they may be taken, each after the ones before it:
+//
+//  1. Connection.mu, throughout each method; nothing that Done calls takes it
+//  2. branches.mu, durables.mu; transaction.mu
+//  3. registry.mu, under which only a destination that nobody else knows yet
+//     is locked
+//  4. queue.mu, durable.mu (which guards its feeds)
+//  5. topic.mu
+//  6. consumer.mu, subscriber.mu, browser.mu
+//  7. leaves: Broker.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//     advisories.mu; the Peer's and the store's own
+//
+// store.Append and Peer's methods are called under locks 4 to 6, and neither
+// calls back. Done functions of clients are called under no lock that the
+// broker's Done needs.
 package broker

@@ -151,11 +151,15 @@ func (f *feed) offerLocked(c *consumer) {
 	}
 }
 
-// exposed goes on after an exposure.
-func (f *feed) exposed() {
+// exposed goes on after an exposure; after a failed one, with the next tick.
+func (f *feed) exposed(ok bool) {
 	f.d.mu.Lock()
 	f.exposing = false
-	f.dispatchLocked()
+	if ok {
+		f.dispatchLocked()
+	} else {
+		f.d.b.starved.Store(true)
+	}
 	c := f.d.active
 	f.release()
 	if c != nil && f.idle() {

@@ -122,6 +122,10 @@ func (q *queue) restore(positions []store.Seq) {
 func (q *queue) lock(seq store.Seq) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.lockLocked(seq)
+}
+
+func (q *queue) lockLocked(seq store.Seq) {
 	if q.locked == nil {
 		q.locked = map[store.Seq]bool{}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -187,7 +188,9 @@ func (c *Connection) resolve(p *producer, dest message.Destination) (target, []t
 		if err != nil {
 			return nil, nil, err
 		}
-		list = append(list, t)
+		if !slices.Contains(list, t) {
+			list = append(list, t)
+		}
 	}
 	return list[0], list, nil
 }

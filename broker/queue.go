@@ -121,8 +121,8 @@ func (a *arrival) confirmed(err error) {
 	if err == nil {
 		q.b.sawSegment(a.ops[0].Segment)
 		q.window.visible = max(q.window.visible, r.key.seq)
-		if r.segment = a.ops[0].Segment; r.segment > q.exposed {
-			q.exposeLocked(r.segment)
+		if r.segment = a.ops[0].Segment; r.segment > q.exposed && !r.listed {
+			q.exposeLocked(r.segment) // it was delivered, and lies further than was foreseen
 		}
 	} else if r.listed {
 		q.leaveLocked(r)
@@ -302,6 +302,8 @@ func (q *queue) exposeLocked(segment store.Segment) {
 		if err == nil {
 			q.exposed = max(q.exposed, segment)
 			q.dispatchLocked()
+		} else {
+			q.b.starved.Store(true) // try again with the next tick
 		}
 		waiting := q.pullersLocked()
 		q.release()

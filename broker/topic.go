@@ -19,7 +19,7 @@ type topic struct {
 	mu       sync.Mutex
 	exposed  store.Segment // mu; what the store knows may have been delivered
 	exposing bool          // mu
-	exposure []func()      // mu; to be called when it is
+	exposure []func(bool)  // mu; to be called with the outcome
 	removed  bool          // mu
 }
 
@@ -179,8 +179,9 @@ func (t *topic) drain() {
 }
 
 // expose lets messages up to segment be delivered to durable subscribers:
-// true if that is so already, else then is called when it has become so.
-func (t *topic) expose(segment store.Segment, then func()) bool {
+// true if that is so already, else then is called with whether it has become
+// so.
+func (t *topic) expose(segment store.Segment, then func(bool)) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if segment <= t.exposed {
@@ -200,12 +201,10 @@ func (t *topic) expose(segment store.Segment, then func()) bool {
 		t.exposure, t.exposing = nil, false
 		if err == nil {
 			t.exposed = max(t.exposed, segment)
-		} else {
-			waiting = nil
 		}
 		t.mu.Unlock()
 		for _, then := range waiting {
-			then()
+			then(err == nil)
 		}
 	}))
 	return false
