@@ -14,8 +14,13 @@ type work struct {
 	sum      uint32       // Adler-32 of buf
 	size     int          // of buf
 	adds     bool         // needs space for new messages
+	updates  bool         // is a single Update
+	removes  bool         // takes messages away
 	prepared *transaction // that the unit prepares or ends
 	err      error        // for Done; the unit is not written
+	// build, if not nil, makes the unit when its turn comes: the index is then
+	// what the log says.
+	build func(u *store.Unit, k *work)
 }
 
 // Stages of a unit. Who moves it on from waiting owns it: the committer to
@@ -44,19 +49,33 @@ func (j *Journal) Append(u *store.Unit) {
 	e := encoders.Get().(*encoder)
 	*w.buf, w.err = e.unit(*w.buf, u)
 	e.release()
+	w.removes = u.Outcome == store.Commit
 	for i := range u.Ops {
 		switch u.Ops[i].Action {
-		case store.Add, store.Update:
+		case store.Add:
 			w.adds = true
+		case store.Update:
+			w.adds = true
+			w.updates = len(u.Ops) == 1
+		case store.Remove, store.Acknowledge, store.RemoveSubscription, store.RemoveDestination:
+			w.removes = true
 		}
 	}
 	j.enqueue(u, w)
 }
 
 // appendRecords queues records that have no operations.
-func (j *Journal) appendRecords(records []byte, done func(error)) {
-	w := &work{buf: &records}
-	j.enqueue(&store.Unit{Sync: done != nil, Done: done}, w)
+func (j *Journal) appendRecords(records []byte) {
+	j.enqueue(&store.Unit{}, &work{buf: &records})
+}
+
+// appendBuilt queues a unit that is made when its turn comes, and waits until
+// it is durable.
+func (j *Journal) appendBuilt(build func(u *store.Unit, k *work)) error {
+	result := make(chan error, 1)
+	u := &store.Unit{Sync: true, Done: func(err error) { result <- err }}
+	j.enqueue(u, &work{buf: &[]byte{}, build: build})
+	return <-result
 }
 
 func (j *Journal) enqueue(u *store.Unit, w *work) {

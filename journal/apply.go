@@ -65,11 +65,12 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 		x.expose(x.destination(op.Destination), op.Segment, at.file)
 		return
 	}
+	if op.Action == store.Update {
+		j.applyUpdate(op, at)
+		return
+	}
 	d := x.destinations[op.Destination]
 	if d == nil {
-		if op.Action == store.Update {
-			j.undoUpdate(op)
-		}
 		return
 	}
 	switch op.Action {
@@ -81,12 +82,6 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 		if h := x.target(d, op); h != 0 {
 			x.acknowledge(d, op.Subscription, h, at.file)
 		}
-	case store.Update:
-		if h := x.target(d, op); h != 0 {
-			x.update(d, h, at)
-		} else {
-			j.undoUpdate(op)
-		}
 	case store.RemoveSubscription:
 		x.unsubscribe(d, op.Subscription, at.file)
 	case store.RemoveDestination:
@@ -94,10 +89,19 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 	}
 }
 
-// undoUpdate removes a message that was updated after it was removed: on
-// replay the update alone would bring it back.
-func (j *Journal) undoUpdate(op *store.Op) {
-	j.Append(store.Single(store.Op{Action: store.Remove, Destination: op.Destination, ID: op.Message.ID}, false, nil))
+// applyUpdate stores a message that is not there, as a replay does.
+func (j *Journal) applyUpdate(op *store.Op, at location) {
+	x := j.index
+	d := x.destination(op.Destination)
+	if h := x.target(d, op); h != 0 {
+		x.update(d, h, at)
+		return
+	}
+	j.queueMu.Lock()
+	j.lastSeq++
+	seq := j.lastSeq
+	j.queueMu.Unlock()
+	x.add(d, identity{op.Message.ID.Producer, op.Message.ID.ProducerSequence}, at, seq)
 }
 
 // target returns the entry that an operation means: the one at Seq, if it is

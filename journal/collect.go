@@ -117,26 +117,44 @@ func (j *Journal) candidates(movable bool) []uint32 {
 
 // carryForward writes the records again that only candidates hold.
 func (j *Journal) carryForward(candidates []uint32) error {
-	numbers := j.segments.numbers()
-	current := numbers[len(numbers)-1]
 	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
-	unit := &store.Unit{Sync: true}
-	var records []byte
-	j.indexMu.Lock()
-	x := j.index
+	return j.appendBuilt(func(u *store.Unit, k *work) {
+		j.indexMu.Lock()
+		u.Ops = j.index.carried(gone, j.writer.current.number)
+		sequences := j.index.carriedSequences(gone, j.writer.current.number)
+		j.indexMu.Unlock()
+		e := encoders.Get().(*encoder)
+		defer e.release()
+		var records []byte
+		if records, k.err = e.unit(nil, u); k.err == nil {
+			records = append(records, sequences...)
+			k.buf = &records
+		}
+	})
+}
+
+// carried lists the operations that say again what only the files that are
+// gone say. It drops exposures that no longer matter.
+func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op) {
 	for _, d := range x.destinations {
 		if gone(d.exposedFile) && x.pastExposure(d, current) {
 			d.exposedFile = 0
 		} else if gone(d.exposedFile) {
-			unit.Ops = append(unit.Ops, store.Op{Action: store.Expose, Destination: d.name, Segment: d.exposed})
+			ops = append(ops, store.Op{Action: store.Expose, Destination: d.name, Segment: d.exposed})
 		}
 		for _, sub := range d.subscriptions {
 			if sub.pending.n == 0 && (gone(sub.origin) || gone(sub.latest)) {
 				info := sub.info
-				unit.Ops = append(unit.Ops, store.Op{Action: store.AddSubscription, Destination: d.name, Info: &info})
+				ops = append(ops, store.Op{Action: store.AddSubscription, Destination: d.name, Info: &info})
 			}
 		}
 	}
+	return ops
+}
+
+// carriedSequences is the same for the last sequences of producers that have
+// nothing stored, the most recent ones.
+func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
 	carried := 0
 	for n := x.producers.known[0].prev; n != 0 && carried < maxCarried; n = x.producers.known[n].prev {
 		if p := &x.producers.known[n]; gone(p.file) {
@@ -145,23 +163,7 @@ func (j *Journal) carryForward(candidates []uint32) error {
 			carried++
 		}
 	}
-	j.indexMu.Unlock()
-	result := make(chan error, 2)
-	waiting := 0
-	if len(records) > 0 {
-		waiting++
-		j.appendRecords(records, func(err error) { result <- err })
-	}
-	if len(unit.Ops) > 0 {
-		waiting++
-		unit.Done = func(err error) { result <- err }
-		j.Append(unit)
-	}
-	var err error
-	for range waiting {
-		err = errors.Join(err, <-result)
-	}
-	return err
+	return records
 }
 
 // pastExposure reports whether all messages of d, present and future, lie

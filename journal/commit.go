@@ -113,6 +113,12 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 		if !k.begin(full) {
 			continue
 		}
+		if !w.empty() && (k.build != nil || k.updates && w.removes) {
+			return i, sync // it needs an index that has seen what is before it
+		}
+		if j.prepare(u, k); k.err != nil || k.size == 0 {
+			continue
+		}
 		if !w.empty() && (len(w.batch)+k.size > j.o.MaxWriteBatchSize || !j.fits(k.size)) {
 			return i, sync
 		}
@@ -126,6 +132,7 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 			}
 		}
 		w.append(*k.buf, k.sum)
+		w.removes = w.removes || k.removes
 		sync = sync || u.Sync
 	}
 	return len(units), sync
@@ -147,6 +154,24 @@ func (k *work) begin(full bool) bool {
 		k.err = store.ErrUnknownTransaction
 	}
 	return k.err == nil
+}
+
+// prepare makes a unit that could not be made before, and empties an update
+// of a message that has gone: on replay it would bring the message back.
+func (j *Journal) prepare(u *store.Unit, k *work) {
+	switch {
+	case k.build != nil:
+		k.build(u, k)
+		k.build = nil
+		k.size = len(*k.buf)
+		k.sum = checksum(*k.buf)
+	case k.updates:
+		op := &u.Ops[0]
+		d := j.index.destinations[op.Destination]
+		if d == nil || j.index.target(d, op) == 0 {
+			u.Ops, k.size = nil, 0
+		}
+	}
 }
 
 // withoutSpace refuses the units of a batch for which there was no room:

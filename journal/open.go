@@ -199,6 +199,6 @@ func (j *Journal) dropUnfinished(r *replayer) {
 		}
 	}
 	if len(records) > 0 {
-		j.appendRecords(records, nil)
+		j.appendRecords(records)
 	}
 }

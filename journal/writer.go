@@ -15,6 +15,7 @@ type writer struct {
 	current *dataFile
 	batch   []byte // head and payload
 	sum     uint32 // of the payload
+	removes bool   // the batch takes messages away
 	dirty   bool   // something is written and not synced
 	syncDue time.Time
 	syncs   uint64 // fdatasync calls on journal files
@@ -29,6 +30,7 @@ func (w *writer) reset() {
 	}
 	w.batch = w.batch[:batchHead]
 	w.sum = 1 // the Adler-32 of nothing
+	w.removes = false
 }
 
 func (w *writer) empty() bool { return len(w.batch) <= batchHead }
