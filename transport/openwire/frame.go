@@ -65,9 +65,6 @@ func (f *frameReader) next() (frame []byte, own bool, err error) {
 	return frame, false, nil
 }
 
-// buffered reports whether the next frame, or a part of it, is here already.
-func (f *frameReader) buffered() bool { return f.write > f.read }
-
 func ended(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
