@@ -46,6 +46,8 @@ type Listener struct {
 	socket  *net.TCPListener
 	refused atomic.Int64
 
+	scarceTold time.Time // when the lack of descriptors was last logged; the acceptor's own
+
 	accepting context.Context // ended by StopAccepting
 	stop      context.CancelFunc
 	acceptor  sync.WaitGroup // the accept loop
@@ -203,6 +205,11 @@ func (l *Listener) admit(socket *net.TCPConn) {
 		l.log.Warn("could not accept connection: exceeded the maximum number of allowed client connections;"+
 			" see the maximumConnections property of the connector's uri",
 			"peer", socket.RemoteAddr().String(), "maximumConnections", l.options.URI.MaximumConnections)
+		socket.Close()
+		return
+	}
+	if limit, scarce := descriptorsScarce(socket); scarce {
+		l.refuseScarce(limit)
 		socket.Close()
 		return
 	}

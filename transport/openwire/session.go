@@ -109,7 +109,7 @@ func (s *session) Run() {
 	writing.Wait()
 	s.end(cause)
 	s.monitor.stop()
-	s.roster.closeAll()
+	s.guard(func() error { s.roster.closeAll(); return nil })
 	s.logEnd()
 }
 
