@@ -92,15 +92,16 @@ func (as *audits) init(b *Broker) {
 	as.byID = map[message.ProducerID]*audit{}
 }
 
-// enter returns the audit of a producer.
-func (as *audits) enter(id message.ProducerID, reconnected bool) *audit {
+// enter returns the audit of a producer, and whether this process has known
+// it before.
+func (as *audits) enter(id message.ProducerID, reconnected bool) (a *audit, known bool) {
 	stored := int64(-1)
 	if reconnected {
 		stored = as.b.store.LastSequence(id)
 	}
 	as.mu.Lock()
-	a := as.byID[id]
-	if a == nil {
+	a, known = as.byID[id]
+	if !known {
 		a = &audit{appended: -1, confirmed: -1}
 		as.byID[id] = a
 	}
@@ -108,7 +109,7 @@ func (as *audits) enter(id message.ProducerID, reconnected bool) *audit {
 	a.mu.Lock()
 	a.appended, a.confirmed = max(a.appended, stored), max(a.confirmed, stored)
 	a.mu.Unlock()
-	return a
+	return a, known
 }
 
 // leave forgets a producer that was closed, and remembers for a while one

@@ -100,3 +100,43 @@ func TestNewClientIsNotAudited(t *testing.T) {
 	c.sendN(p, news, 1)
 	require.EqualValues(t, 1, f.stats(news).Enqueued)
 }
+
+// With concurrent store and dispatch a message may have been delivered and
+// consumed without ever having been stored, when the answer to its producer
+// was lost with the master.
+func TestResentMayHaveBeenDelivered(t *testing.T) {
+	for _, concurrent := range []bool{false, true} {
+		mode := func(o *Options) { o.ConcurrentStoreAndDispatchQueues = concurrent }
+		f := start(t, mode)
+		c := f.connect(tolerant(false))
+		p := c.producer(1, orders)
+		q := c.producer(2, orders)
+		c.sendN(p, orders, 3)
+		f = f.crash(mode)
+		c = f.connect(tolerant(true))
+		c.producer(1, orders)
+		c.sequences[p] = 3
+		c.consumer(1, orders, 10)
+		c.sendN(p, orders, 2)
+		got := c.take(t, 5)
+		require.Equal(t, count(1, 5), sequencesOf(got))
+		want := int32(0)
+		if concurrent {
+			want = 1
+		}
+		require.Equal(t, want, got[3].RedeliveryCounter, "the first after the failover")
+		require.Zero(t, got[4].RedeliveryCounter)
+
+		// Known to this process all along: nothing is suspected.
+		c.producer(2, orders)
+		c.sendN(q, orders, 1)
+		c.take(t, 1)
+		c = f.connect(tolerant(true))
+		c.producer(2, orders)
+		c.sequences[q] = 1
+		c.sendN(q, orders, 1)
+		c.consumer(1, orders, 10)
+		again := c.take(t, 7)
+		require.Zero(t, again[6].RedeliveryCounter)
+	}
+}

@@ -89,6 +89,7 @@ type Broker struct {
 	durables  durables
 	sequence  atomic.Int64  // last MessageID.BrokerSequence
 	segment   atomic.Uint32 // highest store.Segment seen
+	located   atomic.Bool   // segment has been seen
 	stopping  atomic.Bool
 	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
 	pending   atomic.Int64   // units whose outcome somebody waits for

@@ -15,6 +15,7 @@ type producer struct {
 	info    message.ProducerInfo
 	audit   *audit // nil: what it sends is not audited
 	checks  bool   // it may send again what was sent before
+	suspect bool   // an earlier master may have delivered what it sends next; see suspected
 	target  target // where it sent to last
 	version uint64 // of the registry, when target was looked up
 }
@@ -48,7 +49,9 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 	}
 	if c.info.FaultTolerant || c.info.FailoverReconnect {
 		p.checks = c.info.FailoverReconnect
-		p.audit = c.b.audits.enter(info.ID, p.checks)
+		known := false
+		p.audit, known = c.b.audits.enter(info.ID, p.checks)
+		p.suspect = p.checks && !known && c.b.concurrent
 	}
 	c.producers[info.ID] = p
 	s.producers[info.ID] = true
@@ -147,6 +150,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
+	p.suspected(m)
 	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
 	if !m.Transaction.IsZero() {
 		return d.join(c.merged(ctx))
@@ -160,6 +164,23 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		return err
 	}
 	return d.accept(c.merged(ctx))
+}
+
+// suspected flags the first message that a producer sends after its client
+// has failed over to here. With concurrent store and dispatch the master that
+// is gone may have delivered it before, without a trace in the store: it was
+// in flight to the disk, or consumed before it got there, and the client got
+// no answer. Producers wait for the answer to a persistent message, so that it
+// can be no other; and what is sent in a transaction is not delivered before
+// the commit.
+func (p *producer) suspected(m *message.Message) {
+	if !p.suspect || !m.Persistent {
+		return
+	}
+	p.suspect = false
+	if m.Transaction.IsZero() && m.RedeliveryCounter == 0 {
+		m.RedeliveryCounter = 1
+	}
 }
 
 // resolve finds the destinations of a send: one, or several of a composite.

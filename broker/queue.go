@@ -81,7 +81,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		return
 	}
 	q.mu.Lock()
-	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) {
+	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) && q.b.located.Load() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
@@ -132,13 +132,17 @@ func (a *arrival) confirmed(err error) {
 	a.done(err)
 }
 
-// sawSegment remembers where the log has come to.
+// sawSegment remembers where the log has come to. Until that is known for the
+// first time nothing is delivered before it is stored.
 func (b *Broker) sawSegment(s store.Segment) {
 	for {
 		last := b.segment.Load()
 		if uint32(s) <= last || b.segment.CompareAndSwap(last, uint32(s)) {
-			return
+			break
 		}
+	}
+	if !b.located.Load() {
+		b.located.Store(true)
 	}
 }
 
