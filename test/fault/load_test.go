@@ -186,13 +186,15 @@ func (l *load) stalls(quiet time.Duration) {
 // waited for what the ledger misses, and checks the ledger.
 func drain(t *testing.T, url string, ledger *harness.Ledger, excused ...string) {
 	t.Helper()
-	conn, session := connect(t, url)
+	conn, _ := connect(t, url)
+	session, err := conn.Session(within(t, patience), client.ClientAcknowledge)
+	require.NoError(t, err)
 	consumer, err := session.Consumer(within(t, patience), orders, client.ConsumerOptions{})
 	require.NoError(t, err)
 	name := string(conn.ID())
 	quiet := 200 * time.Millisecond // for what may come too much
 	last := time.Now()
-	for {
+	for n := 1; ; n++ {
 		ctx, cancel := context.WithTimeout(context.Background(), quiet)
 		d, err := consumer.Receive(ctx)
 		cancel()
@@ -202,6 +204,9 @@ func drain(t *testing.T, url string, ledger *harness.Ledger, excused ...string) 
 			require.NoError(t, err)
 			ledger.Delivered(name, body, d.RedeliveryCounter > 0)
 			last = time.Now()
+			if n%200 == 0 {
+				require.NoError(t, session.Acknowledge(within(t, patience)))
+			}
 			continue
 		case ctx.Err() == nil:
 			require.NoError(t, err, "while draining")
@@ -211,6 +216,7 @@ func drain(t *testing.T, url string, ledger *harness.Ledger, excused ...string) 
 			break
 		}
 	}
+	require.NoError(t, session.Acknowledge(within(t, patience)))
 	require.NoError(t, conn.Close(within(t, patience)))
 	t.Logf("ledger: %d tried, %d acknowledged, %d delivered", ledger.Tries(), ledger.Acks(), ledger.Deliveries())
 	require.NoError(t, ledger.Check(excused...))
