@@ -22,7 +22,10 @@ type Producers struct {
 	// Message makes a producer's message of a number; it may return the same
 	// one again and again, since it is encoded before the next is asked for.
 	Message func(producer int, number int64) (*message.Message, error)
-	Say     func(text string) // told of what happens, may be nil
+	// Pace is called before every paceEvery-th message and may wait, so that
+	// producers do not run away from consumers; may be nil.
+	Pace func(ctx context.Context) error
+	Say  func(text string) // told of what happens, may be nil
 }
 
 // Run sends until each producer has sent Count messages or ctx ends. Worker i
@@ -36,6 +39,24 @@ func (p *Producers) Run(ctx context.Context, m *Meter) error {
 		return one.work(ctx, conn)
 	})
 }
+
+const paceEvery = 32
+
+// Ahead returns a Pace that waits while producers have sent more than limit
+// messages that consumers have not received. copies is how often each message
+// is received.
+func Ahead(producers, consumers *Meter, copies, limit int64) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for producers.Total()-consumers.Total()/copies > limit {
+			if err := pause(ctx, paceStep); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+const paceStep = 200 * time.Microsecond
 
 // producer is one of them.
 type producer struct {
@@ -81,6 +102,11 @@ func (p *producer) work(ctx context.Context, conn *client.Conn) error {
 func (p *producer) sendAll(ctx context.Context) error {
 	begun := time.Now() // of the transaction
 	for n := int64(0); p.Count == 0 || n < p.Count; n++ {
+		if p.Pace != nil && n%paceEvery == 0 {
+			if err := p.Pace(ctx); err != nil {
+				return err
+			}
+		}
 		if err := p.send(ctx, n); err != nil {
 			return err
 		}

@@ -15,6 +15,10 @@ import (
 // consumer on a connection of its own.
 type goGenerator struct{}
 
+// maxAhead is how far producers may run ahead of consumers: end to end is
+// measured as what a broker passes on, not as how it fares while it fills up.
+const maxAhead = 10_000
+
 // team is a running group of producers or consumers.
 type team struct {
 	meter *load.Meter
@@ -33,7 +37,7 @@ func (goGenerator) run(ctx context.Context, s scenario) (outcome, error) {
 		cancel()
 		return o, errors.Join(err, consumers.wait())
 	}
-	producers := startProducers(ctx, s)
+	producers := startProducers(ctx, s, consumers)
 	counted := producers
 	if s.Consumers > 0 {
 		counted = consumers
@@ -86,7 +90,7 @@ func drain(ctx context.Context, s scenario, consumers *team) (outcome, error) {
 	}
 }
 
-func startProducers(ctx context.Context, s scenario) *team {
+func startProducers(ctx context.Context, s scenario, consumers *team) *team {
 	p := load.Producers{
 		Target:      load.Target{URL: s.URL, Separate: true, Parallel: s.Producers},
 		Destination: message.ParseDestination(s.Destination, message.Queue),
@@ -96,6 +100,9 @@ func startProducers(ctx context.Context, s scenario) *team {
 		Message:     load.Stamped(s.Producers, s.Size),
 	}
 	t := &team{meter: load.NewMeter(s.Producers), done: make(chan error, 1)}
+	if s.Consumers > 0 {
+		p.Pace = load.Ahead(t.meter, consumers.meter, s.copies(), maxAhead)
+	}
 	go func() { t.done <- p.Run(ctx, t.meter) }()
 	return t
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,14 @@ type scenario struct {
 	// Measuring is called when the warm-up is over, and what it returns when
 	// the measurement ends; may be nil. Only the Go generator calls it.
 	Measuring func() func()
+}
+
+// copies is how many consumers receive each message.
+func (s *scenario) copies() int64 {
+	if strings.HasPrefix(s.Destination, "topic://") {
+		return int64(s.Consumers)
+	}
+	return 1
 }
 
 // outcome is what a scenario measured after its warm-up.
