@@ -15,6 +15,7 @@ import (
 
 // gap is the longest time without a successful send that a kill caused.
 type gap struct {
+	kill   time.Time
 	length time.Duration // from the last send before it to the first after it
 	after  time.Duration // from the kill to that first send
 }
@@ -45,13 +46,13 @@ func gapsOf(sends, kills []time.Time) []gap {
 	gaps := make([]gap, 0, len(kills))
 	for _, kill := range kills {
 		first, _ := slices.BinarySearchFunc(sends, kill, time.Time.Compare)
-		var longest gap
+		longest := gap{kill: kill}
 		for i := max(first, 1); i < len(sends); i++ {
 			if sends[i-1].After(kill.Add(onset)) {
 				break
 			}
 			if length := sends[i].Sub(sends[i-1]); length > longest.length {
-				longest = gap{length, sends[i].Sub(kill)}
+				longest = gap{kill, length, sends[i].Sub(kill)}
 			}
 		}
 		gaps = append(gaps, longest)
@@ -75,7 +76,7 @@ func spread(gaps []gap, of func(gap) time.Duration) (median, worst time.Duration
 func TestGapsBelongToTheirKills(t *testing.T) {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
 	sends := []time.Time{at(0), at(10), at(20), at(320), at(330), at(600), at(1340), at(1940), at(1950), at(3950)}
-	require.Equal(t, []gap{{300 * time.Millisecond, 295 * time.Millisecond}, {600 * time.Millisecond, 590 * time.Millisecond}},
+	require.Equal(t, []gap{{at(25), 300 * time.Millisecond, 295 * time.Millisecond}, {at(1350), 600 * time.Millisecond, 590 * time.Millisecond}},
 		gapsOf(sends, []time.Time{at(25), at(1350)}))
 	median, worst := spread(gapsOf(sends, []time.Time{at(25), at(1350)}), func(g gap) time.Duration { return g.length })
 	require.Equal(t, 600*time.Millisecond, median)

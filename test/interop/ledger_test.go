@@ -109,7 +109,7 @@ func (l ledger) report(t *testing.T, notes []string, gaps []gap) {
 		t.Log(note)
 	}
 	for i, g := range gaps {
-		t.Logf("kill %d: longest gap between sends %v, next send %v after the kill", i+1, g.length, g.after)
+		t.Logf("kill %d at %d: longest gap between sends %v, next send %v after the kill", i+1, g.kill.UnixMilli(), g.length, g.after)
 	}
 	median, worst := spread(gaps, func(g gap) time.Duration { return g.after })
 	medianGap, worstGap := spread(gaps, func(g gap) time.Duration { return g.length })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 var (
 	brokerFlag = flag.String("broker", "conclave", "the broker under test: conclave or activemq")
 	seedFlag   = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
+	kahaDBFlag = flag.String("kahadb", "", "further attributes of every kahaDB element, as name=value,name=value")
 	onlyFlag   = flag.String("only", "", "run the functional cases whose name contains this")
 )
 
@@ -85,6 +87,15 @@ func newBroker(t *testing.T, opts harness.Options) *harness.Broker {
 		opts.Directory = filepath.Join(opts.WorkDir, "kahadb")
 	}
 	opts.Binary = lab.binary
+	for pair := range strings.SplitSeq(*kahaDBFlag, ",") {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			opts.KahaDB = maps.Clone(opts.KahaDB)
+			if opts.KahaDB == nil {
+				opts.KahaDB = make(map[string]string)
+			}
+			opts.KahaDB[name] = value
+		}
+	}
 	if opts.Kind == harness.Conclave && lab.binary == "" {
 		t.Skip("no binary of conclave")
 	}

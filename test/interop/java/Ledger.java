@@ -3,6 +3,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import javax.jms.Connection;
 import javax.jms.JMSException;
@@ -11,8 +12,10 @@ import javax.jms.MessageConsumer;
 import javax.jms.MessageProducer;
 import javax.jms.Queue;
 import javax.jms.Session;
+import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
 import org.apache.activemq.command.ActiveMQQueue;
+import org.apache.activemq.transport.DefaultTransportListener;
 
 /**
  * Producers and consumers of numbered messages that live through failovers.
@@ -77,14 +80,22 @@ public final class Ledger {
     private void run() throws Exception {
         List<LedgerConsumer> consumers = new ArrayList<>();
         for (int c = 0; c < CONSUMERS; c++) {
-            consumers.add(new LedgerConsumer(book, (org.apache.activemq.ActiveMQConnection) connect(), queue(c), mode, "c" + c, pairs));
+            consumers.add(new LedgerConsumer(book, (ActiveMQConnection) connect(), queue(c), mode, "c" + c, pairs));
         }
         List<Thread> producers = new ArrayList<>();
         for (int p = 0; p < PRODUCERS; p++) {
             int number = p;
-            Session session = connect().createSession(false, Session.AUTO_ACKNOWLEDGE);
+            Connection connection = connect();
+            AtomicInteger interruptions = new AtomicInteger();
+            ((ActiveMQConnection) connection).addTransportListener(new DefaultTransportListener() {
+                @Override
+                public void transportInterupted() {
+                    interruptions.incrementAndGet();
+                }
+            });
+            Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
             MessageProducer producer = session.createProducer(queue(p));
-            producers.add(new Thread(() -> produce(session, producer, number), "producer " + p));
+            producers.add(new Thread(() -> produce(session, producer, number, interruptions), "producer " + p));
         }
         System.out.println("READY");
         consumers.forEach(Thread::start);
@@ -109,7 +120,7 @@ public final class Ledger {
         book.print(System.out, confirms);
     }
 
-    private void produce(Session session, MessageProducer producer, int number) {
+    private void produce(Session session, MessageProducer producer, int number, AtomicInteger interruptions) {
         long rate = Long.parseLong(args.getOrDefault("rate", "0"));
         long interval = rate == 0 ? 0 : PRODUCERS * 1_000_000_000L / rate;
         long start = System.nanoTime();
@@ -120,7 +131,11 @@ public final class Ledger {
             try {
                 Message message = book.message(session, number, seq);
                 book.attempt(number, seq);
+                int before = interruptions.get();
                 producer.send(message);
+                if (interruptions.get() != before) {
+                    book.resent(number, seq);
+                }
                 int acks = book.acked(number, seq);
                 if (acks % PROGRESS_EVERY == 0) {
                     System.out.println("PROGRESS " + acks);

@@ -22,12 +22,15 @@ final class LedgerBook {
     private static final int DOUBT = 16; // consumed with an outcome that the client does not know
     private static final int DEAD = 32; // found in ActiveMQ.DLQ
     private static final int LEFT = 64; // found in its queue at the end
+    private static final int RESENT = 128; // a failover happened during send()
+    private static final int UNFLAGGED = 256; // delivered again without JMSRedelivered
 
     private static final int MAX_EXAMPLES = 20;
 
     private final String run;
     private final int size;
-    private final byte[][] entries;
+    private final short[][] entries;
+    private final String[][] first; // where and when each message was first delivered
     private final long[] ackTimes; // microseconds of the wall clock, first acks entries valid
     private int acks;
     private int seen;
@@ -42,7 +45,8 @@ final class LedgerBook {
     LedgerBook(String run, int producers, int each, int size) {
         this.run = run;
         this.size = size;
-        entries = new byte[producers][each];
+        entries = new short[producers][each];
+        first = new String[producers][each];
         ackTimes = new long[producers * each];
     }
 
@@ -78,6 +82,11 @@ final class LedgerBook {
         return ++acks;
     }
 
+    /** The send was under way during a failover, so the client sent it twice. */
+    synchronized void resent(int producer, int seq) {
+        entries[producer][seq] |= RESENT;
+    }
+
     private static long micros() {
         java.time.Instant now = java.time.Instant.now();
         return now.getEpochSecond() * 1_000_000 + now.getNano() / 1000;
@@ -110,20 +119,23 @@ final class LedgerBook {
                 return false;
             }
             int seq = message.getIntProperty("seq");
-            byte before = entries[producer][seq];
+            int mark = 0;
+            short before = entries[producer][seq];
             if ((before & SEEN) == 0) {
                 seen++;
+                first[producer][seq] = consumer + (redelivered ? " flagged " : " ") + micros() / 1000;
             } else if (redelivered) {
                 flagged++;
             } else {
                 unflagged++;
-                example("unflagged duplicate", message, consumer);
+                mark = UNFLAGGED;
+                example("unflagged duplicate, first at " + first[producer][seq], message, consumer);
             }
             if ((before & CONFIRMED) != 0) {
                 again++;
-                example("confirmed and delivered again", message, consumer);
+                example("confirmed and delivered again, first at " + first[producer][seq], message, consumer);
             }
-            entries[producer][seq] |= SEEN;
+            entries[producer][seq] |= (short) (SEEN | mark);
             return true;
         }
     }
@@ -131,7 +143,7 @@ final class LedgerBook {
     private void example(String what, Message message, String consumer) throws JMSException {
         if (examples.size() < MAX_EXAMPLES) {
             examples.add(what + ": producer " + message.getObjectProperty("producer") + " seq "
-                + message.getObjectProperty("seq") + " at " + consumer + " count "
+                + message.getObjectProperty("seq") + " at " + consumer + " " + micros() / 1000 + " count "
                 + message.getObjectProperty("JMSXDeliveryCount") + " " + message.getJMSMessageID());
         }
     }
@@ -159,7 +171,7 @@ final class LedgerBook {
 
     private synchronized void mark(List<Message> messages, int bit) throws JMSException {
         for (Message message : messages) {
-            entries[message.getIntProperty("producer")][message.getIntProperty("seq")] |= (byte) bit;
+            entries[message.getIntProperty("producer")][message.getIntProperty("seq")] |= (short) bit;
         }
     }
 
@@ -183,8 +195,8 @@ final class LedgerBook {
     /** How many entries have all bits of with and none of without. */
     private int count(int with, int without) {
         int n = 0;
-        for (byte[] row : entries) {
-            for (byte e : row) {
+        for (short[] row : entries) {
+            for (short e : row) {
                 if ((e & with) == with && (e & without) == 0) {
                     n++;
                 }
@@ -198,7 +210,7 @@ final class LedgerBook {
         out.println("LEDGER attempted=" + count(ATTEMPTED, 0) + " acked=" + acks
             + " unacked=" + count(ATTEMPTED, ACKED) + " seen=" + seen
             + " lost=" + count(ACKED, missing | DEAD | LEFT)
-            + " flagged=" + flagged + " unflagged=" + unflagged + " again=" + again
+            + " flagged=" + flagged + " unflagged=" + unflagged + " unflagged_resent=" + count(UNFLAGGED | RESENT, 0) + " again=" + again
             + " disorder=" + disorder + " alien=" + alien
             + " dead=" + count(DEAD, 0) + " dead_only=" + count(DEAD, missing) + " left=" + count(LEFT, missing));
         for (String example : examples) {
