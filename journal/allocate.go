@@ -22,8 +22,12 @@ const (
 	spareSuffix = ".spare"
 )
 
-// isNoSpace reports a full disk or an exhausted quota.
+// isNoSpace reports a full disk or an exhausted quota. A failed sync is final,
+// not even lack of space excuses it.
 func isNoSpace(err error) bool {
+	if errors.Is(err, errSync) {
+		return false
+	}
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
@@ -47,7 +51,7 @@ type allocator struct {
 	o      *Options
 	epoch  uint64
 	fatal  func(error)
-	onFull func() // called when the disk is found full
+	onFull func() // called whenever the disk is found full
 	onRoom func() // called when it has room again
 
 	wake chan struct{} // capacity 1
@@ -138,7 +142,7 @@ func (a *allocator) create(length int64) (*dataFile, error) {
 		err = a.fill(f, length)
 	}
 	if err == nil {
-		err = f.handle.Sync()
+		err = syncNew(f.handle)
 	}
 	if err != nil {
 		_ = f.handle.Close()
@@ -160,9 +164,16 @@ func (a *allocator) fill(f *dataFile, length int64) error {
 		if err != nil || !more {
 			return err
 		}
-		if err := f.handle.Sync(); err != nil {
+		if err := syncNew(f.handle); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func syncNew(handle vfs.File) error {
+	if err := handle.Sync(); err != nil {
+		return fmt.Errorf("%w: new file: %w", errSync, err)
 	}
 	return nil
 }
@@ -201,6 +212,8 @@ func (a *allocator) setFull(full bool) {
 	a.mu.Unlock()
 	if full && !was {
 		a.o.Log.Error("no space left for the journal; new messages are refused until there is", "directory", a.o.Directory)
+	}
+	if full {
 		a.onFull()
 	}
 	if was && !full {

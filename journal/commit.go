@@ -124,6 +124,7 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 		}
 		if w.empty() && !j.fits(k.size) && w.current.pos > fileHeadEnd {
 			if err := j.rotate(); err == store.ErrNoSpace {
+				j.allocator.onFull()
 				k.err = err
 				continue
 			} else if err != nil {

@@ -6,10 +6,8 @@ import (
 )
 
 var (
-	errOptions = errors.New("wrong option")
-	errRecord  = errors.New("malformed record")
-	// errSync hides the cause: after a failed sync nothing is tried again,
-	// not even for lack of space.
+	errOptions  = errors.New("wrong option")
+	errRecord   = errors.New("malformed record")
 	errSync     = errors.New("sync failed")
 	errSkipFile = errors.New("rest of the file is superseded")
 )

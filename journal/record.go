@@ -32,13 +32,13 @@ func putBatchHead(b []byte, payload int, sum uint32) {
 }
 
 // batchPayload reads a control record; ok is false if b does not begin with
-// one whose payload fits into room bytes.
+// one whose payload fits into room bytes. No batch is empty.
 func batchPayload(b []byte, room int64) (size int64, sum uint64, ok bool) {
 	if len(b) < batchHead || !bytes.HasPrefix(b, batchMagic) {
 		return 0, 0, false
 	}
 	size = int64(int32(binary.BigEndian.Uint32(b[batchLength:])))
-	return size, binary.BigEndian.Uint64(b[batchSum:]), size >= 0 && size <= room
+	return size, binary.BigEndian.Uint64(b[batchSum:]), size > 0 && size <= room
 }
 
 // putRecordHead writes the head of a user record of size bytes, head

@@ -86,7 +86,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 		return fmt.Errorf("begin journal file: %w", err)
 	}
 	if err := f.handle.Sync(); err != nil {
-		return fmt.Errorf("%w: new file: %v", errSync, err)
+		return fmt.Errorf("%w: new file: %w", errSync, err)
 	}
 	if err := j.owned(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 		return fmt.Errorf("name journal file: %w", err)
 	}
 	if err := j.o.FS.SyncDir(j.o.Directory); err != nil {
-		return fmt.Errorf("%w: directory: %v", errSync, err)
+		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
 	f.number, f.pos = number, int64(len(b))
 	j.segments.put(number, f.pos)
@@ -134,7 +134,7 @@ func (j *Journal) flush(sync bool) error {
 func (j *Journal) sync() error {
 	w := &j.writer
 	if err := w.current.handle.Sync(); err != nil {
-		return fmt.Errorf("%w: %s: %v", errSync, fileName(w.current.number), err)
+		return fmt.Errorf("%w: %s: %w", errSync, fileName(w.current.number), err)
 	}
 	w.dirty = false
 	w.syncs++
