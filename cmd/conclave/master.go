@@ -77,6 +77,7 @@ func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
 		CleanupInterval:   k.CleanupInterval,
 		NoChecksum:        !k.ChecksumJournalFiles,
 		NoPreallocation:   k.PreallocationScope == "NONE",
+		MaxPending:        pendingBatches * k.JournalMaxWriteBatchSize,
 		FailIfNoSpace:     b.config.SystemUsage.SendFailIfNoSpace,
 		Log:               b.log,
 	}
@@ -85,6 +86,11 @@ func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
 	}
 	return journal.Open(options)
 }
+
+// pendingBatches is how many full batches may wait for the committer before
+// producers do: one is gathered while the other is written; and a message that waits takes
+// four times its size in memory.
+const pendingBatches = 2
 
 var diskSyncs = map[string]journal.DiskSync{
 	"ALWAYS": journal.Always, "PERIODIC": journal.Periodic, "NEVER": journal.Never,

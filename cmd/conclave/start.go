@@ -52,6 +52,7 @@ func newStartCommand() *cobra.Command {
 // the process ends in any other way than by return.
 func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()) error {
 	slog.SetDefault(log)
+	tuneCollector()
 	for _, warning := range c.Warnings {
 		log.Warn("configuration", "warning", warning)
 	}
