@@ -52,7 +52,9 @@ func (s *scanner) scan(batch func(offset int64, payload []byte) error) (end int6
 			return end, err
 		}
 		if next < 0 {
-			s.damage(offset, s.length-offset, state.String())
+			if state != batchZeros {
+				s.damage(offset, s.length-offset, state.String())
+			}
 			return end, nil
 		}
 		s.damage(offset, next-offset, state.String())
@@ -66,6 +68,7 @@ type batchState uint8
 const (
 	batchValid batchState = iota
 	batchEnd
+	batchZeros // the end where no batch follows, a hole where one does
 	batchNoHead
 	batchBadSize
 	batchBadSum
@@ -74,6 +77,8 @@ const (
 
 func (b batchState) String() string {
 	switch b {
+	case batchZeros:
+		return "zeros where a batch has been"
 	case batchNoHead:
 		return "no batch begins here"
 	case batchBadSize:
@@ -93,8 +98,11 @@ func (s *scanner) next(offset int64) ([]byte, batchState, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(head) < eofSize && allZero(head) || len(head) >= eofSize && (bytes.HasPrefix(head, eofRecord) || allZero(head[:eofSize])) {
+	if len(head) == 0 || bytes.HasPrefix(head, eofRecord) {
 		return nil, batchEnd, nil
+	}
+	if allZero(head[:min(len(head), eofSize)]) {
+		return nil, batchZeros, nil
 	}
 	if !bytes.HasPrefix(head, batchMagic) || len(head) < batchHead {
 		return nil, batchNoHead, nil

@@ -61,7 +61,7 @@ func inspect(o *Options) (*inventory, error) {
 			return nil, err
 		}
 		if f.limit == 0 {
-			o.Log.Info("empty journal file is ignored", "file", name)
+			o.Log.Warn("empty journal file is ignored; what it may have held is lost", "file", name)
 			continue
 		}
 		found = append(found, f)
