@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -68,7 +70,7 @@ next:
 
 // tenBatches makes a journal file of a head and ten batches of one message
 // each.
-func tenBatches(t *testing.T) (disk *vfs.Memory, name string, content []byte) {
+func tenBatches(t testing.TB) (disk *vfs.Memory, name string, content []byte) {
 	disk = vfs.NewMemory()
 	j := mustOpen(t, testOptions(disk, "/j"))
 	addMessages(t, j, 1, 10)
@@ -83,7 +85,7 @@ func tenBatches(t *testing.T) (disk *vfs.Memory, name string, content []byte) {
 	return disk, name, content
 }
 
-func overwrite(t *testing.T, fs vfs.FS, name string, content []byte) {
+func overwrite(t require.TestingT, fs vfs.FS, name string, content []byte) {
 	f, err := fs.Create(name)
 	require.NoError(t, err)
 	_, err = f.WriteAt(content, 0)
@@ -150,6 +152,30 @@ func TestBitFlips(t *testing.T) {
 		require.Len(t, j.Damage(), 1)
 		d := j.Damage()[0]
 		require.Equal(t, Damage{File: fileName(1), Offset: from, Length: to - from, Reason: d.Reason}, d)
+		require.NoError(t, j.Close())
+	}
+}
+
+// TestRandomDamage: any damage is survived, and recovering twice gives the
+// same.
+func TestRandomDamage(t *testing.T) {
+	_, name, content := tenBatches(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		damaged := bytes.Clone(content)
+		for range 1 + random.IntN(4) {
+			damaged[random.IntN(len(damaged))] = byte(random.Uint32())
+		}
+		if random.IntN(3) == 0 {
+			damaged = damaged[:random.IntN(len(damaged)+1)]
+		}
+		disk := vfs.NewMemory()
+		overwrite(t, disk, name, damaged)
+		j := mustOpen(t, testOptions(disk, "/j"))
+		found := sequences(t, j, testQueue)
+		require.NoError(t, j.Close())
+		j = mustOpen(t, testOptions(disk, "/j"))
+		require.Equal(t, found, sequences(t, j, testQueue))
 		require.NoError(t, j.Close())
 	}
 }
