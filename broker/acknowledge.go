@@ -81,26 +81,26 @@ func (c *consumer) unmatched(a *message.Ack, end string) error {
 
 // consumeLocked takes a standard or individual acknowledgement, and unlocks.
 func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done func(error)) {
+	if t != nil {
+		refs, err := c.holdLocked(a)
+		c.mu.Unlock()
+		if err == nil {
+			err = t.acknowledge(c, refs)
+		}
+		done(err)
+		if a.Type == message.IndividualAck {
+			c.kick()
+		}
+		return
+	}
 	from, to, count, err := c.spanLocked(a)
-	if err == nil && a.Type == message.StandardAck && t == nil && int(a.Count) != count {
+	if err == nil && a.Type == message.StandardAck && int(a.Count) != count {
 		err = failure(ErrAcknowledge, "Unmatched acknowledge: consumer %s; Expected message count (%d) differs from count in dispatched-list (%d)",
 			c.info.ID, a.Count, count)
 	}
 	if err != nil {
 		c.mu.Unlock()
 		done(err)
-		return
-	}
-	if t != nil {
-		refs := c.holdLocked(from, to)
-		if a.Type == message.IndividualAck {
-			c.extendLocked(1)
-		}
-		c.mu.Unlock()
-		done(t.acknowledge(c, refs))
-		if a.Type == message.IndividualAck {
-			c.kick()
-		}
 		return
 	}
 	if count == 1 {
@@ -147,17 +147,77 @@ func (c *consumer) takeLocked(from, to int) []*ref {
 	return refs
 }
 
-// holdLocked marks a range as belonging to a transaction; it stays in flight,
-// and in the way of further messages, until the outcome.
-func (c *consumer) holdLocked(from, to int) []*ref {
-	var refs []*ref
-	for _, r := range c.inflight.refs[from : to+1] {
-		if r != nil && !r.held {
-			r.held = true
-			refs = append(refs, r)
+// meantLocked returns what an acknowledgement of a range means. The client
+// counts in the order in which its application had the messages, and that is
+// not the order of delivery here for those that the application had before
+// the client failed over: the client has told of each when it came again (see
+// ref.tracked), and did not pass it on. So where the range does not hold as
+// many messages as the client says, it means these, and all others up to the
+// last. ActiveMQ takes the range, with messages that no application has had.
+func (c *consumer) meantLocked(a *message.Ack) ([]*ref, error) {
+	d := &c.inflight
+	first, last := d.head, d.index(&a.Last, 0)
+	if !a.First.IsZero() {
+		first = d.index(&a.First, 0)
+	}
+	if first < 0 || d.n == 0 {
+		return nil, c.unmatched(a, "start")
+	}
+	if last < 0 {
+		return nil, c.unmatched(a, "end")
+	}
+	span := free(d.refs[min(first, last+1):last+1], nil)
+	if len(span) == int(a.Count) {
+		return span, nil
+	}
+	meant, recovered := free(d.refs[d.head:last+1], nil), false
+	for i, r := range d.refs[d.head:] {
+		if r != nil && r.tracked && !r.held {
+			recovered = true
+			if d.head+i > last {
+				meant = append(meant, r)
+			}
 		}
 	}
-	return refs
+	switch {
+	case recovered && len(meant) == int(a.Count):
+		return meant, nil
+	case first > last:
+		return nil, c.unmatched(a, "end")
+	case recovered && len(span) > int(a.Count):
+		return nil, failure(ErrAcknowledge, "Unmatched acknowledge: consumer %s; Expected message count (%d) differs from count in dispatched-list (%d)",
+			c.info.ID, a.Count, len(span))
+	}
+	return span, nil
+}
+
+// free appends to dst those of refs that belong to no transaction.
+func free(refs, dst []*ref) []*ref {
+	for _, r := range refs {
+		if r != nil && !r.held {
+			dst = append(dst, r)
+		}
+	}
+	return dst
+}
+
+// holdLocked marks what is acknowledged as belonging to a transaction; it
+// stays in flight, and in the way of further messages, until the outcome.
+func (c *consumer) holdLocked(a *message.Ack) (refs []*ref, err error) {
+	if a.Type == message.IndividualAck {
+		i := c.inflight.index(&a.Last, 0)
+		if i < 0 {
+			return nil, c.unmatched(a, "end")
+		}
+		refs = free(c.inflight.refs[i:i+1], nil)
+		c.extendLocked(1)
+	} else if refs, err = c.meantLocked(a); err != nil {
+		return nil, err
+	}
+	for _, r := range refs {
+		r.held = true
+	}
+	return refs, nil
 }
 
 // extendLocked moves the prefetch window by n. (ActiveMQ:
@@ -171,8 +231,12 @@ func (c *consumer) extendLocked(n int) {
 // deliveredLocked makes room for as many messages as the client has given to
 // the application.
 func (c *consumer) deliveredLocked(a *message.Ack) error {
-	if c.inflight.index(&a.Last, 0) < 0 {
+	i := c.inflight.index(&a.Last, 0)
+	if i < 0 {
 		return failure(ErrAcknowledge, "Could not correlate acknowledgment with dispatched message: consumer %s, message %s", c.info.ID, a.Last)
+	}
+	if a.Count == 1 && a.First.IsZero() {
+		c.inflight.refs[i].tracked = true
 	}
 	c.extendLocked(min(max(int(a.Count), 0), c.inflight.n))
 	return nil
@@ -210,13 +274,16 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 		done(failure(ErrAcknowledge, "Poison ack cannot be transacted: consumer %s, message %s", c.info.ID, a.Last))
 		return
 	}
-	from, to, _, err := c.spanLocked(a)
+	refs, err := c.meantLocked(a)
 	if err != nil {
 		c.mu.Unlock()
 		done(err)
 		return
 	}
-	refs := c.takeLocked(from, to)
+	for _, r := range refs {
+		c.inflight.remove(r)
+	}
+	c.extendLocked(-len(refs))
 	c.mu.Unlock()
 	switch {
 	case a.Type == message.ExpiredAck:

@@ -264,7 +264,7 @@ func (f *feed) takeBack(r *ref) {
 	f.d.mu.Lock()
 	delete(f.locked, r.key.seq)
 	if r.stored && r.key.seq <= f.window.cursor && !f.cleared {
-		r.owner, r.held, r.raised = nil, false, false
+		r.reset()
 		f.t.stats.inflight.Add(-1)
 		f.window.insertFront(r)
 		f.dispatchLocked()

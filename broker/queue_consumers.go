@@ -61,7 +61,7 @@ func (q *queue) takeBack(r *ref) {
 
 // returnLocked puts a message that was in flight back into its place.
 func (q *queue) returnLocked(r *ref) {
-	r.owner, r.held, r.raised = nil, false, false
+	r.reset()
 	q.stats.inflight.Add(-1)
 	if q.removed {
 		q.usage.release(r.size())

@@ -159,6 +159,67 @@ func TestFailedAsyncSendPoisonsTransaction(t *testing.T) {
 	require.Zero(t, f.stats(orders).Size)
 }
 
+// A client that fails over within a transaction keeps in its list what the
+// application has had of it, tells of each when it is delivered again, and
+// goes on with the messages in between. Its range does not fit the order of
+// delivery here.
+func TestTransactionAcrossFailover(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	p := c.producer(1, orders)
+	id := c.consumer(1, orders, 100)
+	c.sendN(p, orders, 10)
+	got := c.take(t, 10)
+	again := func(d message.Delivery) {
+		a := ackOf(message.DeliveredAck, d)
+		a.First = message.MessageID{}
+		require.NoError(t, c.ack(a))
+	}
+	again(got[1])
+	again(got[3])
+	again(got[5])
+	// The application has had 2, 4, 6 and then 1, 3.
+	list := []message.Delivery{got[1], got[3], got[5], got[0], got[2]}
+	tx := c.begin(1)
+	require.NoError(t, c.ack(ackIn(tx, list...)))
+	require.NoError(t, c.commit(tx))
+	require.EqualValues(t, 5, f.stats(orders).Size)
+	tx = c.begin(2)
+	require.NoError(t, c.ack(ackIn(tx, got[4], got[6])))
+	require.NoError(t, c.commit(tx))
+	require.NoError(t, c.RemoveConsumer(id, 0))
+	c.consumer(2, orders, 100)
+	require.Equal(t, count(8, 3), sequencesOf(c.take(t, 3)))
+}
+
+// The same list ends with a message that lies before the first.
+func TestTransactionAcrossFailoverBackwards(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.consumer(1, orders, 100)
+	c.sendN(p, orders, 5)
+	got := c.take(t, 5)
+	a := ackOf(message.DeliveredAck, got[2])
+	a.First = message.MessageID{}
+	require.NoError(t, c.ack(a))
+	tx := c.begin(1)
+	require.NoError(t, c.ack(ackIn(tx, got[2], got[0])))
+	require.NoError(t, c.commit(tx))
+	require.EqualValues(t, 3, f.stats(orders).Size)
+
+	// More than the client says is never consumed after a failover.
+	again := ackOf(message.DeliveredAck, got[4])
+	again.First = message.MessageID{}
+	require.NoError(t, c.ack(again))
+	tx = c.begin(2)
+	short := ackIn(tx, got[1], got[4])
+	short.Count = 1
+	require.ErrorIs(t, c.ack(short), ErrAcknowledge)
+	require.NoError(t, c.rollback(tx))
+	require.EqualValues(t, 3, f.stats(orders).Size)
+}
+
 func TestTransactedTopicAcks(t *testing.T) {
 	f := start(t)
 	c := f.connect()

@@ -56,10 +56,16 @@ type ref struct {
 	stored       bool // fixed: there is a copy in the store
 	held         bool // acknowledged in a transaction that has no outcome
 	raised       bool // a rollback has been counted in redeliveries
+	tracked      bool // the application had it before its client failed over to here
 }
 
 // size is what r counts for in memory.
 func (r *ref) size() int64 { return r.m.Size() }
+
+// reset makes r ready to be delivered again.
+func (r *ref) reset() {
+	r.owner, r.held, r.raised, r.tracked = nil, false, false, false
+}
 
 // fromEntry makes r of what the store returned.
 func (r *ref) fromEntry(e *store.Entry, h home) {
