@@ -116,7 +116,7 @@ func decodeEpoch(b []byte) (Holder, error) {
 	}
 	switch {
 	case r.Format != epochFormat:
-		return Holder{}, fmt.Errorf("format %d is not known", r.Format)
+		return Holder{}, fmt.Errorf("%w: %d", errUnknownFormat, r.Format)
 	case r.Epoch == 0 || r.Epoch > maxEpoch:
 		return Holder{}, fmt.Errorf("epoch %d", r.Epoch)
 	case r.WindowMillis < 0 || r.window() > maxWindow:

@@ -2,6 +2,7 @@ package lock
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,6 +63,42 @@ func TestDamagedEpochIsRefused(t *testing.T) {
 			require.NoError(t, lease.Release())
 		})
 	}
+}
+
+// Where the journal knows the epoch, damage costs one window.
+func TestDamagedEpochIsSetAside(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, EpochFileName)
+	require.NoError(t, os.WriteFile(path, []byte("garbage"), 0o644))
+	const window = 200 * time.Millisecond
+	l, err := NewFile(FileOptions{Directory: dir, Floor: func() uint64 { return 41 }, KeepAlivePeriod: 50 * time.Millisecond, Window: window})
+	require.NoError(t, err)
+	began := time.Now()
+	lease, err := l.Acquire(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 42, lease.Epoch())
+	require.GreaterOrEqual(t, time.Since(began), window)
+	require.NoError(t, lease.Release())
+	b, err := os.ReadFile(path + ".damaged")
+	require.NoError(t, err)
+	require.Equal(t, "garbage", string(b))
+
+	// Both files gone: somebody may still hold what was deleted.
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Remove(filepath.Join(dir, FileName)))
+	began = time.Now()
+	lease, err = l.Acquire(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 42, lease.Epoch())
+	require.GreaterOrEqual(t, time.Since(began), window)
+	require.NoError(t, lease.Release())
+
+	line := []byte(`{"format":2,"epoch":50}`) // of a later version
+	b = fmt.Appendf(nil, "%s\ncrc32c %08x\n", line, checksum(line))
+	require.NoError(t, os.WriteFile(path, b, 0o644))
+	_, err = l.Acquire(t.Context())
+	require.ErrorIs(t, err, ErrDamagedEpoch)
+	require.ErrorContains(t, err, "format is not known: 2")
 }
 
 // A crash in the middle of a replacement leaves the temporary file.

@@ -23,6 +23,9 @@ var (
 	// owner wrote.
 	ErrDamagedEpoch = errors.New("damaged epoch file")
 
+	// errUnknownFormat reports an epoch file of another version of Conclave.
+	errUnknownFormat = errors.New("format is not known")
+
 	// ErrUnsupported reports a file system that cannot lock files.
 	ErrUnsupported = errors.New("file system does not support locks")
 )

@@ -42,7 +42,8 @@ type FileOptions struct {
 	// runs, before it is lost; Window if it is 0.
 	Grace time.Duration
 	// Floor is asked after the lock is won: the new epoch will be above it.
-	// The journal may know of a higher epoch than the epoch file. nil is 0.
+	// The journal may know of a higher epoch than the epoch file, and stands
+	// in for one that is damaged. nil is 0, and refuses a damaged file.
 	Floor func() uint64
 
 	// BrokerName, Host and PID identify the holder to people; Host and PID

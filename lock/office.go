@@ -2,7 +2,10 @@ package lock
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -24,8 +27,14 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 		return nil, err
 	}
 	last, err := readEpoch(o.Directory)
+	if errors.Is(err, ErrDamagedEpoch) && !errors.Is(err, errUnknownFormat) && o.Floor != nil {
+		last, err = f.setEpochAside(err)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if last.Epoch == 0 && o.Floor != nil { // somebody may have deleted its record
+		last = Holder{Epoch: o.Floor(), WindowMillis: o.Window.Milliseconds(), Inode: d.id.Number}
 	}
 	own := &fileOwnership{d: d, dir: o.Directory, holder: f.next(last, d)}
 	if own.holder.Epoch > maxEpoch {
@@ -50,6 +59,20 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 	}
 	log := o.Log.With("broker", o.BrokerName, "lock", f.path)
 	return newLease(own.holder.Epoch, own, proven, timing{o.KeepAlivePeriod, o.Window, o.Grace}, o.clock, log), nil
+}
+
+// setEpochAside renames a damaged epoch file and returns what is known of the
+// last owner without it: the epoch, and that it may have held another lock
+// file, for a window like ours.
+func (f *FileLocker) setEpochAside(damage error) (Holder, error) {
+	path := filepath.Join(f.options.Directory, EpochFileName)
+	if err := os.Rename(path, path+".damaged"); err != nil {
+		return Holder{}, errors.Join(damage, err)
+	}
+	last := Holder{Epoch: f.options.Floor(), WindowMillis: f.options.Window.Milliseconds()}
+	f.options.Log.Error("damaged epoch file is set aside; the epoch is taken from the journal",
+		"file", path, "as", EpochFileName+".damaged", "epoch", last.Epoch, "cause", damage)
+	return last, nil
 }
 
 // next is the holder that follows last.
@@ -80,7 +103,7 @@ func (f *FileLocker) outwait(ctx context.Context, last Holder, d *descriptor) er
 	if last.Epoch == 0 || (!d.created && last.Inode == d.id.Number) {
 		return nil
 	}
-	f.options.Log.Warn("the lock file is not the one that the last owner held; waiting until it must have noticed",
+	f.options.Log.Warn("the lock file may not be the one that the last owner held; waiting until it must have noticed",
 		"lock", f.path, "owner", last.String(), "wait", last.window())
 	pause := time.NewTimer(last.window())
 	defer pause.Stop()
