@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -213,6 +215,18 @@ func (n *node) peakRSS() int64 {
 	require.NoError(n.t, err)
 	return u.PeakRSS
 }
+
+// epoch is the one that the node last served with.
+func (n *node) epoch() int {
+	n.t.Helper()
+	found := epochMark.FindAllStringSubmatch(n.text(), -1)
+	require.NotEmpty(n.t, found)
+	epoch, err := strconv.Atoi(found[len(found)-1][1])
+	require.NoError(n.t, err)
+	return epoch
+}
+
+var epochMark = regexp.MustCompile(`msg="Conclave started".* epoch=(\d+)`)
 
 func (n *node) address() string { return fmt.Sprintf("%s:%d", n.host, n.port) }
 
