@@ -61,7 +61,7 @@ func (u *batch) append(unit *store.Unit, done func(error)) {
 	unit.Done = func(err error) {
 		defer u.b.ended()
 		u.finish(unit.Ops, err)
-		done(err)
+		done(refusal(err))
 	}
 	u.b.store.Append(unit)
 }

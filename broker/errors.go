@@ -3,6 +3,8 @@ package broker
 import (
 	"errors"
 	"fmt"
+
+	"github.com/conclavemq/conclave/store"
 )
 
 // What a client did wrong or cannot have. A transport maps them to the
@@ -80,4 +82,12 @@ func (e *Error) Unwrap() error { return e.Kind }
 // failure returns an Error.
 func failure(kind error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// refusal is the error of a send whose unit failed with err.
+func refusal(err error) error {
+	if errors.Is(err, store.ErrNoSpace) {
+		return fmt.Errorf("%w: %w", ErrResourceAllocation, err)
+	}
+	return err
 }

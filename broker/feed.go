@@ -206,8 +206,8 @@ func (f *feed) page() {
 		}
 		owner = d.active
 		after, seen := w.cursor, w.visible
-		limit, bytes := f.t.bounds()
-		limit, bytes = limit-w.n, bytes-w.bytes
+		limit, bytes := w.bounds(&f.t.place)
+		limit, bytes = max(limit-w.n, 1), max(bytes-w.bytes, 1)
 		d.mu.Unlock()
 
 		entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, limit, bytes)

@@ -42,8 +42,8 @@ func (q *queue) page() {
 			return
 		}
 		after, seen := w.cursor, w.visible
-		limit, bytes := q.bounds()
-		limit, bytes = limit-w.n, bytes-w.bytes
+		limit, bytes := q.window.bounds(&q.place)
+		limit, bytes = max(limit-w.n, 1), max(bytes-w.bytes, 1)
 		q.mu.Unlock()
 
 		entries, err := q.b.store.Page(nil, q.dest, after, limit, bytes)
@@ -186,7 +186,7 @@ func (q *queue) takeAll() ([]*ref, error) {
 	if q.window.head == nil && q.window.behind && !q.window.paging {
 		q.window.paging = true
 		after, seen := q.window.cursor, q.window.visible
-		limit, bytes := q.bounds()
+		limit, bytes := q.window.bounds(&q.place)
 		q.mu.Unlock()
 		entries, err := q.b.store.Page(nil, q.dest, after, limit, bytes)
 		q.mu.Lock()

@@ -169,3 +169,28 @@ func TestAbandonedBrowser(t *testing.T) {
 	c.take(t, 10)
 	c.Connection.Close()
 }
+
+// What is in flight counts as memory, too: a wide prefetch does not bring a
+// whole backlog into it.
+func TestPrefetchDoesNotExceedMemory(t *testing.T) {
+	for _, concurrent := range []bool{false, true} {
+		f := start(t, func(o *Options) { o.MemoryLimit = 200 << 10; o.ConcurrentStoreAndDispatchQueues = concurrent })
+		c := f.connect()
+		p := c.producer(1, orders)
+		c.sendN(p, orders, 300)
+		c.consumer(1, orders, 10_000)
+		c.sendN(p, orders, 300)
+		eventually(t, "delivery stops", func() bool {
+			used, limit := f.Memory()
+			return used >= limit && used < limit+2*leastWindowBytes
+		})
+		for i := range int64(600) {
+			d := c.take(t, 1)
+			require.Equal(t, i+1, d[0].Message.ID.ProducerSequence)
+			used, limit := f.Memory()
+			require.Less(t, used, limit+2*leastWindowBytes)
+			require.NoError(t, c.ack(ackOf(message.StandardAck, d...)))
+		}
+		require.Zero(t, f.stats(orders).Memory)
+	}
+}

@@ -313,12 +313,10 @@ func (d *dispatch) admit(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, store.ErrNoSpace):
-		return fmt.Errorf("%w: %w", ErrResourceAllocation, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrClosed, err)
 	}
-	return err
+	return refusal(err)
 }
 
 // accept gives the message its place in the order of arrival and passes it

@@ -105,7 +105,7 @@ func (a *arrival) written(err error) {
 	defer a.q.b.ended()
 	if err != nil {
 		a.q.refuse()
-		a.done(err)
+		a.done(refusal(err))
 		return
 	}
 	a.q.arriveStored(&a.ref, &a.ops[0])
@@ -129,7 +129,7 @@ func (a *arrival) confirmed(err error) {
 		q.stats.size.Add(-1)
 	}
 	q.release()
-	a.done(err)
+	a.done(refusal(err))
 }
 
 // sawSegment remembers where the log has come to. Until that is known for the

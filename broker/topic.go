@@ -79,7 +79,7 @@ func (t *topic) send(m *message.Message, sync bool, done func(error)) {
 		if err == nil {
 			t.arrive(m, &u.Ops[0])
 		}
-		done(err)
+		done(refusal(err))
 	}
 	t.b.store.Append(u)
 }

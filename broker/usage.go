@@ -1,6 +1,9 @@
 package broker
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // usage counts the bytes of messages held in memory: one for the broker, one
 // below it for each destination. (ActiveMQ: MemoryUsage)
@@ -40,14 +43,15 @@ func (u *usage) full() bool {
 // held in it. (ActiveMQ: cursorMemoryHighWaterMark)
 const highWater = 0.7
 
-// tight reports whether u or what it is part of is above the high-water mark.
-func (u *usage) tight() bool {
+// spare is how much there is below the high-water mark.
+func (u *usage) spare() int64 {
+	spare := int64(math.MaxInt64 / 2)
 	for ; u != nil; u = u.parent {
-		if u.limit > 0 && float64(u.used.Load()) >= highWater*float64(u.limit) {
-			return true
+		if u.limit > 0 {
+			spare = min(spare, int64(highWater*float64(u.limit))-u.used.Load())
 		}
 	}
-	return false
+	return spare
 }
 
 // fullest returns the level whose limit is reached, or u.

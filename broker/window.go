@@ -165,14 +165,20 @@ func (w *window) transientKey() key {
 
 // room reports whether another stored message may enter.
 func (w *window) room(p *place) bool {
-	n, bytes := p.bounds()
-	return w.n < n && w.bytes < bytes
+	n, bytes := w.bounds(p)
+	return w.n < n && w.bytes < bytes && !p.saturated()
 }
 
 // low reports whether it is time to page.
 func (w *window) low(p *place) bool {
-	n, bytes := p.bounds()
-	return w.n <= n/2 && w.bytes <= bytes/2
+	n, bytes := w.bounds(p)
+	return w.n <= n/2 && w.bytes <= bytes/2 && !p.saturated()
+}
+
+// saturated reports that memory is full, of what consumers have in flight,
+// too: nothing more is brought into it before they acknowledge.
+func (p *place) saturated() bool {
+	return p.usage.full() && p.stats.inflight.Load() > 0
 }
 
 // smallest window, in messages and bytes, however little memory is left.
@@ -181,12 +187,14 @@ const (
 	leastWindowBytes = 64 << 10
 )
 
-// bounds is what a window may hold now.
-func (p *place) bounds() (n int, bytes int64) {
-	if p.usage.tight() {
+// bounds is what a window may hold now: no more than its policy says, and no
+// more than there is memory for below the high-water mark.
+func (w *window) bounds(p *place) (n int, bytes int64) {
+	spare := p.usage.spare()
+	if spare <= 0 {
 		return leastWindow, leastWindowBytes
 	}
-	return p.policy.MaxPageSize, p.policy.MaxPageBytes
+	return p.policy.MaxPageSize, min(p.policy.MaxPageBytes, max(w.bytes+spare, leastWindowBytes))
 }
 
 // admitPage puts a page into the window and says how far it has come. full
