@@ -138,3 +138,24 @@ func (l ledger) settle(t *testing.T, account harness.Line, better bool) {
 		t.Logf("%d messages are in ActiveMQ.DLQ without having been consumed", only)
 	}
 }
+
+// TestLedgerNotices breaks each promise once, see java/LedgerSelfTest.java.
+func TestLedgerNotices(t *testing.T) {
+	var account harness.Line
+	bad := 0
+	for _, text := range runJava(t, time.Minute, "LedgerSelfTest") {
+		switch line := harness.ParseLine(text); line.Word {
+		case "LEDGER":
+			account = line
+		case "BAD":
+			bad++
+		}
+	}
+	for key, want := range map[string]int64{
+		"attempted": 13, "acked": 12, "unacked": 1, "seen": 9, "lost": 1, "flagged": 2, "unflagged": 1, "again": 1,
+		"disorder": 1, "alien": 2, "dead": 1, "dead_only": 1, "left": 1,
+	} {
+		require.Equal(t, want, account.Int(key), key)
+	}
+	require.Equal(t, 6, bad, "examples of lost, unflagged, again, disorder and two aliens")
+}

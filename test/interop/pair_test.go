@@ -61,9 +61,15 @@ func (p *pair) killMaster() time.Time {
 	require.NoError(p.t, heir.WaitSlave(startLimit))
 	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
 	require.False(p.t, heir.Serving(), "a slave serves clients")
-	at := time.Now()
+	took, at := "", time.Now()
 	require.NoError(p.t, killed.Kill())
 	require.NoError(p.t, heir.WaitServing(startLimit))
+	for line := range strings.Lines(heir.Log()) {
+		if at := strings.Index(line, "takeoverMS="); at >= 0 {
+			took = line[at:]
+		}
+	}
+	p.t.Logf("killed %s, %s serves; %s", killed.Name(), heir.Name(), strings.TrimSpace(took))
 	require.NoError(p.t, killed.Start())
 	p.master = 1 - p.master
 	return at

@@ -129,7 +129,7 @@ public final class Ledger {
                 LockSupport.parkNanos(early);
             }
             try {
-                Message message = book.message(session, number, seq);
+                Message message = book.fill(session.createBytesMessage(), number, seq);
                 book.attempt(number, seq);
                 int before = interruptions.get();
                 producer.send(message);

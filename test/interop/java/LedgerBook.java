@@ -8,7 +8,6 @@ import java.util.List;
 import javax.jms.BytesMessage;
 import javax.jms.JMSException;
 import javax.jms.Message;
-import javax.jms.Session;
 
 /**
  * What was sent, delivered and confirmed, one entry for each numbered message.
@@ -50,9 +49,8 @@ final class LedgerBook {
         ackTimes = new long[producers * each];
     }
 
-    /** A message whose body depends on its numbers, so that any change shows. */
-    Message message(Session session, int producer, int seq) throws JMSException {
-        BytesMessage message = session.createBytesMessage();
+    /** Fills a message: its body depends on its numbers, so that any change shows. */
+    BytesMessage fill(BytesMessage message, int producer, int seq) throws JMSException {
         message.setStringProperty("run", run);
         message.setIntProperty("producer", producer);
         message.setIntProperty("seq", seq);
