@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // EpochFileName is the name of the file that records the last owner; FORMAT.md
@@ -130,7 +132,9 @@ func checksum(b []byte) uint32 {
 }
 
 // writeEpoch replaces the epoch file and returns once it is durable. It asks
-// owned just before the new file takes the old one's place.
+// owned just before the new file takes the old one's place. On a full disk,
+// from which messages can be consumed all the same, the old file is written
+// over: a crash within that leaves a damaged one.
 func writeEpoch(dir string, h Holder, owned func() error) error {
 	b, err := encodeEpoch(h)
 	if err != nil {
@@ -138,7 +142,17 @@ func writeEpoch(dir string, h Holder, owned func() error) error {
 	}
 	path := filepath.Join(dir, EpochFileName)
 	next := path + ".tmp"
-	if err := writeSynced(next, b); err != nil {
+	err = writeSynced(next, b, os.O_CREATE|os.O_TRUNC)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		_ = os.Remove(next) // it may not even be there
+		if errOwned := owned(); errOwned != nil {
+			return errOwned
+		}
+		if errOver := writeSynced(path, b, 0); errOver == nil {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("write epoch file: %w", err)
 	}
 	if err := owned(); err != nil {
@@ -150,12 +164,16 @@ func writeEpoch(dir string, h Holder, owned func() error) error {
 	return syncDirectory(dir)
 }
 
-func writeSynced(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+// writeSynced makes b all that a file holds.
+func writeSynced(path string, b []byte, flags int) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|flags, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
+	if err == nil {
+		err = f.Truncate(int64(len(b)))
+	}
 	if err == nil {
 		err = f.Sync()
 	}
