@@ -15,6 +15,8 @@ import (
 const (
 	// fillChunk is how much of a file is filled with zeros at a time.
 	fillChunk = 1 << 20
+	// reserveLength is the size of the reserve file.
+	reserveLength = 2 * firstFill
 	// spaceRetry is how often a full disk is tried again.
 	spaceRetry = 500 * time.Millisecond
 	// spareSuffix ends the names of files that are not part of the journal
@@ -64,7 +66,8 @@ type allocator struct {
 	current *dataFile // mu; to be filled, or nil
 	full    bool      // mu
 	stopped bool      // mu
-	made    int       // mu; spares made
+	made    int       // mu; files made
+	reserve bool      // mu; the reserve file is there
 }
 
 func newAllocator(o *Options, epoch uint64) *allocator {
@@ -121,10 +124,27 @@ func (a *allocator) work() error {
 		return err
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.spare = spare
 	a.changed.Broadcast()
-	return nil
+	a.mu.Unlock()
+	return a.keepReserve()
+}
+
+// keepReserve leaves a file that nobody reads. The next take-over deletes it,
+// and so finds room to begin a file on a disk that is full.
+func (a *allocator) keepReserve() error {
+	a.mu.Lock()
+	reserve := a.reserve
+	a.reserve = true
+	a.mu.Unlock()
+	if reserve || a.o.NoPreallocation {
+		return nil
+	}
+	f, err := a.create(min(a.o.MaxFileLength, reserveLength))
+	if err != nil {
+		return err
+	}
+	return f.handle.Close()
 }
 
 // create makes a file outside the journal, filled up to length and durable.
@@ -220,6 +240,18 @@ func (a *allocator) setFull(full bool) {
 		a.o.Log.Info("there is space for the journal again", "directory", a.o.Directory)
 		a.onRoom()
 	}
+}
+
+// settle waits until it is known whether there is a spare file, and reports
+// whether the disk is full.
+func (a *allocator) settle() (full bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for a.spare == nil && !a.full && !a.stopped {
+		a.nudge()
+		a.changed.Wait()
+	}
+	return a.full
 }
 
 // isFull reports whether new messages have to be refused.

@@ -107,7 +107,7 @@ func (j *Journal) round(units []*store.Unit) (rest []*store.Unit) {
 func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 	w := &j.writer
 	w.reset()
-	full := j.allocator.isFull()
+	full := j.refuseAdds()
 	for i, u := range units {
 		k := u.Work.(*work)
 		if !k.begin(full) {
@@ -137,6 +137,16 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 		sync = sync || u.Sync
 	}
 	return len(units), sync
+}
+
+// refuseAdds reports whether the disk is full. The second half of a file is
+// for new messages only when another file is ready: on a full disk it is what
+// is left for removals.
+func (j *Journal) refuseAdds() bool {
+	if j.writer.current.pos < j.o.MaxFileLength/2 {
+		return j.allocator.isFull()
+	}
+	return j.allocator.settle()
 }
 
 // fileHeadEnd is below the end of any file's head batch and the first batch

@@ -194,6 +194,29 @@ func TestNoSpaceToOpen(t *testing.T) {
 	require.NoError(t, j.Close())
 }
 
+// TestReserve: a directory on a full disk opens, and lets messages be removed.
+func TestReserve(t *testing.T) {
+	disk := vfs.NewMemory()
+	o := testOptions(disk, "/j")
+	j := mustOpen(t, o)
+	disk.SetCapacity(4 * o.MaxFileLength)
+	added := int64(0)
+	for await(j, store.Single(addition(added+1), true, nil)) == nil {
+		added++
+	}
+	killed := disk.Snapshot()
+	killed.SetCapacity(killed.Used())
+	_ = j.Close()
+	j = mustOpen(t, testOptions(killed, "/j"))
+	require.Equal(t, upTo(added), sequences(t, j, testQueue))
+	page, err := j.Page(nil, testQueue, 0, 10, 1<<20)
+	require.NoError(t, err)
+	for _, e := range page {
+		require.NoError(t, await(j, store.Single(store.Op{Action: store.Remove, Destination: testQueue, ID: e.Message.ID, Seq: e.Seq}, true, nil)))
+	}
+	require.NoError(t, j.Close())
+}
+
 // TestWithoutPreallocation: a write that finds no space refuses what adds,
 // and the file goes on where it was.
 func TestWithoutPreallocation(t *testing.T) {

@@ -51,6 +51,13 @@ func Open(o Options) (*Journal, error) {
 
 func (j *Journal) takeOver(inv *inventory) error {
 	began := time.Now()
+	if err := j.owned(); err != nil {
+		return err
+	}
+	// What earlier masters had allocated makes room, if the disk is full.
+	if err := removeFiles(&j.o, inv.spares); err != nil {
+		return err
+	}
 	r, seal, err := j.replayAll(inv)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ const (
 	minFileLength            = 16 << 10
 	maxFileLength            = 1 << 30
 	minWriteBatchSize        = 4 << 10
-	maxRecord                = 1 << 30 // bytes of one unit's records
+	maxRecord                = 1 << 29 // bytes of one unit's records
 )
 
 // Options configure a Journal. The zero value of a field is its default.

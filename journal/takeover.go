@@ -193,12 +193,16 @@ func storedOpenWireVersion(b []byte) (version int32, ok bool) {
 }
 
 // removeIndex deletes ActiveMQ's index, which would be stale after our first
-// write, and what earlier masters had allocated.
+// write.
 func removeIndex(o *Options, inv *inventory) error {
-	names := inv.spares
-	if inv.index {
-		names = append(slices.Clone(indexFiles), names...)
+	if !inv.index {
+		return nil
 	}
+	return removeFiles(o, indexFiles)
+}
+
+// removeFiles deletes files, durably. They need not be there.
+func removeFiles(o *Options, names []string) error {
 	for _, name := range names {
 		err := o.FS.Remove(filepath.Join(o.Directory, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

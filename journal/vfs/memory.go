@@ -46,6 +46,13 @@ func (m *Memory) SetCapacity(n int64) {
 	m.capacity = n
 }
 
+// Used is the bytes that files take.
+func (m *Memory) Used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
+}
+
 // Syncs is how many times Sync and SyncDir have been called.
 func (m *Memory) Syncs() int {
 	m.mu.Lock()
