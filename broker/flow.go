@@ -147,13 +147,6 @@ type lot struct {
 // or a window of them.
 const maxParked = 65536
 
-// occupied reports whether somebody waits, whom a newcomer must not pass.
-func (l *lot) occupied() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.queue) > 0
-}
-
 // park adds a send.
 func (p *place) park(s parked) error {
 	f := &p.b.flow
