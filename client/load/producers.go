@@ -18,7 +18,9 @@ type Producers struct {
 	Count       int64         // messages of each producer, 0: until ctx ends
 	Batch       int           // messages a transaction, 0: no transactions
 	Sleep       time.Duration // after each message
-	NoAnswer    bool          // do not wait for the broker's answer to persistent messages
+	// NoAnswer does not wait for the broker's answers to persistent messages,
+	// except to the last of Count, before which all others have arrived.
+	NoAnswer bool
 	// Message makes a producer's message of a number; it may return the same
 	// one again and again, since it is encoded before the next is asked for.
 	Message func(producer int, number int64) (*message.Message, error)
@@ -133,7 +135,7 @@ func (p *producer) send(ctx context.Context, n int64) error {
 	if timed {
 		start = time.Now()
 	}
-	if p.NoAnswer {
+	if p.NoAnswer && (p.Count == 0 || n+1 < p.Count) {
 		err = p.out.SendAsync(ctx, msg, nil)
 	} else {
 		err = p.out.Send(ctx, msg)

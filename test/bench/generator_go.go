@@ -157,14 +157,15 @@ func (t *team) sleep(ctx context.Context, d time.Duration) error {
 
 func (t *team) wait() error { return <-t.done }
 
-// preload puts n persistent messages of size bytes into a queue.
+// preload puts n persistent messages of size bytes into a queue, without
+// transactions, which would make each record longer.
 func preload(ctx context.Context, url, destination string, n int64, size int) error {
-	const parallel, batch = 4, 200
+	const parallel = 4
 	p := load.Producers{
 		Target:      load.Target{URL: url, Separate: true, Parallel: parallel},
 		Destination: message.ParseDestination(destination, message.Queue),
 		Count:       n / parallel,
-		Batch:       batch,
+		NoAnswer:    true,
 		Message:     load.Stamped(parallel, size),
 	}
 	m := load.NewMeter(parallel)
