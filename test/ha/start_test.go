@@ -174,3 +174,18 @@ func TestBrokerSurvivesItsLogReader(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM)) // which is logged
 	require.NoError(t, cmd.Wait())
 }
+
+// Without its file, the epoch is counted on from the journal's.
+func TestEpochSurvivesItsFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kahadb")
+	a := newNode(t, "a", dir)
+	for want := range uint64(3) {
+		a.serve()
+		require.Equal(t, want+1, a.waitRole("master").Epoch)
+		a.signal(syscall.SIGTERM)
+		require.Zero(t, a.ends(startLimit))
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "conclave.epoch")))
+	a.serve()
+	require.EqualValues(t, 4, a.waitRole("master").Epoch)
+}
