@@ -9,7 +9,6 @@ import (
 
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/journal"
-	"github.com/conclavemq/conclave/journal"
 	"github.com/conclavemq/conclave/lock"
 	"github.com/conclavemq/conclave/transport"
 )
@@ -25,7 +24,6 @@ func newLocker(b *config.Broker, log *slog.Logger) (lock.Locker, error) {
 		LockAcquireSleepInterval: k.LockAcquireSleepInterval(),
 		FailIfLocked:             k.FailIfLocked(),
 		KeepAlivePeriod:          keepAlive(k.LockKeepAlivePeriod),
-		Floor:                    func() uint64 { return journal.LastEpoch(k.Directory) },
 		Floor:                    func() uint64 { return journal.LastEpoch(k.Directory) },
 		BrokerName:               b.BrokerName,
 		URIs:                     clientURIs(b.TransportConnectors),
