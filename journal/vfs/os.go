@@ -29,11 +29,18 @@ func (OS) List(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Create opens an empty file.
+// Create opens an empty file and locks it for as long as it is open: a network
+// file system refuses what a client writes whose locks it has dropped. Where
+// there are no locks it goes without.
 func (OS) Create(name string) (File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return nil, err
+	}
+	if conn, err := f.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) {
+			_ = unix.FcntlFlock(fd, unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+		})
 	}
 	return osFile{f}, nil
 }
