@@ -139,7 +139,9 @@ func (c *consumer) kick() {
 
 func (c *consumer) setPrefetch(n int32) {
 	c.mu.Lock()
-	c.prefetch = clampPrefetch(n)
+	if c.prefetch = clampPrefetch(n); n <= 0 {
+		c.extension = 0 // from now on there are pulls
+	}
 	c.mu.Unlock()
 	c.kick()
 }
