@@ -131,6 +131,9 @@ func (c *Conn) connect(ctx context.Context, lost *link) (*link, error) {
 			}
 			failure = err
 		}
+		if round%warnEvery == 1 {
+			c.log.Warn("no broker serves, trying again", "brokers", len(c.target.endpoints), "rounds", round, "error", failure)
+		}
 		if attempts >= 0 && round >= attempts {
 			return nil, fmt.Errorf("%w: %d attempts: %w", ErrConnectionLost, round, failure)
 		}
@@ -140,6 +143,10 @@ func (c *Conn) connect(ctx context.Context, lost *link) (*link, error) {
 		delay = fo.after(delay)
 	}
 }
+
+// warnEvery is how many rounds pass between warnings. (ActiveMQ:
+// warnAfterReconnectAttempts)
+const warnEvery = 10
 
 // after gives the delay that follows a delay.
 func (fo *failoverOptions) after(delay time.Duration) time.Duration {

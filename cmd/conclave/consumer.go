@@ -73,7 +73,7 @@ func (f *consumerFlags) run(cmd *cobra.Command) error {
 	say(fmt.Sprintf("Sleeping between receives %d ms", f.sleep))
 	say(fmt.Sprintf("Running %d parallel threads", f.parallel))
 	c := load.Consumers{
-		Target:      f.target(f.clientID),
+		Target:      f.target(f.clientID, cmd.ErrOrStderr()),
 		Destination: destination,
 		Mode:        mode,
 		Count:       f.count,

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -52,10 +53,16 @@ func (f *loadFlags) add(cmd *cobra.Command, destination string) {
 	flags.BoolVar(&f.separate, "connectionPerThread", false, "give each thread a connection of its own (not in ActiveMQ's command)")
 }
 
-func (f *loadFlags) target(clientID string) load.Target {
+func (f *loadFlags) target(clientID string, warnings io.Writer) load.Target {
+	log := slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return load.Target{
-		URL:      f.brokerURL,
-		Client:   client.Options{UserName: f.user, Password: f.password, ClientID: clientID},
+		URL: f.brokerURL,
+		Client: client.Options{
+			UserName: f.user,
+			Password: f.password,
+			ClientID: clientID,
+			Log:      log,
+		},
 		Separate: f.separate,
 		Parallel: max(f.parallel, 1),
 	}

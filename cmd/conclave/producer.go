@@ -81,7 +81,7 @@ func (f *producerFlags) run(cmd *cobra.Command) error {
 	say(fmt.Sprintf("Sleeping between sends %d ms", f.sleep))
 	say(fmt.Sprintf("Running %d parallel threads", f.parallel))
 	p := load.Producers{
-		Target:      f.target(""),
+		Target:      f.target("", cmd.ErrOrStderr()),
 		Destination: message.ParseDestination(f.destination, message.Queue),
 		Options: client.ProducerOptions{
 			NonPersistent: !bool(f.persistent),
