@@ -14,7 +14,7 @@ import (
 
 const (
 	goldenConnection message.ConnectionID = "ID:host-40123-1700000000000-1:1"
-	strange                               = "h\u00e9llo \x00 \U0001F600 \u20ac"
+	strange          string               = "h\u00e9llo \x00 \U0001F600 \u20ac"
 )
 
 var (
