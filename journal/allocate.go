@@ -15,6 +15,8 @@ import (
 const (
 	// fillChunk is how much of a file is filled with zeros at a time.
 	fillChunk = 1 << 20
+	// leastFill is the smallest piece, on a full disk.
+	leastFill = 4 << 10
 	// reserveLength is the size of the reserve file.
 	reserveLength = 2 * firstFill
 	// spaceRetry is how often a full disk is tried again.
@@ -116,17 +118,16 @@ func (a *allocator) work() error {
 			return err
 		}
 	}
-	if !wanted {
-		return nil
+	if wanted {
+		spare, err := a.create(a.o.MaxFileLength)
+		if err != nil {
+			return err
+		}
+		a.mu.Lock()
+		a.spare = spare
+		a.changed.Broadcast()
+		a.mu.Unlock()
 	}
-	spare, err := a.create(a.o.MaxFileLength)
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	a.spare = spare
-	a.changed.Broadcast()
-	a.mu.Unlock()
 	return a.keepReserve()
 }
 
@@ -134,16 +135,18 @@ func (a *allocator) work() error {
 // and so finds room to begin a file on a disk that is full.
 func (a *allocator) keepReserve() error {
 	a.mu.Lock()
-	reserve := a.reserve
-	a.reserve = true
+	wanted := !a.reserve && !a.stopped && !a.o.NoPreallocation
 	a.mu.Unlock()
-	if reserve || a.o.NoPreallocation {
+	if !wanted {
 		return nil
 	}
 	f, err := a.create(min(a.o.MaxFileLength, reserveLength))
 	if err != nil {
 		return err
 	}
+	a.mu.Lock()
+	a.reserve = true
+	a.mu.Unlock()
 	return f.handle.Close()
 }
 
@@ -168,6 +171,19 @@ func (a *allocator) create(length int64) (*dataFile, error) {
 		_ = f.handle.Close()
 		_ = a.o.FS.Remove(f.path)
 		return nil, err
+	}
+	return f, nil
+}
+
+// createSmall makes a file on a full disk, filled up to length as far as there
+// is space.
+func (a *allocator) createSmall(length int64) (*dataFile, error) {
+	f, err := a.create(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.fill(f, min(a.o.MaxFileLength, length)); err != nil && !isNoSpace(err) {
+		return nil, errors.Join(err, f.handle.Close())
 	}
 	return f, nil
 }
@@ -198,21 +214,27 @@ func syncNew(handle vfs.File) error {
 	return nil
 }
 
+// fillChunk fills a piece; where there is little space, a small one.
 func (f *dataFile) fillChunk(length int64) (more bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.claimed || f.filled >= length {
 		return false, nil
 	}
-	from := max(f.filled, eofSize)
-	to := min(length, f.filled+fillChunk)
-	if to > from {
-		if _, err := f.handle.WriteAt(zeros[:to-from], from); err != nil {
+	for chunk := int64(fillChunk); ; chunk /= 2 {
+		from := max(f.filled, eofSize)
+		to := min(length, f.filled+chunk)
+		if to > from {
+			_, err = f.handle.WriteAt(zeros[:to-from], from)
+		}
+		if err == nil {
+			f.filled = to
+			return true, nil
+		}
+		if !isNoSpace(err) || chunk <= leastFill {
 			return false, err
 		}
 	}
-	f.filled = to
-	return true, nil
 }
 
 // claim makes sure that nobody else writes below end.

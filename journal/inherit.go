@@ -30,8 +30,8 @@ func inherit(o *Options, f diskFile, owned func() error) *inherited {
 			err = in.copy(o, f, owned)
 		}
 		if isNoSpace(err) {
-			o.Log.Warn("no space to copy the newest journal file; it is kept as it is", "file", fileName(f.number))
-			err = nil
+			o.Log.Warn("no space to copy the newest journal file; it is kept without its empty end", "file", fileName(f.number))
+			err = in.trim(o, f, owned)
 		}
 		in.err = err
 	}()
@@ -86,6 +86,24 @@ func (in *inherited) copy(o *Options, f diskFile, owned func() error) error {
 	if err != nil {
 		_ = o.FS.Remove(copied)
 		return fmt.Errorf("copy journal file: %w", err)
+	}
+	return nil
+}
+
+// trim gives back what a file has beyond its batches: on a full disk, the room
+// that was kept for removals. Whoever still has the file open may lengthen it
+// again; the next file's head says where it ends.
+func (in *inherited) trim(o *Options, f diskFile, owned func() error) error {
+	name := filepath.Join(o.Directory, fileName(f.number))
+	size, err := o.FS.Size(name)
+	if err == nil {
+		err = owned()
+	}
+	if err == nil && size > in.end+eofSize {
+		err = o.FS.Truncate(name, in.end+eofSize)
+	}
+	if err != nil {
+		return fmt.Errorf("cut journal file: %w", err)
 	}
 	return nil
 }

@@ -172,6 +172,9 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 	j.allocator = a
 	first, err := a.create(min(j.o.MaxFileLength, firstFill))
 	if isNoSpace(err) {
+		first, err = a.createSmall(firstFill)
+	}
+	if isNoSpace(err) {
 		return fmt.Errorf("begin journal file: %w: %w", store.ErrNoSpace, err)
 	}
 	if err != nil {

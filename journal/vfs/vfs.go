@@ -21,6 +21,8 @@ type FS interface {
 	Remove(name string) error
 	// Size is the length of a file in bytes.
 	Size(name string) (int64, error)
+	// Truncate cuts a file to size bytes, durably.
+	Truncate(name string, size int64) error
 	// SyncDir makes the names in dir durable.
 	SyncDir(dir string) error
 }
