@@ -83,7 +83,7 @@ type load struct {
 	joined  sync.WaitGroup
 
 	mu   sync.Mutex
-	errs []error // guarded by mu; of sends that failed before the end
+	errs []error // guarded by mu; of sends that failed before the end, the last or for want of space
 }
 
 // startLoad starts n senders, each with a connection of its own.
@@ -107,12 +107,16 @@ func (l *load) run(ctx context.Context, s *sender) {
 			return
 		default:
 		}
-		if err := s.send(ctx); err != nil {
-			if ctx.Err() == nil {
-				l.mu.Lock()
-				l.errs = append(l.errs, err)
-				l.mu.Unlock()
-			}
+		err := s.send(ctx)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() == nil {
+			l.mu.Lock()
+			l.errs = append(l.errs, err)
+			l.mu.Unlock()
+		}
+		if !isNoSpace(err) {
 			return
 		}
 	}
