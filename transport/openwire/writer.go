@@ -11,7 +11,7 @@ import (
 
 const (
 	flushSize  = 64 << 10 // bytes encoded before they are written
-	keepBuffer = 64 << 10
+	keepBuffer = 4 * flushSize // larger ones are given back
 )
 
 // writer encodes what is queued and writes it. Its owner is the session's
