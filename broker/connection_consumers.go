@@ -69,6 +69,8 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 		extend: policy.UsePrefetchExtension, limit: policy.PendingMessageLimit,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
+	s.throttle, _ = c.peer.(throttled)
+	s.resume = s.release
 	if info.MaximumPendingMessageLimit > 0 {
 		s.limit = int(info.MaximumPendingMessageLimit)
 	}

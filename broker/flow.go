@@ -117,7 +117,13 @@ func (f *flow) wait(ctx context.Context, p *place, id message.ProducerID) error 
 	}
 }
 
+// warnBlocked logs once in an interval that producers wait, however many do.
 func (p *place) warnBlocked(id message.ProducerID, blocked time.Duration) {
+	now, last := p.b.now().UnixNano(), p.warned.Load()
+	every := int64(p.policy.BlockedProducerWarningInterval)
+	if every <= 0 || now-last < every || !p.warned.CompareAndSwap(last, now) {
+		return
+	}
 	p.b.log.Warn("Usage Manager Memory Limit reached. Producers will be throttled to the rate at which messages are removed from this destination to prevent flooding it.",
 		"destination", p.dest.String(), "limit", p.usage.fullest().limit, "producer", id.String(),
 		"size", p.stats.size.Load(), "blocking for", blocked.Round(time.Second).String())

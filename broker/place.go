@@ -19,6 +19,7 @@ type place struct {
 	stats  counters
 	lot    lot                  // sends that wait for memory
 	owner  message.ConnectionID // of a temporary destination, else ""
+	warned atomic.Int64         // when the log last said that producers wait, ns since 1970
 }
 
 func (p *place) init(b *Broker, dest message.Destination) {

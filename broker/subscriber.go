@@ -19,7 +19,10 @@ type subscriber struct {
 	info   message.ConsumerInfo
 	filter Filter
 	extend bool
-	limit  int // of waiting; -1 none
+	limit  int // of waiting beyond the credit; -1 none
+
+	throttle throttled // peer, nil if it is none
+	resume   func()    // release
 
 	mu        sync.Mutex
 	topics    []*topic // mu
@@ -29,6 +32,7 @@ type subscriber struct {
 	extension int      // mu
 	delivered int64    // mu
 	closed    bool     // mu
+	held      bool     // mu; the peer is congested and will call resume
 	timer     *time.Timer
 	warned    bool // mu; of being slow
 }
@@ -101,14 +105,14 @@ func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) 
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-	case s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load():
+	case s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.heldLocked():
 		s.deliverLocked(t, m)
-	case s.limit == 0:
+	case s.limit == 0 && s.creditLocked() <= 0:
 		t.stats.discarded.Add(1)
 	default:
 		sh.keep()
 		s.waiting.push(waiter{m, t, sh})
-		if s.limit > 0 && s.waiting.n > s.limit {
+		if s.limit >= 0 && s.waiting.n-max(0, s.creditLocked()) > s.limit {
 			s.discardLocked()
 		}
 		s.warnLocked()
@@ -151,7 +155,7 @@ func (s *subscriber) deliverLocked(t *topic, m *message.Message) {
 func (s *subscriber) drain() {
 	var expired []waiter
 	s.mu.Lock()
-	for s.waiting.n > 0 && s.creditLocked() > 0 && s.b.mayServe() {
+	for s.waiting.n > 0 && s.creditLocked() > 0 && s.b.mayServe() && !s.heldLocked() {
 		w := s.waiting.pop()
 		w.share.drop()
 		if w.m.Expiration > 0 && w.m.Expired(s.b.nowMS()) {

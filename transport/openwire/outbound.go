@@ -3,12 +3,14 @@ package openwire
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/conclavemq/conclave/message"
 )
 
 const (
 	mostQueued = 1 << 20 // entries of an outbound queue: the hard limit
+	mostBytes  = 4 << 20 // of messages that wait before topics are held back
 	mostOwed   = 1 << 14 // requests that are not answered before the reader waits
 	keepQueue  = 1 << 9  // entries of a queue's memory that is kept when idle
 )
@@ -43,6 +45,10 @@ type outbound struct {
 	finished bool      // guarded by mu: takes nothing more, what is there is written
 	closed   bool      // guarded by mu: nothing more is written
 	draining bool      // guarded by mu: deliveries are dropped
+
+	bytes   atomic.Int64 // of messages queued or being written; added to under mu
+	writing int64        // guarded by mu: of those, what the writer has taken
+	resumes []func()     // guarded by mu: who waits for bytes to fall
 }
 
 func newOutbound() *outbound {
@@ -65,6 +71,9 @@ func (o *outbound) push(e *entry) bool {
 	full := len(o.queue) >= mostQueued
 	if !full {
 		o.queue = append(o.queue, *e)
+		if e.kind == aDelivery && e.delivery.Message != nil {
+			o.bytes.Add(e.delivery.Message.Size())
+		}
 	}
 	wake := len(o.queue) == 1
 	o.mu.Unlock()
@@ -72,6 +81,37 @@ func (o *outbound) push(e *entry) bool {
 		o.work.Signal()
 	}
 	return !full
+}
+
+// congested reports whether so much waits that topics are to hold back what
+// they have; resume is called when it is half of that.
+func (o *outbound) congested(resume func()) bool {
+	if o.bytes.Load() < mostBytes {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.bytes.Load() < mostBytes || o.closed || o.finished {
+		return false
+	}
+	o.resumes = append(o.resumes, resume)
+	return true
+}
+
+// written forgets the bytes that the writer has taken, and lets those go on
+// who were held back.
+func (o *outbound) written() {
+	o.mu.Lock()
+	left := o.bytes.Add(-o.writing)
+	o.writing = 0
+	var resumes []func()
+	if left <= mostBytes/2 {
+		resumes, o.resumes = o.resumes, nil
+	}
+	o.mu.Unlock()
+	for _, resume := range resumes {
+		resume()
+	}
 }
 
 // owe counts a request that wants an answer. It waits while too many are owed
@@ -108,6 +148,7 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 	if cap(used) > keepQueue {
 		used = nil
 	}
+	o.written()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if answers > 0 {
@@ -120,6 +161,7 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 		return nil, false
 	}
 	taken := o.queue
+	o.writing = o.bytes.Load()
 	o.queue = used[:0]
 	return taken, true
 }
@@ -167,7 +209,7 @@ func (o *outbound) finish() {
 func (o *outbound) close() {
 	o.mu.Lock()
 	o.closed = true
-	o.queue = nil
+	o.queue, o.resumes = nil, nil
 	o.mu.Unlock()
 	o.work.Signal()
 	o.settled.Broadcast()

@@ -181,6 +181,10 @@ func (s *session) Deliver(d message.Delivery) {
 	s.push(&entry{kind: aDelivery, delivery: d})
 }
 
+// Congested reports whether too much waits to be written for topics to add to
+// it, and calls resume when it is less.
+func (s *session) Congested(resume func()) bool { return s.out.congested(resume) }
+
 // ProducerAck gives size bytes of a producer's window back.
 func (s *session) ProducerAck(id message.ProducerID, size int32) {
 	s.send(&codec.ProducerAck{Producer: id, Size: size})

@@ -1,0 +1,40 @@
+package openwire
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/message"
+)
+
+// A queue of too many bytes holds topics back until the writer has written
+// half of them.
+func TestOutboundCongestion(t *testing.T) {
+	o := newOutbound()
+	resumed := 0
+	resume := func() { resumed++ }
+	large := &entry{kind: aDelivery, delivery: message.Delivery{Message: &message.Message{Content: make([]byte, mostBytes/4)}}}
+	for range 3 {
+		o.push(large)
+		require.False(t, o.congested(resume))
+	}
+	o.push(large)
+	require.True(t, o.congested(resume))
+	batch, ok := o.take(nil, 0)
+	require.True(t, ok)
+	require.Len(t, batch, 4)
+	require.Zero(t, resumed, "nothing is written yet")
+	require.True(t, o.congested(resume))
+	o.push(large)
+	batch, ok = o.take(batch, 0)
+	require.True(t, ok)
+	require.Len(t, batch, 1)
+	require.Equal(t, 2, resumed, "each that was held back")
+	require.False(t, o.congested(resume))
+	o.finish()
+	_, ok = o.take(batch, 0)
+	require.False(t, ok)
+	require.Zero(t, o.bytes.Load())
+	require.Equal(t, 2, resumed)
+}
