@@ -276,6 +276,9 @@ func (b *Broker) Close(ctx context.Context) error {
 	}
 	close(b.stop)
 	b.goroutine.Wait()
+	if err == nil {
+		err = b.conceal(ctx)
+	}
 	return err
 }
 

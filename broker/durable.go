@@ -90,7 +90,7 @@ func (ds *durables) recover(t *topic, state *store.DestinationState, s *store.Su
 		}
 		d.filter = filter
 	}
-	t.exposed = state.Exposed
+	t.exposed, t.inherited = state.Exposed, state.Exposed
 	t.keepers.Add(1)
 	f := d.newFeed(t)
 	f.pending.Store(s.Pending)

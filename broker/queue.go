@@ -12,16 +12,17 @@ import (
 type queue struct {
 	place
 
-	mu       sync.Mutex
-	window   window             // mu
-	rota     rota               // mu
-	exposed  store.Segment      // mu; what the store knows may have been delivered
-	exposing bool               // mu; an Expose is on its way
-	outside  int                // mu; Adds announced and not arrived
-	removed  bool               // mu
-	doomed   []*ref             // mu; expired, for release to bury
-	locked   map[store.Seq]bool // mu; acknowledged by a prepared transaction; see branch
-	fetch    []store.Seq        // mu; unlocked again, for the pager to fetch
+	mu        sync.Mutex
+	window    window             // mu
+	rota      rota               // mu
+	exposed   store.Segment      // mu; what the store knows may have been delivered
+	inherited store.Segment      // fixed: exposed at recovery
+	exposing  bool               // mu; an Expose is on its way
+	outside   int                // mu; Adds announced and not arrived
+	removed   bool               // mu
+	doomed    []*ref             // mu; expired, for release to bury
+	locked    map[store.Seq]bool // mu; acknowledged by a prepared transaction; see branch
+	fetch     []store.Seq        // mu; unlocked again, for the pager to fetch
 }
 
 func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
@@ -30,7 +31,7 @@ func newQueue(b *Broker, dest message.Destination, state *store.DestinationState
 	if state != nil {
 		q.stats.size.Store(state.Messages)
 		q.window.behind = state.Messages > 0
-		q.exposed = state.Exposed
+		q.exposed, q.inherited = state.Exposed, state.Exposed
 	}
 	return q
 }

@@ -16,11 +16,12 @@ type topic struct {
 	subscribers atomic.Pointer[[]listener] // written under mu
 	keepers     atomic.Int32               // durable subscriptions, or about to be
 
-	mu       sync.Mutex
-	exposed  store.Segment // mu; what the store knows may have been delivered
-	exposing bool          // mu
-	exposure []func(bool)  // mu; to be called with the outcome
-	removed  bool          // mu
+	mu        sync.Mutex
+	exposed   store.Segment // mu; what the store knows may have been delivered
+	inherited store.Segment // mu; exposed at recovery
+	exposing  bool          // mu
+	exposure  []func(bool)  // mu; to be called with the outcome
+	removed   bool          // mu
 }
 
 // listener takes a topic's messages: a subscriber, or a durable

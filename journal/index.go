@@ -272,9 +272,15 @@ func (x *index) removeDestination(d *destination, file uint32) {
 	delete(x.destinations, d.name)
 }
 
-// expose records that messages up to the end of segment may be delivered.
+// expose records that messages up to the end of segment may be delivered; 0
+// withdraws that.
 func (x *index) expose(d *destination, segment store.Segment, file uint32) {
-	if segment >= d.exposed {
+	if segment == 0 {
+		if d.exposedFile != 0 {
+			x.end(file, d.exposedFile)
+		}
+		d.exposed, d.exposedFile = 0, 0
+	} else if segment >= d.exposed {
 		d.exposed, d.exposedFile = segment, file
 	}
 }

@@ -39,7 +39,8 @@ const (
 	RemoveDestination
 	// Expose records that messages of Destination up to the end of Segment
 	// may be delivered to consumers. A store that recovers from a crash flags
-	// the ones that are still there as possibly redelivered.
+	// the ones that are still there as possibly redelivered. Segment 0
+	// withdraws that: what has been delivered says so by its counter.
 	Expose
 )
 
