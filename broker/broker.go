@@ -97,6 +97,8 @@ type Broker struct {
 	goroutine sync.WaitGroup // joined by Close
 	quiet     chan struct{}  // closed when Close begins
 	stop      chan struct{}  // closed when the goroutines are to end
+	// never has ended: who waits with it does not wait.
+	never context.Context
 
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
@@ -126,6 +128,9 @@ func New(options Options) (*Broker, error) {
 	if b.now == nil {
 		b.now = time.Now
 	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	b.never = ended
 	b.registry.init()
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)

@@ -29,6 +29,7 @@
 //   - flow.loop resumes producers that wait for memory;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
+//   - one of a connection's spill while sends wait there for the store;
 //   - a pager for a queue or feed while its window runs low;
 //   - a browser's own while it shows a queue.
 //
@@ -36,7 +37,8 @@
 //
 // In the order in which they may be taken, each after the ones before it:
 //
-//  1. Connection.mu, throughout each method; nothing that Done calls takes it
+//  1. Connection.mu, throughout each method; nothing that Done calls takes it;
+//     spill.entering, in its place
 //  2. branches.mu, durables.mu; transaction.mu
 //  3. registry.mu, under which only a destination that nobody else knows yet
 //     is locked
@@ -44,7 +46,7 @@
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
 //  7. leaves: Broker.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
-//     advisories.mu; the Peer's and the store's own
+//     spill.mu, advisories.mu; the Peer's and the store's own
 //
 // store.Append and Peer's methods are called under locks 4 to 6, and neither
 // calls back. Done functions of clients are called under no lock that the
