@@ -96,6 +96,10 @@ var diskSyncs = map[string]journal.DiskSync{
 	"ALWAYS": journal.Always, "PERIODIC": journal.Periodic, "NEVER": journal.Never,
 }
 
+// leaseTrust is short beside the lease's safety margin and beside what a
+// message waits in a socket.
+const leaseTrust = time.Millisecond
+
 func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, error) {
 	c := b.config
 	options := broker.Options{
@@ -116,7 +120,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		Log:                              b.log,
 	}
 	if lease != nil {
-		options.Lease = lease
+		options.Lease, options.LeaseTrust = lease, leaseTrust
 	}
 	return broker.New(options)
 }
