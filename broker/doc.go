@@ -20,6 +20,24 @@
 // the part of the log that it lies in is recorded as exposed, so that another
 // master flags it as redelivered after a crash.
 //
+// # Memory
+//
+// A message counts, once, from its arrival until nobody needs the copy in
+// memory: of a queue or durable subscription while it is in a window or
+// unacknowledged; of another subscriber of a topic while it waits here, since
+// what has been given to the Peer is not kept. A Peer may say that too much
+// waits to be written; its consumers then get nothing until it resumes them,
+// whatever their credit, and what they would have had stays where it counts.
+// So a connection that does not read costs the Peer's bound beside the memory
+// limit.
+//
+// When memory is full producers wait, except of stored messages for a queue,
+// which are paged. Nothing is moved to a temporary store as ActiveMQ does, so
+// that messages which are not persistent and which nobody reads stay; but one
+// destination may fill no more than fairShare allows, and the others go on
+// with the rest. With many unread destinations what is left becomes small: 1
+// in 2n+1 parts with n of them.
+//
 // # Goroutines
 //
 // Dispatch happens on whatever goroutine changed something: the connection's

@@ -272,7 +272,7 @@ func (d *dispatch) needsMemory() *place {
 
 func short(t target, m *message.Message) *place {
 	p := t.base()
-	if !p.policy.ProducerFlowControl || !p.usage.full() && p.stats.blocked.Load() == 0 {
+	if !p.policy.ProducerFlowControl || !p.usage.blocks() && p.stats.blocked.Load() == 0 {
 		return nil
 	}
 	if _, ok := t.(*queue); ok && t.stores(m) {
@@ -287,7 +287,7 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 	switch {
 	case p == nil:
 		return false, nil
-	case d.c.b.options.SendFailIfNoSpace && p.usage.full():
+	case d.c.b.options.SendFailIfNoSpace && p.usage.blocks():
 		return false, p.noSpace(d.p.info.ID)
 	case d.parkable():
 		send := *d
