@@ -55,6 +55,7 @@ func (br *browser) begin() {
 	queues := br.queues
 	br.mu.Unlock()
 	br.b.run(func() {
+		br.b.catchUp()
 		for _, q := range queues {
 			if !br.show(q) {
 				return
@@ -66,6 +67,18 @@ func (br *browser) begin() {
 			br.peer.Deliver(message.Delivery{Consumer: br.info.ID})
 		}
 	})
+}
+
+// catchUp waits until what has been appended is in the store for all to see: a
+// message whose acknowledgement was taken before the browser came is not
+// shown to it.
+func (b *Broker) catchUp() {
+	done := make(chan struct{})
+	b.store.Append(&store.Unit{Done: func(error) { close(done) }})
+	select {
+	case <-done:
+	case <-b.stop:
+	}
 }
 
 // browsePage is how many messages are read at a time. (ActiveMQ:
