@@ -10,6 +10,7 @@ var (
 	errRecord   = errors.New("malformed record")
 	errSync     = errors.New("sync failed")
 	errSkipFile = errors.New("rest of the file is superseded")
+	errStopped  = errors.New("reading was stopped")
 )
 
 // ErrStoreVersion reports a directory whose messages are encoded in another

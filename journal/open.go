@@ -2,8 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"path/filepath"
-	"time"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -26,10 +24,12 @@ func Open(o Options) (*Journal, error) {
 	if err := checkStoreVersion(&o); err != nil {
 		return nil, err
 	}
+	watch := newStopwatch()
 	inv, err := inspect(&o)
 	if err != nil {
 		return nil, err
 	}
+	watch.lap("inspect")
 	j := &Journal{
 		o:        o,
 		segments: newSegments(o.FS, o.Directory),
@@ -42,23 +42,18 @@ func Open(o Options) (*Journal, error) {
 		index:    newIndex(),
 		bad:      map[uint64]bool{},
 	}
-	if err := j.takeOver(inv); err != nil {
+	if err := j.takeOver(inv, watch); err != nil {
 		j.segments.close()
 		return nil, err
 	}
 	return j, nil
 }
 
-func (j *Journal) takeOver(inv *inventory) error {
-	began := time.Now()
+func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err := j.owned(); err != nil {
 		return err
 	}
-	// What earlier masters had allocated makes room, if the disk is full.
-	if err := removeFiles(&j.o, inv.spares); err != nil {
-		return err
-	}
-	r, seal, err := j.replayAll(inv)
+	r, seal, err := j.replayAll(inv, watch)
 	if err != nil {
 		return err
 	}
@@ -83,37 +78,47 @@ func (j *Journal) takeOver(inv *inventory) error {
 	if err := j.begin(inv, seal); err != nil {
 		return err
 	}
+	watch.lap("begin")
 	j.o.Log.Info("journal is open", "directory", j.o.Directory, "epoch", j.epoch, "files", len(inv.files),
-		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", time.Since(began))
+		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", watch)
 	j.dropUnfinished(r)
 	return nil
 }
 
 // replayAll replays every file, the newest while it is being copied. It
 // returns where the journal ends in that.
-func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
+func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64, error) {
 	exists := map[uint32]bool{}
 	for _, f := range inv.files {
 		exists[f.number] = true
 	}
 	r := newReplayer(j.index, j.o.Log, func(n uint32) bool { return exists[n] })
 	if len(inv.files) == 0 {
-		return r, 0, nil
+		return r, 0, removeNames(&j.o, inv.spares)
 	}
 	last := len(inv.files) - 1
-	in := inherit(&j.o, inv.files[last], j.owned)
+	in := inherit(&j.o, inv, j.owned)
 	defer func() { <-in.done }()
+	files := readAhead(&j.o, inv.files, func(i int) int64 {
+		if i < last {
+			return inv.files[i].limit
+		}
+		<-in.sealed
+		return in.end
+	})
+	defer files.close()
 	for i, f := range inv.files {
 		if i == last {
 			<-in.sealed
-			f.limit = in.end
 			if in.tail != nil {
 				r.report(*in.tail)
 			}
 		}
-		if err := j.replayFile(r, f); err != nil {
-			return nil, 0, err
+		end, err := r.replay(files, f.number)
+		if err != nil {
+			return nil, 0, fmt.Errorf("replay %s: %w", fileName(f.number), err)
 		}
+		j.segments.put(f.number, end)
 	}
 	j.damage = r.damage
 	for _, d := range r.damage {
@@ -121,22 +126,10 @@ func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
 			j.damaged[n] = true
 		}
 	}
+	watch.lap("replay")
 	<-in.done
+	watch.lap("inherit")
 	return r, in.end, in.err
-}
-
-func (j *Journal) replayFile(r *replayer, f diskFile) error {
-	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
-	if err != nil {
-		return fmt.Errorf("open journal file: %w", err)
-	}
-	defer handle.Close()
-	end, err := r.replay(handle, f.number, f.limit)
-	if err != nil {
-		return fmt.Errorf("replay %s: %w", fileName(f.number), err)
-	}
-	j.segments.put(f.number, end)
-	return nil
 }
 
 // setEpoch takes the lease's epoch, or counts on from the highest seen.
