@@ -61,9 +61,10 @@ func (c *cycle) ended() {
 	runtime.SetFinalizer(c, (*cycle).ended)
 }
 
-// set changes GOGC where it makes a difference; each change stops the world.
+// set changes GOGC where it makes a difference; each change stops the world. A
+// heap that has become large gets no more than its share.
 func (t *tuner) set(percent int) {
-	if d := percent - t.percent; d*d*100 > t.percent*t.percent {
+	if d := percent - t.percent; d*d*100 > t.percent*t.percent || d < 0 && percent == gcPercent {
 		debug.SetGCPercent(percent)
 		t.percent = percent
 	}
