@@ -204,9 +204,14 @@ func (j *Journal) deleteFile(number uint32) error {
 	j.segments.remove(number)
 	j.indexMu.Lock()
 	defer j.indexMu.Unlock()
-	delete(j.index.files, number)
-	for _, f := range j.index.files {
+	j.index.forgetFile(number)
+	return nil
+}
+
+// forgetFile is for a file that has been deleted.
+func (x *index) forgetFile(number uint32) {
+	delete(x.files, number)
+	for _, f := range x.files {
 		f.ends = slices.DeleteFunc(f.ends, func(t uint32) bool { return t == number })
 	}
-	return nil
 }

@@ -9,6 +9,7 @@ var (
 	errOptions  = errors.New("wrong option")
 	errRecord   = errors.New("malformed record")
 	errSync     = errors.New("sync failed")
+	errStopped  = errors.New("stopped")
 	errSkipFile = errors.New("rest of the file is superseded")
 )
 

@@ -16,12 +16,14 @@ type inherited struct {
 	done   chan struct{} // closed when the copy has taken the name
 	end    int64         // after the last valid batch; before sealed
 	tail   *Damage       // before sealed
+	mark   mark          // what a follower has read of it
+	marked bool          // the file holds that still; before sealed
 	err    error         // before done
 }
 
 // inherit begins to take over a file.
-func inherit(o *Options, f diskFile, owned func() error) *inherited {
-	in := &inherited{sealed: make(chan struct{}), done: make(chan struct{})}
+func inherit(o *Options, f diskFile, m mark, owned func() error) *inherited {
+	in := &inherited{mark: m, marked: m == mark{}, sealed: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(in.done)
 		err := in.find(o, f)
@@ -51,7 +53,12 @@ func (in *inherited) find(o *Options, f diskFile) error {
 			in.tail = &Damage{File: fileName(f.number), Offset: offset, Length: length, Tail: true, Reason: reason}
 		}
 	}
-	in.end, err = s.scan(func(int64, []byte) error { return nil })
+	var read mark
+	in.end, err = s.scan(func(offset int64, payload []byte) error {
+		read.note(offset, payload, s.sum)
+		in.marked = in.marked || read == in.mark
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", fileName(f.number), err)
 	}

@@ -96,24 +96,20 @@ func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
 	for _, f := range inv.files {
 		exists[f.number] = true
 	}
-	r := newReplayer(j.index, j.o.Log, func(n uint32) bool { return exists[n] })
+	onDisk := func(n uint32) bool { return exists[n] }
+	p := j.promote(inv)
 	if len(inv.files) == 0 {
-		return r, 0, nil
+		return newReplayer(j.index, j.o.Log, onDisk), 0, nil
 	}
 	last := len(inv.files) - 1
-	in := inherit(&j.o, inv.files[last], j.owned)
+	in := inherit(&j.o, inv.files[last], p.mark(inv.files[last].number), j.owned)
 	defer func() { <-in.done }()
-	for i, f := range inv.files {
-		if i == last {
-			<-in.sealed
-			f.limit = in.end
-			if in.tail != nil {
-				r.report(*in.tail)
-			}
-		}
-		if err := j.replayFile(r, f); err != nil {
-			return nil, 0, err
-		}
+	r, err := j.catchUp(p, inv, in, onDisk)
+	if r == nil && err == nil {
+		r, err = j.replayFresh(inv, in, onDisk)
+	}
+	if err != nil {
+		return nil, 0, err
 	}
 	j.damage = r.damage
 	for _, d := range r.damage {
@@ -125,18 +121,38 @@ func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
 	return r, in.end, in.err
 }
 
-func (j *Journal) replayFile(r *replayer, f diskFile) error {
+// replayFresh replays every file from its beginning.
+func (j *Journal) replayFresh(inv *inventory, in *inherited, onDisk func(uint32) bool) (*replayer, error) {
+	r := newReplayer(j.index, j.o.Log, onDisk)
+	last := len(inv.files) - 1
+	for i, f := range inv.files {
+		if i == last {
+			<-in.sealed
+			f.limit = in.end
+			if in.tail != nil {
+				r.report(*in.tail)
+			}
+		}
+		if _, err := j.replayFile(r, f, 0); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// replayFile replays a file from an offset and returns where it ends.
+func (j *Journal) replayFile(r *replayer, f diskFile, from int64) (int64, error) {
 	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
 	if err != nil {
-		return fmt.Errorf("open journal file: %w", err)
+		return 0, fmt.Errorf("open journal file: %w", err)
 	}
 	defer handle.Close()
-	end, err := r.replay(handle, f.number, f.limit)
+	end, err := r.replayFrom(handle, f.number, from, f.limit)
 	if err != nil {
-		return fmt.Errorf("replay %s: %w", fileName(f.number), err)
+		return 0, fmt.Errorf("replay %s: %w", fileName(f.number), err)
 	}
 	j.segments.put(f.number, end)
-	return nil
+	return end, nil
 }
 
 // setEpoch takes the lease's epoch, or counts on from the highest seen.

@@ -37,6 +37,11 @@ type replayer struct {
 	// recent are the newest adds, for LastBrokerSequence.
 	recent     [recentAdds]location
 	recentNext int
+
+	// For a follower, whose files may go while it reads others.
+	duplicates     int             // adds that were ignored
+	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
+	brokerSequence int64           // the highest of messages that have been looked at
 }
 
 const (
@@ -51,17 +56,23 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 		codec:     openwire.NewStore(openwire.StoreVersion),
 		inflight:  map[message.TransactionID]*transaction{},
 		producers: map[string]message.ProducerID{},
+		rewritten: map[uint32]bool{},
 	}
 }
 
 // replay reads a file up to length and returns where its last batch ends.
 func (r *replayer) replay(f vfs.File, number uint32, length int64) (int64, error) {
+	return r.replayFrom(f, number, 0, length)
+}
+
+// replayFrom is replay that begins at offset from.
+func (r *replayer) replayFrom(f vfs.File, number uint32, from, length int64) (int64, error) {
 	r.file = number
 	s := &scanner{file: f, length: length}
 	s.damage = func(offset, length int64, reason string) {
 		r.report(Damage{File: fileName(number), Offset: offset, Length: length, Reason: reason})
 	}
-	return s.scan(r.batch)
+	return s.scanFrom(from, r.batch)
 }
 
 func (r *replayer) report(d Damage) {
@@ -122,6 +133,7 @@ func (r *replayer) apply(c *command, at location) error {
 		return r.subscription(c, at)
 	case entryRewrittenFile:
 		if c.skipIfSource && r.exists(c.source) {
+			r.rewritten[c.source] = true
 			return errSkipFile
 		}
 	}
@@ -198,6 +210,7 @@ func (r *replayer) add(c *command, at location) error {
 	}
 	r.seq++
 	if !r.x.add(d, id, at, r.seq) {
+		r.duplicates++
 		warnDuplicate(r.log, d.name, id)
 	}
 	return nil
@@ -301,6 +314,7 @@ func (r *replayer) outcome(c *command, at location) error {
 	r.destination = nil
 	duplicates := r.x.commit(t, at.file, func(int) uint64 { r.seq++; return r.seq })
 	if duplicates > 0 {
+		r.duplicates += duplicates
 		r.log.Warn("duplicate messages ignored", "transaction", id.String(), "messages", duplicates)
 	}
 	return nil
