@@ -214,4 +214,9 @@ func (x *index) forgetFile(number uint32) {
 	for _, f := range x.files {
 		f.ends = slices.DeleteFunc(f.ends, func(t uint32) bool { return t == number })
 	}
+	for _, d := range x.destinations {
+		for _, sub := range d.subscriptions {
+			sub.records = slices.DeleteFunc(sub.records, func(t uint32) bool { return t == number })
+		}
+	}
 }

@@ -48,9 +48,6 @@ func (j *Journal) doubt(err error) {
 // begun, as ActiveMQ does when it compacts. Our files say themselves that they
 // are ours, which never happens to.
 func (t *trail) complete(fs vfs.FS, inv *inventory) error {
-	if !t.onDisk[t.position] {
-		return fmt.Errorf("%w: %s, which was being read, is not there", errLost, fileName(t.position))
-	}
 	for _, f := range inv.files {
 		d := t.read[f.number]
 		if d == nil || f.head != nil || f.number >= t.position || d.skip {

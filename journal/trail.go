@@ -227,6 +227,7 @@ func (t *trail) moveTo(f diskFile) {
 	if f.number == t.position {
 		return
 	}
+	t.missed = t.missed || t.position != 0 && !t.onDisk[t.position]
 	// Numbers between were deleted before they were read, unless they had not
 	// been there from the first, or another mastership began behind them.
 	if t.position != 0 && (f.head == nil || f.head.after != t.position) {
@@ -385,9 +386,12 @@ func (t *trail) forget(number uint32) {
 			d.exposed, d.exposedFile = 0, 0
 		}
 	}
-	for _, held := range t.r.inflight {
-		held.ops = slices.DeleteFunc(held.ops, func(op heldOp) bool { return op.at.file == number })
+	for id, held := range t.r.inflight {
+		if held.ops = slices.DeleteFunc(held.ops, func(op heldOp) bool { return op.at.file == number }); len(held.ops) == 0 {
+			delete(t.r.inflight, id)
+		}
 	}
+	t.r.current = nil
 	delete(t.read, number)
 	delete(t.gone, number)
 }
