@@ -30,6 +30,9 @@ type Options struct {
 	URL   string           // originBrokerURL in advisories
 	Store store.Store
 	Lease Lease // nil: always valid
+	// LeaseTrust is how long a lease that was valid is not asked again, before
+	// deliveries and work that the store does not check; 0 asks each time.
+	LeaseTrust time.Duration
 
 	// Policy returns the policy of a destination; nil: DefaultPolicy for all.
 	Policy func(message.Destination) Policy
@@ -75,7 +78,7 @@ type Broker struct {
 	options    Options
 	name       string
 	store      store.Store
-	lease      Lease
+	lease      leash
 	log        *slog.Logger
 	now        func() time.Time
 	concurrent bool
@@ -97,6 +100,8 @@ type Broker struct {
 	goroutine sync.WaitGroup // joined by Close
 	quiet     chan struct{}  // closed when Close begins
 	stop      chan struct{}  // closed when the goroutines are to end
+	// never has ended: who waits with it does not wait.
+	never context.Context
 
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
@@ -113,7 +118,7 @@ func New(options Options) (*Broker, error) {
 		options:     options,
 		name:        options.Name,
 		store:       options.Store,
-		lease:       options.Lease,
+		lease:       leash{lease: options.Lease, trust: options.LeaseTrust, born: time.Now()},
 		log:         cmp.Or(options.Log, slog.Default()),
 		now:         options.Now,
 		concurrent:  options.ConcurrentStoreAndDispatchQueues,
@@ -126,6 +131,9 @@ func New(options Options) (*Broker, error) {
 	if b.now == nil {
 		b.now = time.Now
 	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	b.never = ended
 	b.registry.init()
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
@@ -195,7 +203,7 @@ func (b *Broker) mayServe() bool {
 	if b.stopping.Load() {
 		return false
 	}
-	if b.lease != nil && !b.lease.Valid() {
+	if !b.lease.holds() {
 		b.starved.Store(true)
 		return false
 	}
@@ -204,7 +212,7 @@ func (b *Broker) mayServe() bool {
 
 // owned is the error of work that the store does not check.
 func (b *Broker) owned() error {
-	if b.lease != nil && !b.lease.Valid() {
+	if !b.lease.holds() {
 		return store.ErrLeaseLost
 	}
 	return nil

@@ -24,6 +24,7 @@ type browser struct {
 	queues   []*queue   // mu; to be looked through
 	inflight int        // mu; shown and not acknowledged
 	prefetch int        // mu
+	hold     hold       // mu
 	credit   *sync.Cond // mu
 	closed   bool       // mu
 }
@@ -31,6 +32,7 @@ type browser struct {
 func newBrowser(c *Connection, info *message.ConsumerInfo, filter Filter) *browser {
 	br := &browser{b: c.b, conn: c, peer: c.peer, info: *info, filter: filter, prefetch: clampPrefetch(info.PrefetchSize)}
 	br.credit = sync.NewCond(&br.mu)
+	br.hold = newHold(c.peer, br.release)
 	return br
 }
 
@@ -53,6 +55,7 @@ func (br *browser) begin() {
 	queues := br.queues
 	br.mu.Unlock()
 	br.b.run(func() {
+		br.b.catchUp()
 		for _, q := range queues {
 			if !br.show(q) {
 				return
@@ -64,6 +67,18 @@ func (br *browser) begin() {
 			br.peer.Deliver(message.Delivery{Consumer: br.info.ID})
 		}
 	})
+}
+
+// catchUp waits until what has been appended is in the store for all to see: a
+// message whose acknowledgement was taken before the browser came is not
+// shown to it.
+func (b *Broker) catchUp() {
+	done := make(chan struct{})
+	b.store.Append(&store.Unit{Done: func(error) { close(done) }})
+	select {
+	case <-done:
+	case <-b.stop:
+	}
 }
 
 // browsePage is how many messages are read at a time. (ActiveMQ:
@@ -112,14 +127,14 @@ func (br *browser) show(q *queue) bool {
 	return true
 }
 
-// offer waits for credit and delivers; false if the browser was closed.
+// offer waits for credit and a peer that reads, and delivers; false if the browser was closed.
 func (br *browser) offer(q *queue, m *message.Message, redeliveries int32) bool {
 	if br.filter != nil && !br.filter.Match(m) {
 		return true
 	}
 	br.mu.Lock()
 	defer br.mu.Unlock()
-	for !br.closed && br.inflight >= max(br.prefetch, 1) {
+	for !br.closed && (br.inflight >= max(br.prefetch, 1) || br.hold.heldLocked()) {
 		br.credit.Wait()
 	}
 	if br.closed || !br.b.mayServe() {

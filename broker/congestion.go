@@ -1,28 +1,54 @@
 package broker
 
 // throttled is a Peer that says when too much waits to be written to it. What
-// a topic's subscriber may be given by its prefetch size, 32767 messages of
-// any length, is no bound on memory.
+// a consumer may be given by its prefetch size, 32767 messages of any length
+// on a topic, is no bound on memory.
 type throttled interface {
 	// Congested reports whether too much waits. If so, resume is called once,
 	// without any lock, when it is less, unless the connection ends first.
 	Congested(resume func()) bool
 }
 
-// heldLocked reports that s has to let messages wait, where their memory
-// counts, because its peer does not read.
-func (s *subscriber) heldLocked() bool {
-	if s.held || s.throttle == nil {
-		return s.held
-	}
-	s.held = s.throttle.Congested(s.resume)
-	return s.held
+// hold keeps messages back from a consumer whose peer does not read: in the
+// window of their queue, or where else they count as memory. The consumer's
+// lock guards it.
+type hold struct {
+	peer   throttled // fixed; nil if the Peer is none
+	resume func()    // fixed
+	on     bool      // the peer is congested and will call resume
 }
 
-// release goes on with deliveries; it is s.resume.
+func newHold(p Peer, resume func()) hold {
+	t, _ := p.(throttled)
+	return hold{peer: t, resume: resume}
+}
+
+func (h *hold) heldLocked() bool {
+	if h.on || h.peer == nil {
+		return h.on
+	}
+	h.on = h.peer.Congested(h.resume)
+	return h.on
+}
+
+// release goes on with deliveries.
 func (s *subscriber) release() {
 	s.mu.Lock()
-	s.held = false
+	s.hold.on = false
 	s.mu.Unlock()
 	s.drain()
+}
+
+func (c *consumer) release() {
+	c.mu.Lock()
+	c.hold.on = false
+	c.mu.Unlock()
+	c.kick()
+}
+
+func (br *browser) release() {
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	br.hold.on = false
+	br.credit.Signal()
 }

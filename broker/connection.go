@@ -20,6 +20,7 @@ type Connection struct {
 	life      context.Context    // ended by interrupt; merged caches it joined to the caller's
 	closing   sync.Once
 	gone      chan struct{} // closed when Close is complete
+	spill     spill         // sends that wait for the store
 
 	// mu is held throughout each method.
 	mu           sync.Mutex
@@ -67,6 +68,7 @@ func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, 
 	}
 	c.info.Password = ""
 	c.life, c.interrupt = context.WithCancel(context.Background())
+	c.spill.b = b
 	// Clients use session -1 for the connection's own consumers without
 	// having announced it.
 	c.sessions[message.SessionID{Connection: info.ID, Value: -1}] = newSession()
@@ -135,6 +137,7 @@ func (c *Connection) merged(ctx context.Context) context.Context {
 // settle waits until no method is at work, and lets none block.
 func (c *Connection) settle() {
 	c.interrupt()
+	c.spill.settle()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 }

@@ -69,8 +69,7 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 		extend: policy.UsePrefetchExtension, limit: policy.PendingMessageLimit,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
-	s.throttle, _ = c.peer.(throttled)
-	s.resume = s.release
+	s.hold = newHold(c.peer, s.release)
 	if info.MaximumPendingMessageLimit > 0 {
 		s.limit = int(info.MaximumPendingMessageLimit)
 	}
@@ -78,11 +77,13 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 }
 
 func (c *Connection) newConsumer(info *message.ConsumerInfo, filter Filter) *consumer {
-	return &consumer{
+	q := &consumer{
 		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
 		extend:   c.b.policy(info.Destination).UsePrefetchExtension,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
+	q.hold = newHold(c.peer, q.release)
+	return q
 }
 
 func (c *Connection) subscribeDurable(info *message.ConsumerInfo, filter Filter) (subscription, error) {

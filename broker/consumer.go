@@ -32,6 +32,7 @@ type consumer struct {
 	mu        sync.Mutex
 	homes     []home      // mu
 	inflight  deque       // mu
+	hold      hold        // mu
 	prefetch  int         // mu
 	extension int         // mu; credit beyond prefetch
 	delivered int64       // mu; messages so far
@@ -74,15 +75,15 @@ func (c *consumer) creditLocked() int {
 	return c.prefetch + c.extension - c.inflight.n
 }
 
-// take delivers r if there is credit. The lock of r's home is held.
+// take delivers r if there is credit and c's peer reads. The lock of r's home is held.
 func (c *consumer) take(r *ref, dest message.Destination) bool {
 	c.mu.Lock()
-	if c.creditLocked() <= 0 {
+	if c.creditLocked() <= 0 || c.prefetch != 0 && c.hold.heldLocked() {
 		c.mu.Unlock()
 		return false
 	}
 	if c.prefetch == 0 {
-		c.extension--
+		c.extension-- // asked for one by one, which is bound enough
 	}
 	r.owner = c
 	c.inflight.push(r)

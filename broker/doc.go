@@ -20,6 +20,24 @@
 // the part of the log that it lies in is recorded as exposed, so that another
 // master flags it as redelivered after a crash.
 //
+// # Memory
+//
+// A message counts, once, from its arrival until nobody needs the copy in
+// memory: of a queue or durable subscription while it is in a window or
+// unacknowledged; of another subscriber of a topic while it waits here, since
+// what has been given to the Peer is not kept. A Peer may say that too much
+// waits to be written; its consumers then get nothing until it resumes them,
+// whatever their credit, and what they would have had stays where it counts.
+// So a connection that does not read costs the Peer's bound beside the memory
+// limit.
+//
+// When memory is full producers wait, except of stored messages for a queue,
+// which are paged. Nothing is moved to a temporary store as ActiveMQ does, so
+// that messages which are not persistent and which nobody reads stay; but one
+// destination may fill no more than fairShare allows, and the others go on
+// with the rest. With many unread destinations what is left becomes small: 1
+// in 2n+1 parts with n of them.
+//
 // # Goroutines
 //
 // Dispatch happens on whatever goroutine changed something: the connection's
@@ -29,6 +47,7 @@
 //   - flow.loop resumes producers that wait for memory;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
+//   - one of a connection's spill while sends wait there for the store;
 //   - a pager for a queue or feed while its window runs low;
 //   - a browser's own while it shows a queue.
 //
@@ -36,7 +55,8 @@
 //
 // In the order in which they may be taken, each after the ones before it:
 //
-//  1. Connection.mu, throughout each method; nothing that Done calls takes it
+//  1. Connection.mu, throughout each method; nothing that Done calls takes it;
+//     spill.entering, in its place
 //  2. branches.mu, durables.mu; transaction.mu
 //  3. registry.mu, under which only a destination that nobody else knows yet
 //     is locked
@@ -44,7 +64,7 @@
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
 //  7. leaves: Broker.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
-//     advisories.mu; the Peer's and the store's own
+//     spill.mu, advisories.mu; the Peer's and the store's own
 //
 // store.Append and Peer's methods are called under locks 4 to 6, and neither
 // calls back. Done functions of clients are called under no lock that the

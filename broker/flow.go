@@ -100,7 +100,7 @@ func (f *flow) wait(ctx context.Context, p *place, id message.ProducerID) error 
 	}
 	for {
 		changed := f.changed()
-		if !p.usage.full() {
+		if !p.usage.blocks() {
 			return nil
 		}
 		select {
@@ -189,13 +189,13 @@ func (l *lot) drain(p *place) {
 			return
 		}
 		late := limit > 0 && time.Since(l.queue[0].since) >= limit
-		if p.usage.full() && !late {
+		if p.usage.blocks() && !late {
 			l.mu.Unlock()
 			return
 		}
 		s := l.takeLocked(p, 0)
 		l.mu.Unlock()
-		if late && p.usage.full() {
+		if late && p.usage.blocks() {
 			s.done(p.noSpace(s.id))
 		} else {
 			s.run()

@@ -194,3 +194,22 @@ func TestPrefetchDoesNotExceedMemory(t *testing.T) {
 		require.Zero(t, f.stats(orders).Memory)
 	}
 }
+
+// A browser that comes after an acknowledgement does not see what that took,
+// though the store has not carried it out yet.
+func TestBrowserSeesWhatWasAcknowledged(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	c.sendN(c.producer(1, orders), orders, 10)
+	c.consumer(1, orders, 7)
+	d := c.take(t, 7)
+	hold := make(chan struct{})
+	f.store.Append(barrier(hold))
+	c.Acknowledge(ackOf(message.StandardAck, d[:5]...), false, func(err error) { require.NoError(t, err) })
+	b := f.connect()
+	b.consumer(1, orders, 20, func(i *message.ConsumerInfo) { i.Browser = true })
+	close(hold)
+	seen := b.take(t, 6)
+	require.Equal(t, count(6, 5), sequencesOf(seen[:5]))
+	require.Nil(t, seen[5].Message, "the end")
+}

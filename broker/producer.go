@@ -272,7 +272,7 @@ func (d *dispatch) needsMemory() *place {
 
 func short(t target, m *message.Message) *place {
 	p := t.base()
-	if !p.policy.ProducerFlowControl || !p.usage.full() && p.stats.blocked.Load() == 0 {
+	if !p.policy.ProducerFlowControl || !p.usage.blocks() && p.stats.blocked.Load() == 0 {
 		return nil
 	}
 	if _, ok := t.(*queue); ok && t.stores(m) {
@@ -287,14 +287,14 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 	switch {
 	case p == nil:
 		return false, nil
-	case d.c.b.options.SendFailIfNoSpace && p.usage.full():
+	case d.c.b.options.SendFailIfNoSpace && p.usage.blocks():
 		return false, p.noSpace(d.p.info.ID)
-	case d.required || d.p.info.WindowSize > 0:
+	case d.parkable():
 		send := *d
 		return true, p.park(parked{
 			c: d.c, id: d.p.info.ID, since: d.c.b.now(), done: send.finish(),
 			run: func() {
-				if err := send.accept(context.Background()); err != nil {
+				if err := send.accept(ctx); err != nil {
 					send.finish()(err)
 				}
 			},
@@ -322,9 +322,15 @@ func (d *dispatch) admit(ctx context.Context) error {
 // accept gives the message its place in the order of arrival and passes it
 // on.
 func (d *dispatch) accept(ctx context.Context) error {
-	if err := d.admit(ctx); err != nil {
-		return err
+	spilledNow, err := d.waitForStore(ctx)
+	if !spilledNow && err == nil {
+		d.enter()
 	}
+	return err
+}
+
+// enter is accept for a message that the store takes.
+func (d *dispatch) enter() {
 	b, m := d.c.b, d.m
 	m.ID.BrokerSequence = b.sequence.Add(1)
 	if d.p.audit != nil && m.Persistent {
@@ -332,14 +338,13 @@ func (d *dispatch) accept(ctx context.Context) error {
 	}
 	if d.more == nil {
 		d.first.send(m, d.required, d.finish())
-		return nil
+		return
 	}
 	u := newBatch(b)
 	for _, t := range d.more {
 		u.add(t, copyFor(m, t, true))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, d.finish())
-	return nil
 }
 
 // finish returns what is to be called with the outcome.

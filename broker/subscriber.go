@@ -21,9 +21,6 @@ type subscriber struct {
 	extend bool
 	limit  int // of waiting beyond the credit; -1 none
 
-	throttle throttled // peer, nil if it is none
-	resume   func()    // release
-
 	mu        sync.Mutex
 	topics    []*topic // mu
 	waiting   backlog  // mu
@@ -32,7 +29,7 @@ type subscriber struct {
 	extension int      // mu
 	delivered int64    // mu
 	closed    bool     // mu
-	held      bool     // mu; the peer is congested and will call resume
+	hold      hold     // mu
 	timer     *time.Timer
 	warned    bool // mu; of being slow
 }
@@ -105,7 +102,7 @@ func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) 
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-	case s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.heldLocked():
+	case s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked():
 		s.deliverLocked(t, m)
 	case s.limit == 0 && s.creditLocked() <= 0:
 		t.stats.discarded.Add(1)
@@ -155,7 +152,7 @@ func (s *subscriber) deliverLocked(t *topic, m *message.Message) {
 func (s *subscriber) drain() {
 	var expired []waiter
 	s.mu.Lock()
-	for s.waiting.n > 0 && s.creditLocked() > 0 && s.b.mayServe() && !s.heldLocked() {
+	for s.waiting.n > 0 && s.creditLocked() > 0 && s.b.mayServe() && !s.hold.heldLocked() {
 		w := s.waiting.pop()
 		w.share.drop()
 		if w.m.Expiration > 0 && w.m.Expired(s.b.nowMS()) {

@@ -39,6 +39,21 @@ func (u *usage) full() bool {
 	return false
 }
 
+// A destination without a limit of its own may fill no more than fairShare
+// times what is left of the broker's memory: one whose messages nobody reads
+// gets two thirds, two of them two fifths each, and there is always some left
+// for the others. ActiveMQ moves what does not fit to its temporary store.
+const fairShare = 2
+
+// blocks reports whether producers of u have to wait.
+func (u *usage) blocks() bool {
+	if u.full() {
+		return true
+	}
+	p := u.parent
+	return u.limit == 0 && p != nil && p.limit > 0 && u.used.Load() >= fairShare*(p.limit-p.used.Load())
+}
+
 // highWater is the part of memory beyond which stored messages are no longer
 // held in it. (ActiveMQ: cursorMemoryHighWaterMark)
 const highWater = 0.7
@@ -54,12 +69,15 @@ func (u *usage) spare() int64 {
 	return spare
 }
 
-// fullest returns the level whose limit is reached, or u.
+// fullest returns the level whose limit is reached, or the last that has one.
 func (u *usage) fullest() *usage {
+	last := u
 	for v := u; v != nil; v = v.parent {
-		if v.limit > 0 && v.used.Load() >= v.limit {
-			return v
+		if v.limit > 0 {
+			if last = v; v.used.Load() >= v.limit {
+				return v
+			}
 		}
 	}
-	return u
+	return last
 }

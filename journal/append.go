@@ -102,6 +102,9 @@ func (j *Journal) enqueue(u *store.Unit, w *work) {
 	}
 	j.pending = append(j.pending, u)
 	j.backlog += int64(w.size)
+	if u.Sync {
+		j.waiting.Add(1)
+	}
 	wake := j.idle
 	j.idle = false
 	j.queueMu.Unlock()

@@ -14,6 +14,7 @@ func (j *Journal) commit() {
 	defer close(j.ended)
 	var units []*store.Unit
 	for {
+		j.writer.company.wait(j.asking)
 		var closed bool
 		units, closed = j.take(units)
 		if len(units) == 0 {
@@ -39,10 +40,14 @@ func (j *Journal) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
 	defer j.queueMu.Unlock()
 	units, j.pending = j.pending, empty[:0]
 	j.backlog = 0
+	j.waiting.Store(0)
 	j.releaseRoomLocked()
 	j.idle = len(units) == 0
 	return units, j.closed
 }
+
+// asking is how many units wait that ask for a sync.
+func (j *Journal) asking() int { return int(j.waiting.Load()) }
 
 // sleep waits for Append, Close or a sync that is due.
 func (j *Journal) sleep() {
@@ -84,7 +89,9 @@ func (j *Journal) round(units []*store.Unit) (rest []*store.Unit) {
 	if j.o.DiskSync == Periodic && !j.writer.dirty {
 		j.writer.syncDue = time.Now().Add(j.o.DiskSyncInterval)
 	}
-	err := j.flush(sync && j.o.DiskSync == Always)
+	began := time.Now()
+	sync = sync && j.o.DiskSync == Always
+	err := j.flush(sync)
 	switch {
 	case isNoSpace(err):
 		j.withoutSpace(units[:n])
@@ -94,6 +101,9 @@ func (j *Journal) round(units []*store.Unit) (rest []*store.Unit) {
 		return units
 	}
 	w := &j.writer
+	if sync {
+		w.company.wrote(w.asked, j.asking(), time.Since(began))
+	}
 	start := w.current.pos + batchHead
 	w.current.pos += int64(len(w.batch))
 	j.segments.setLength(w.current.number, w.current.pos)
@@ -134,7 +144,10 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 		}
 		w.append(*k.buf, k.sum)
 		w.removes = w.removes || k.removes
-		sync = sync || u.Sync
+		if u.Sync {
+			sync = true
+			w.asked++
+		}
 	}
 	return len(units), sync
 }

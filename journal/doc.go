@@ -7,6 +7,9 @@
 // the files in [Open] and changes by the same records afterwards; nothing of
 // it is stored. A message costs it about 50 bytes.
 //
+// While it is opened, one goroutine reads and verifies the files ahead of the
+// replay (ahead.go), and another makes the newest one safe (inherit.go).
+//
 // A Journal has these goroutines, all joined by Close:
 //
 //   - the committer (commit.go) takes appended units, writes them in batches,

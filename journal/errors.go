@@ -9,8 +9,8 @@ var (
 	errOptions  = errors.New("wrong option")
 	errRecord   = errors.New("malformed record")
 	errSync     = errors.New("sync failed")
-	errStopped  = errors.New("stopped")
 	errSkipFile = errors.New("rest of the file is superseded")
+	errStopped  = errors.New("reading was stopped")
 )
 
 // ErrStoreVersion reports a directory whose messages are encoded in another

@@ -245,6 +245,7 @@ func TestFollowerWaits(t *testing.T) {
 	damaged := slices.Clone(content)
 	damaged[offsets[len(offsets)-2]+batchHead+10]++
 	overwrite(t, disk, name, damaged)
+	f = follow(t, disk)
 	step(t, f)
 	require.Equal(t, offsets[len(offsets)-2], f.State().Offset)
 	require.Empty(t, f.t.r.damage)

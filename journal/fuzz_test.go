@@ -48,12 +48,13 @@ func FuzzFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		disk := vfs.NewMemory()
 		overwrite(t, disk, "/j/db-1.log", content)
-		file, err := disk.Open("/j/db-1.log")
-		require.NoError(t, err)
+		o := testOptions(disk, "/j")
 		var found [2][]string
 		for i := range found {
 			r := newReplayer(newIndex(), quiet, func(uint32) bool { return false })
-			end, err := r.replay(file, 1, int64(len(content)))
+			files := readAhead(&o, []diskFile{{number: 1}}, func(int) int64 { return int64(len(content)) })
+			end, err := r.replay(files, 1)
+			files.close()
 			require.NoError(t, err)
 			require.LessOrEqual(t, end, int64(len(content)))
 			for _, d := range r.damage {

@@ -21,13 +21,22 @@ type inherited struct {
 	err    error         // before done
 }
 
-// inherit begins to take over a file.
-func inherit(o *Options, f diskFile, m mark, owned func() error) *inherited {
+// inherit begins to take over the newest file. Before it is copied, what
+// earlier masters had allocated makes room, if the disk is full; that need not
+// be gone for good yet.
+func inherit(o *Options, inv *inventory, m mark, owned func() error) *inherited {
 	in := &inherited{mark: m, marked: m == mark{}, sealed: make(chan struct{}), done: make(chan struct{})}
+	f := inv.files[len(inv.files)-1]
 	go func() {
 		defer close(in.done)
 		err := in.find(o, f)
 		close(in.sealed)
+		if err == nil {
+			err = owned()
+		}
+		if err == nil {
+			err = removeNames(o, inv.spares)
+		}
 		if err == nil && in.end > 0 {
 			err = in.copy(o, f, owned)
 		}

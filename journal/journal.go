@@ -29,6 +29,8 @@ type Journal struct {
 	closer sync.Once
 	result error // of Close; before ended
 
+	waiting atomic.Int32 // units of pending that ask for a sync; changed with queueMu
+
 	queueMu  sync.Mutex
 	pending  []*store.Unit                          // queueMu; in log order
 	backlog  int64                                  // queueMu; bytes of pending

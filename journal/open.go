@@ -2,8 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"path/filepath"
-	"time"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -26,10 +24,12 @@ func Open(o Options) (*Journal, error) {
 	if err := checkStoreVersion(&o); err != nil {
 		return nil, err
 	}
+	watch := newStopwatch()
 	inv, err := inspect(&o)
 	if err != nil {
 		return nil, err
 	}
+	watch.lap("inspect")
 	j := &Journal{
 		o:        o,
 		segments: newSegments(o.FS, o.Directory),
@@ -42,23 +42,18 @@ func Open(o Options) (*Journal, error) {
 		index:    newIndex(),
 		bad:      map[uint64]bool{},
 	}
-	if err := j.takeOver(inv); err != nil {
+	if err := j.takeOver(inv, watch); err != nil {
 		j.segments.close()
 		return nil, err
 	}
 	return j, nil
 }
 
-func (j *Journal) takeOver(inv *inventory) error {
-	began := time.Now()
+func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err := j.owned(); err != nil {
 		return err
 	}
-	// What earlier masters had allocated makes room, if the disk is full.
-	if err := removeFiles(&j.o, inv.spares); err != nil {
-		return err
-	}
-	r, seal, err := j.replayAll(inv)
+	r, seal, err := j.replayAll(inv, watch)
 	if err != nil {
 		return err
 	}
@@ -83,30 +78,31 @@ func (j *Journal) takeOver(inv *inventory) error {
 	if err := j.begin(inv, seal); err != nil {
 		return err
 	}
+	watch.lap("begin")
 	j.o.Log.Info("journal is open", "directory", j.o.Directory, "epoch", j.epoch, "files", len(inv.files),
-		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", time.Since(began))
+		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", watch)
 	j.dropUnfinished(r)
 	return nil
 }
 
 // replayAll replays every file, the newest while it is being copied. It
 // returns where the journal ends in that.
-func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
+func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64, error) {
 	exists := map[uint32]bool{}
 	for _, f := range inv.files {
 		exists[f.number] = true
 	}
 	onDisk := func(n uint32) bool { return exists[n] }
-	p := j.promote(inv)
+	t := j.promote(inv)
 	if len(inv.files) == 0 {
-		return newReplayer(j.index, j.o.Log, onDisk), 0, nil
+		return newReplayer(j.index, j.o.Log, onDisk), 0, removeNames(&j.o, inv.spares)
 	}
-	last := len(inv.files) - 1
-	in := inherit(&j.o, inv.files[last], p.mark(inv.files[last].number), j.owned)
+	in := inherit(&j.o, inv, t.markOf(inv.files[len(inv.files)-1].number), j.owned)
 	defer func() { <-in.done }()
-	r, err := j.catchUp(p, inv, in, onDisk)
+	r, err := j.catchUp(t, inv, in, onDisk)
 	if r == nil && err == nil {
-		r, err = j.replayFresh(inv, in, onDisk)
+		r = newReplayer(j.index, j.o.Log, onDisk)
+		_, err = j.replayFiles(r, inv.files, in)
 	}
 	if err != nil {
 		return nil, 0, err
@@ -117,42 +113,40 @@ func (j *Journal) replayAll(inv *inventory) (*replayer, int64, error) {
 			j.damaged[n] = true
 		}
 	}
+	watch.lap("replay")
 	<-in.done
+	watch.lap("inherit")
 	return r, in.end, in.err
 }
 
-// replayFresh replays every file from its beginning.
-func (j *Journal) replayFresh(inv *inventory, in *inherited, onDisk func(uint32) bool) (*replayer, error) {
-	r := newReplayer(j.index, j.o.Log, onDisk)
-	last := len(inv.files) - 1
-	for i, f := range inv.files {
+// replayFiles replays files, of which the last is being inherited, each from
+// where it is to be read. It returns the bytes between that and their ends.
+func (j *Journal) replayFiles(r *replayer, files []diskFile, in *inherited) (size int64, err error) {
+	last := len(files) - 1
+	a := readAhead(&j.o, files, func(i int) int64 {
+		if i < last {
+			return files[i].limit
+		}
+		<-in.sealed
+		return in.end
+	})
+	defer a.close()
+	for i, f := range files {
 		if i == last {
 			<-in.sealed
-			f.limit = in.end
 			if in.tail != nil {
 				r.report(*in.tail)
 			}
 		}
-		if _, err := j.replayFile(r, f, 0); err != nil {
-			return nil, err
+		end, err := r.replay(a, f.number)
+		if err != nil {
+			return size, fmt.Errorf("replay %s: %w", fileName(f.number), err)
 		}
+		end = max(end, f.from)
+		j.segments.put(f.number, end)
+		size += end - f.from
 	}
-	return r, nil
-}
-
-// replayFile replays a file from an offset and returns where it ends.
-func (j *Journal) replayFile(r *replayer, f diskFile, from int64) (int64, error) {
-	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
-	if err != nil {
-		return 0, fmt.Errorf("open journal file: %w", err)
-	}
-	defer handle.Close()
-	end, err := r.replayFrom(handle, f.number, from, f.limit)
-	if err != nil {
-		return 0, fmt.Errorf("replay %s: %w", fileName(f.number), err)
-	}
-	j.segments.put(f.number, end)
-	return end, nil
+	return size, nil
 }
 
 // setEpoch takes the lease's epoch, or counts on from the highest seen.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/conclavemq/conclave/journal/vfs"
@@ -67,8 +68,8 @@ func (t *trail) complete(fs vfs.FS, inv *inventory) error {
 	return nil
 }
 
-// mark is what has been read of a file, if it is the one being read.
-func (t *trail) mark(number uint32) mark {
+// markOf is what has been read of a file, if it is the one being read.
+func (t *trail) markOf(number uint32) mark {
 	if t == nil || number != t.position {
 		return mark{}
 	}
@@ -104,35 +105,29 @@ func (j *Journal) catchUp(t *trail, inv *inventory, in *inherited, onDisk func(u
 // continueFrom replays the files from the place that t has reached, and
 // returns how many bytes there were.
 func (j *Journal) continueFrom(t *trail, inv *inventory, in *inherited) (lag int64, err error) {
-	last := len(inv.files) - 1
-	for i, f := range inv.files {
-		from, d := int64(0), t.read[f.number]
-		if i == last {
-			<-in.sealed
-			if !in.marked {
-				return lag, fmt.Errorf("%w: %s has changed", errLost, fileName(f.number))
-			}
-			f.limit = in.end
-			if in.tail != nil {
-				t.r.report(*in.tail)
-			}
-		}
-		if f.number < t.position || d != nil && d.skip {
-			j.segments.put(f.number, d.end)
-			continue
-		}
-		if f.number != t.position {
-			t.moveTo(f)
-		} else if from = d.end; from > f.limit {
-			return lag, fmt.Errorf("%w: %s has become shorter", errLost, fileName(f.number))
-		}
-		end, err := j.replayFile(t.r, f, from)
-		if err != nil {
-			return lag, err
-		}
-		lag += end - from
+	rest := slices.Clone(inv.files)
+	for len(rest) > 0 && rest[0].number < t.position {
+		j.segments.put(rest[0].number, t.read[rest[0].number].end)
+		rest = rest[1:]
 	}
-	return lag, nil
+	<-in.sealed
+	if !in.marked {
+		return 0, fmt.Errorf("%w: %s has changed", errLost, fileName(inv.files[len(inv.files)-1].number))
+	}
+	if len(rest) == 0 {
+		return 0, fmt.Errorf("%w: %s was deleted while it was being read", errLost, fileName(t.position))
+	}
+	for i := range rest {
+		t.moveTo(rest[i])
+		if d := t.read[rest[i].number]; d != nil {
+			rest[i].from = d.end
+		}
+	}
+	if d := t.read[rest[0].number]; d != nil && d.skip {
+		j.segments.put(rest[0].number, d.end)
+		rest = rest[1:]
+	}
+	return j.replayFiles(t.r, rest, in)
 }
 
 // conclude forgets the files that are not there any more, which nothing may

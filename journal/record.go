@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"encoding/binary"
-	"hash/adler32"
 	"strconv"
 	"strings"
 )
@@ -71,21 +70,6 @@ func tiled(payload []byte) bool {
 	}
 	return true
 }
-
-const adlerBase = 65521
-
-// combineSums is the Adler-32 of two concatenated parts, of which sum2 covers
-// the second, length2 bytes long.
-func combineSums(sum1, sum2 uint32, length2 int) uint32 {
-	n := uint64(length2) % adlerBase
-	a1, b1 := uint64(sum1&0xffff), uint64(sum1>>16)
-	a2, b2 := uint64(sum2&0xffff), uint64(sum2>>16)
-	a := (a1 + a2 + adlerBase - 1) % adlerBase
-	b := (b1 + b2 + n*(a1+adlerBase-1)) % adlerBase
-	return uint32(b<<16 | a)
-}
-
-func checksum(b []byte) uint32 { return adler32.Checksum(b) }
 
 // fileName is the name of journal file n.
 func fileName(n uint32) string { return "db-" + strconv.FormatUint(uint64(n), 10) + ".log" }

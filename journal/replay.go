@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strconv"
 
-	"github.com/conclavemq/conclave/journal/vfs"
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/openwire"
 	"github.com/conclavemq/conclave/store"
@@ -60,19 +59,29 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 	}
 }
 
-// replay reads a file up to length and returns where its last batch ends.
-func (r *replayer) replay(f vfs.File, number uint32, length int64) (int64, error) {
-	return r.replayFrom(f, number, 0, length)
-}
-
-// replayFrom is replay that begins at offset from.
-func (r *replayer) replayFrom(f vfs.File, number uint32, from, length int64) (int64, error) {
+// replay replays the next file that is read ahead, and returns where its last
+// batch ends.
+func (r *replayer) replay(a *ahead, number uint32) (end int64, err error) {
 	r.file = number
-	s := &scanner{file: f, length: length}
-	s.damage = func(offset, length int64, reason string) {
-		r.report(Damage{File: fileName(number), Offset: offset, Length: length, Reason: reason})
+	for last, superseded := false, false; !last; {
+		p := <-a.pieces
+		for i := range p.found {
+			f := &p.found[i]
+			switch {
+			case superseded:
+			case f.damage != nil:
+				r.report(*f.damage)
+			default:
+				superseded = r.batch(f.offset, f.payload) == errSkipFile
+				end = f.offset + int64(len(f.payload))
+			}
+		}
+		if last = p.last; !superseded {
+			err = p.err
+		}
+		a.release(p)
 	}
-	return s.scanFrom(from, r.batch)
+	return end, err
 }
 
 func (r *replayer) report(d Damage) {

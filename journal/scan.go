@@ -16,6 +16,9 @@ type scanner struct {
 	start  int64  // offset of buf[0]
 	sum    uint64 // that the last valid batch states
 	damage func(offset, length int64, reason string)
+	// renew, if not nil, returns the buffer of n bytes for the next read: the
+	// one before is not overwritten.
+	renew func(n int64) ([]byte, error)
 }
 
 const (
@@ -151,7 +154,13 @@ func (s *scanner) peek(offset, n int64) ([]byte, error) {
 		return s.buf[offset-s.start:][:n], nil
 	}
 	want := min(max(n, scanBuffer), s.length-offset)
-	if int64(cap(s.buf)) < want || cap(s.buf) > maxScanBuffer && want <= maxScanBuffer {
+	if s.renew != nil {
+		b, err := s.renew(want)
+		if err != nil {
+			return nil, err
+		}
+		s.buf = b
+	} else if int64(cap(s.buf)) < want || cap(s.buf) > maxScanBuffer && want <= maxScanBuffer {
 		s.buf = make([]byte, want)
 	}
 	got, err := s.file.ReadAt(s.buf[:want], offset)

@@ -16,6 +16,7 @@ import (
 // diskFile is a journal file as it was found.
 type diskFile struct {
 	number uint32
+	from   int64 // where it is to be read from
 	limit  int64 // bytes that belong to the journal
 	head   *fileHead
 }
@@ -201,16 +202,21 @@ func removeIndex(o *Options, inv *inventory) error {
 	return removeFiles(o, indexFiles)
 }
 
-// removeFiles deletes files, durably. They need not be there.
-func removeFiles(o *Options, names []string) error {
+// removeNames deletes files, which need not be there.
+func removeNames(o *Options, names []string) error {
 	for _, name := range names {
 		err := o.FS.Remove(filepath.Join(o.Directory, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", name, err)
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	return nil
+}
+
+// removeFiles is removeNames that is durable.
+func removeFiles(o *Options, names []string) error {
+	if err := removeNames(o, names); err != nil {
+		return err
 	}
 	if err := o.FS.SyncDir(o.Directory); err != nil {
 		return fmt.Errorf("sync journal directory: %w", err)

@@ -208,6 +208,8 @@ func (t *trail) compare(chain []diskFile) error {
 			return fmt.Errorf("%w: %s is a deposed master's", errLost, fileName(number))
 		case d.end > f.limit:
 			return fmt.Errorf("%w: %s ends at offset %d, before what was read", errLost, fileName(number), f.limit)
+		case d.end == 0:
+			d.head = f.head
 		case !sameHead(d.head, f.head):
 			return fmt.Errorf("%w: %s is another file", errLost, fileName(number))
 		}

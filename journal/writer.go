@@ -16,9 +16,11 @@ type writer struct {
 	batch   []byte // head and payload
 	sum     uint32 // of the payload
 	removes bool   // the batch takes messages away
+	asked   int    // units in the batch that ask for a sync
 	dirty   bool   // something is written and not synced
 	syncDue time.Time
 	syncs   uint64 // fdatasync calls on journal files
+	company company
 }
 
 func (w *writer) reset() {
@@ -31,6 +33,7 @@ func (w *writer) reset() {
 	w.batch = w.batch[:batchHead]
 	w.sum = 1 // the Adler-32 of nothing
 	w.removes = false
+	w.asked = 0
 }
 
 func (w *writer) empty() bool { return len(w.batch) <= batchHead }

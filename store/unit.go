@@ -63,8 +63,9 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	// None: the unit belongs to no transaction; its operations, one or more,
-	// still happen together.
+	// None: the unit belongs to no transaction; its operations still happen
+	// together. Without any it is not written, and Done says that all before
+	// it have been carried out.
 	None Outcome = iota
 	// Commit makes Ops happen under Transaction. For a prepared transaction
 	// Ops is empty on Append; the store fills it, Seq and all, before Done.

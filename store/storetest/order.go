@@ -132,3 +132,18 @@ func testUnitsAreWhole(t *testing.T, f Factory) {
 	wait.Wait()
 	require.Len(t, all(t, s, orders), 250)
 }
+
+// testEmptyUnit: a unit without operations is done when all before it are.
+func testEmptyUnit(t *testing.T, f Factory) {
+	s := f.open(t)
+	for i := range 50 {
+		m := text(orders, 1, i+1, 50)
+		u := store.Single(add(m), false, nil)
+		s.Append(u)
+		s.Append(store.Single(store.Op{Action: store.Remove, Destination: orders, ID: m.ID, Seq: u.Ops[0].Seq}, false, nil))
+		done := make(chan error, 1)
+		s.Append(&store.Unit{Done: func(err error) { done <- err }})
+		require.NoError(t, <-done)
+		require.Empty(t, all(t, s, orders))
+	}
+}

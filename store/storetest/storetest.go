@@ -26,6 +26,7 @@ func Run(t *testing.T, f Factory) {
 	}{
 		{"Order", testOrder},
 		{"AppendFromDone", testAppendFromDone},
+		{"EmptyUnit", testEmptyUnit},
 		{"Concurrency", testConcurrency},
 		{"UnitsAreWhole", testUnitsAreWhole},
 		{"Page", testPage},

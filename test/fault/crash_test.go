@@ -18,7 +18,8 @@ import (
 )
 
 // Killed at random moments under load and started again, a single node loses
-// nothing that it has acknowledged. What users see: nothing but a pause.
+// nothing that it has acknowledged, and what a consumer had before comes again
+// flagged at most. What users see: nothing but a pause.
 func TestKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	const kills = 20
@@ -26,6 +27,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	n := newNode(t, "", settings{kahaDB: "journalMaxFileLength: 1mb, cleanupInterval: 300"}).serve()
 	ledger := harness.NewLedger()
 	l := startLoad(t, failover(n), ledger, 4, 1000)
+	c := startConsumer(t, failover(n), ledger)
 	for range kills {
 		l.waitAcks(1 + rng.IntN(50))
 		wait(time.Duration(rng.IntN(100)) * time.Millisecond)
@@ -33,6 +35,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		n.again()
 	}
 	l.finish()
+	t.Logf("%d entries were consumed meanwhile", c.stop())
 	require.Zero(t, n.count("level=ERROR"), "a killed process leaves no damage")
 	drain(t, n.url(), ledger)
 }
@@ -47,6 +50,7 @@ func TestCleanStopUnderLoad(t *testing.T) {
 	n := newNode(t, "", settings{kahaDB: "journalMaxFileLength: 1mb"}).serve()
 	ledger := harness.NewLedger()
 	l := startLoad(t, failover(n), ledger, 4, 1000)
+	c := startConsumer(t, failover(n), ledger)
 	for range 3 {
 		l.waitAcks(300)
 		n.signal(syscall.SIGTERM)
@@ -61,6 +65,7 @@ func TestCleanStopUnderLoad(t *testing.T) {
 		require.Zero(t, n.count("level=WARN"), "a clean stop leaves nothing to repair")
 	}
 	l.finish()
+	t.Logf("%d entries were consumed meanwhile", c.stop())
 	drain(t, n.url(), ledger)
 }
 

@@ -235,3 +235,41 @@ func TestFullDiskWithSendFailIfNoSpace(t *testing.T) {
 	s.sendAll(t, 50)
 	drain(t, n.url(), ledger)
 }
+
+// One connection that sends and consumes, as frameworks make them: a send that
+// waits for space must not keep the acknowledgements back that would make it.
+func TestFullDiskOnOneConnection(t *testing.T) {
+	t.Parallel()
+	v := fileSystems["tmpfs"](t)
+	ledger := harness.NewLedger()
+	n, l := fullNode(t, v, settings{}, ledger)
+	l.cancel()
+	conn, session := connect(t, n.url())
+	producer, err := session.Producer(within(t, patience), orders, client.ProducerOptions{})
+	require.NoError(t, err)
+	s := &sender{name: "shared", ledger: ledger, producer: producer, size: 8000}
+	sent := make(chan error, 1)
+	go func() {
+		for range 20 {
+			if err := s.send(within(t, patience)); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	other, err := conn.Session(within(t, patience), client.AutoAcknowledge)
+	require.NoError(t, err)
+	consumer, err := other.Consumer(within(t, patience), orders, client.ConsumerOptions{Prefetch: 10})
+	require.NoError(t, err)
+	for i := range 400 {
+		d, err := consumer.Receive(within(t, patience))
+		require.NoError(t, err, "after %d", i)
+		body, err := client.Text(d.Message)
+		require.NoError(t, err)
+		ledger.Delivered(string(conn.ID()), body, d.RedeliveryCounter > 0)
+	}
+	require.NoError(t, <-sent)
+	require.NoError(t, consumer.Close(within(t, patience)))
+	drain(t, n.url(), ledger)
+}

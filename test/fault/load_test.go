@@ -225,3 +225,52 @@ func drain(t *testing.T, url string, ledger *harness.Ledger, excused ...string) 
 	t.Logf("ledger: %d tried, %d acknowledged, %d delivered", ledger.Tries(), ledger.Acks(), ledger.Deliveries())
 	require.NoError(t, ledger.Check(excused...))
 }
+
+// consuming is a consumer that goes on until it is stopped.
+type consuming struct {
+	end  context.CancelFunc
+	done chan int // how many came
+}
+
+// startConsumer consumes from ORDERS, and enters what comes into the ledger.
+func startConsumer(t *testing.T, url string, ledger *harness.Ledger) *consuming {
+	t.Helper()
+	conn, session := connect(t, url)
+	consumer, err := session.Consumer(within(t, patience), orders, client.ConsumerOptions{Prefetch: 20})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &consuming{end: cancel, done: make(chan int, 1)}
+	t.Cleanup(cancel)
+	go func() {
+		n := 0
+		defer func() { c.done <- n }()
+		for {
+			d, err := consumer.Receive(ctx)
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Errorf("consumer: %v", err)
+				}
+				break
+			}
+			body, err := client.Text(d.Message)
+			if err != nil {
+				t.Errorf("consumer: %v", err)
+				break
+			}
+			ledger.Delivered(string(conn.ID()), body, d.RedeliveryCounter > 0)
+			n++
+		}
+		leave, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := conn.Close(leave); err != nil {
+			t.Errorf("consumer: %v", err)
+		}
+	}()
+	return c
+}
+
+// stop ends it and says how much it received.
+func (c *consuming) stop() int {
+	c.end()
+	return <-c.done
+}

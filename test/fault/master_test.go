@@ -28,6 +28,7 @@ func TestMasterStoppedBeyondItsLease(t *testing.T) {
 	b := newNode(t, a.dir, settings{name: "b"}).start().waitSlave(1)
 	ledger := harness.NewLedger()
 	l := startLoad(t, failover(a, b), ledger, 3, 512)
+	c := startConsumer(t, failover(a, b), ledger)
 	l.waitAcks(100)
 	epoch := a.epoch()
 
@@ -41,6 +42,7 @@ func TestMasterStoppedBeyondItsLease(t *testing.T) {
 	a.signal(syscall.SIGCONT)
 	l.waitAcks(100)
 	l.finish()
+	t.Logf("%d entries were consumed meanwhile", c.stop())
 	require.Equal(t, epoch, a.epoch())
 	require.Equal(t, 1, a.count("Conclave started"))
 	require.False(t, b.listening())
@@ -74,6 +76,7 @@ func TestTwoMastersForced(t *testing.T) {
 			b := newNode(t, a.dir, settings{name: "b"})
 			ledger := harness.NewLedger()
 			l := startLoad(t, failover(a, b), ledger, 3, 512)
+			c := startConsumer(t, failover(a, b), ledger)
 			l.waitAcks(100)
 			epoch := a.epoch()
 
@@ -89,6 +92,7 @@ func TestTwoMastersForced(t *testing.T) {
 			t.Logf("the old master fell silent after %v, the new one served after %v", silent, time.Since(robbed))
 			l.waitAcks(100)
 			l.finish()
+			t.Logf("%d entries were consumed meanwhile", c.stop())
 			require.Greater(t, b.epoch(), epoch)
 			require.False(t, a.listening())
 			require.True(t, a.process.Running(), "it stays as a slave")

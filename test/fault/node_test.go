@@ -72,6 +72,11 @@ func newNode(t *testing.T, dir string, s settings) *node {
 	require.NoError(t, os.WriteFile(n.file, []byte(text), 0o600))
 	t.Cleanup(func() {
 		n.kill()
+		for _, words := range []string{"DATA RACE", "panic:", "fatal error:", "fault while serving"} {
+			if n.count(words) > 0 {
+				t.Errorf("%q in the log of %s", words, n.name)
+			}
+		}
 		if t.Failed() {
 			text := n.text()
 			t.Logf("end of the log of %s:\n%s", n.name, text[max(0, len(text)-6000):])

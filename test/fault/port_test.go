@@ -233,7 +233,8 @@ func TestTooManyConnections(t *testing.T) {
 	for range 5 {
 		dial(t, n).ended()
 	}
-	require.Equal(t, 5, n.count("exceeded the maximum number of allowed client connections; see the maximumConnections property"))
+	const line = "exceeded the maximum number of allowed client connections; see the maximumConnections property"
+	n.waitFor("lines", func() bool { return n.count(line) == 5 })
 	s.sendAll(t, 10)
 	for _, w := range others {
 		require.NoError(t, w.socket.Close())

@@ -8,7 +8,7 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// A queue of too many bytes holds topics back until the writer has written
+// A queue of too many bytes holds consumers back until the writer has written
 // half of them.
 func TestOutboundCongestion(t *testing.T) {
 	o := newOutbound()
@@ -26,12 +26,20 @@ func TestOutboundCongestion(t *testing.T) {
 	require.Len(t, batch, 4)
 	require.Zero(t, resumed, "nothing is written yet")
 	require.True(t, o.congested(resume))
+	size := large.delivery.Message.Size()
+	o.written(size)
+	require.Zero(t, resumed, "not half of them")
 	o.push(large)
+	o.written(size)
+	o.written(size)
+	require.Equal(t, 0, resumed, "what came meanwhile counts")
+	o.written(size)
+	require.Equal(t, 2, resumed, "each that was held back")
+	require.False(t, o.congested(resume))
 	batch, ok = o.take(batch, 0)
 	require.True(t, ok)
 	require.Len(t, batch, 1)
-	require.Equal(t, 2, resumed, "each that was held back")
-	require.False(t, o.congested(resume))
+	o.written(size)
 	o.finish()
 	_, ok = o.take(batch, 0)
 	require.False(t, ok)

@@ -10,7 +10,7 @@ import (
 
 const (
 	mostQueued = 1 << 20 // entries of an outbound queue: the hard limit
-	mostBytes  = 4 << 20 // of messages that wait before topics are held back
+	mostBytes  = 4 << 20 // of messages that wait before consumers are held back
 	mostOwed   = 1 << 14 // requests that are not answered before the reader waits
 	keepQueue  = 1 << 9  // entries of a queue's memory that is kept when idle
 )
@@ -46,8 +46,7 @@ type outbound struct {
 	closed   bool      // guarded by mu: nothing more is written
 	draining bool      // guarded by mu: deliveries are dropped
 
-	bytes   atomic.Int64 // of messages queued or being written; added to under mu
-	writing int64        // guarded by mu: of those, what the writer has taken
+	bytes   atomic.Int64 // of messages queued or being written; changed under mu
 	resumes []func()     // guarded by mu: who waits for bytes to fall
 }
 
@@ -83,8 +82,8 @@ func (o *outbound) push(e *entry) bool {
 	return !full
 }
 
-// congested reports whether so much waits that topics are to hold back what
-// they have; resume is called when it is half of that.
+// congested reports whether so much waits that consumers are to be given no
+// more; resume is called when it is half of that.
 func (o *outbound) congested(resume func()) bool {
 	if o.bytes.Load() < mostBytes {
 		return false
@@ -98,12 +97,11 @@ func (o *outbound) congested(resume func()) bool {
 	return true
 }
 
-// written forgets the bytes that the writer has taken, and lets those go on
-// who were held back.
-func (o *outbound) written() {
+// written forgets n bytes of messages, and lets those go on who were held
+// back.
+func (o *outbound) written(n int64) {
 	o.mu.Lock()
-	left := o.bytes.Add(-o.writing)
-	o.writing = 0
+	left := o.bytes.Add(-n)
 	var resumes []func()
 	if left <= mostBytes/2 {
 		resumes, o.resumes = o.resumes, nil
@@ -148,7 +146,6 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 	if cap(used) > keepQueue {
 		used = nil
 	}
-	o.written()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if answers > 0 {
@@ -161,7 +158,6 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 		return nil, false
 	}
 	taken := o.queue
-	o.writing = o.bytes.Load()
 	o.queue = used[:0]
 	return taken, true
 }

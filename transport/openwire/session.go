@@ -181,8 +181,8 @@ func (s *session) Deliver(d message.Delivery) {
 	s.push(&entry{kind: aDelivery, delivery: d})
 }
 
-// Congested reports whether too much waits to be written for topics to add to
-// it, and calls resume when it is less.
+// Congested reports whether too much waits to be written for consumers to be
+// given more, and calls resume when it is less.
 func (s *session) Congested(resume func()) bool { return s.out.congested(resume) }
 
 // ProducerAck gives size bytes of a producer's window back.

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	flushSize  = 64 << 10 // bytes encoded before they are written
+	flushSize  = 64 << 10      // bytes encoded before they are written
 	keepBuffer = 4 * flushSize // larger ones are given back
 )
 
@@ -20,7 +20,8 @@ type writer struct {
 	socket  io.Writer
 	encoder *codec.Encoder
 	buf     []byte
-	answers int // of entries encoded since the last take
+	answers int   // of entries encoded since the last take
+	encoded int64 // bytes of messages in buf, as Message.Size counts them
 
 	// writes counts beginnings and ends of writes: odd within one.
 	writes atomic.Uint64
@@ -75,6 +76,9 @@ func (w *writer) encode(e *entry) error {
 		command = &w.response
 	case aDelivery:
 		command = &e.delivery
+		if e.delivery.Message != nil {
+			w.encoded += e.delivery.Message.Size()
+		}
 	default:
 		command = e.command
 	}
@@ -99,6 +103,10 @@ func (w *writer) flush(out *outbound) error {
 	w.writes.Add(1)
 	_, err := w.socket.Write(w.buf)
 	w.writes.Add(1)
+	if w.encoded > 0 {
+		out.written(w.encoded)
+		w.encoded = 0
+	}
 	w.buf = w.buf[:0]
 	if cap(w.buf) > keepBuffer {
 		w.buf = nil
