@@ -81,18 +81,16 @@ func account(t require.TestingT, j *Journal) string {
 }
 
 // sameUses checks what the indexes say of their files. The one that has seen
-// more may know of more that has ended, or of messages that a subscription had
-// to keep when its record was written again, and so keep files for longer.
+// more may know of more that has ended. What pins a subscription may differ:
+// the record of it since which it had something pending is another one for a
+// replay that does not find all that had been.
 func sameUses(t require.TestingT, fresh, followed *Journal) {
 	require.Equal(t, fresh.segments.numbers(), followed.segments.numbers())
 	for _, n := range fresh.segments.numbers() {
 		a, b := fresh.index.file(n), followed.index.file(n)
 		require.Equal(t, a.live, b.live, fileName(n))
-		require.False(t, a.pins > 0 && b.pins <= 0, fileName(n))
 		require.Subset(t, b.ends, a.ends, fileName(n))
 	}
-	require.Subset(t, fresh.candidates(true), followed.candidates(true))
-	require.Subset(t, fresh.candidates(false), followed.candidates(false))
 }
 
 // promoted opens one copy of a disk with a follower and one without, compares
@@ -115,9 +113,10 @@ func promoted(t require.TestingT, disk *vfs.Memory, f *Follower) (used bool) {
 		require.GreaterOrEqual(t, followed.LastSequence(producer), fresh.LastSequence(producer))
 	}
 	used = followed.index == r.x
+	// What it deletes is nothing that a replay needs.
+	require.NoError(t, followed.Collect())
 	require.NoError(t, followed.Close())
 	require.NoError(t, fresh.Close())
-	// What it serves then is what it would replay.
 	again := mustOpen(t, smallFiles(followed.o.FS))
 	defer again.Close()
 	require.Equal(t, expected, account(t, again))
