@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/conclavemq/conclave/journal/vfs"
 	"github.com/conclavemq/conclave/store"
 )
 
 const (
 	// fillChunk is how much of a file is filled with zeros at a time.
 	fillChunk = 1 << 20
+	// fillAhead is how far ahead of the committer zeros are written.
+	fillAhead = 8 << 20
 	// leastFill is the smallest piece, on a full disk.
 	leastFill = 4 << 10
 	// reserveLength is the size of the reserve file.
@@ -35,28 +37,19 @@ func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// dataFile is a file being written. Its first filled bytes have been written
-// before, so that a sync has no metadata to write.
-type dataFile struct {
-	handle vfs.File
-	path   string
-	number uint32
-	pos    int64 // of the next batch; the committer's
-
-	mu      sync.Mutex
-	filled  int64 // mu
-	claimed bool  // mu; the committer writes beyond filled, nobody else may
-}
-
-// allocator makes files ahead of need. Its goroutine fills the current file
-// with zeros and keeps one spare file ready: while it cannot, the disk is
-// full, and what room the current file has is kept for removals.
+// allocator makes files ahead of need. Its goroutine keeps one spare file
+// ready: while it cannot, the disk is full, and what room the current file has
+// is kept for removals. While batches are small it also fills the files with
+// zeros, ahead of the committer; large ones are worth the metadata that their
+// sync has to write.
 type allocator struct {
 	o      *Options
 	epoch  uint64
 	fatal  func(error)
 	onFull func() // called whenever the disk is found full
 	onRoom func() // called when it has room again
+
+	small atomic.Bool // batches are small
 
 	wake chan struct{} // capacity 1
 	stop chan struct{}
@@ -65,7 +58,7 @@ type allocator struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	spare   *dataFile // mu
-	current *dataFile // mu; to be filled, or nil
+	current *dataFile // mu
 	full    bool      // mu
 	stopped bool      // mu
 	made    int       // mu; files made
@@ -76,12 +69,33 @@ func newAllocator(o *Options, epoch uint64) *allocator {
 	a := &allocator{o: o, epoch: epoch,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	a.changed.L = &a.mu
+	a.small.Store(true)
 	return a
 }
 
 func (a *allocator) start(current *dataFile) {
 	a.current = current
+	current.ahead.Store(fillAhead)
 	go a.run()
+}
+
+// follow tells the allocator of a batch: where the current file goes on, and
+// whether batches are small.
+func (a *allocator) follow(f *dataFile, small bool) {
+	a.small.Store(small)
+	if !small || f.ahead.Load() >= a.o.MaxFileLength || f.ahead.Load() >= f.pos+fillAhead/2 {
+		return
+	}
+	f.ahead.Store(f.pos + fillAhead)
+	a.nudge()
+}
+
+// use makes f the file that is filled ahead of the committer.
+func (a *allocator) use(f *dataFile) {
+	a.mu.Lock()
+	a.current = f
+	a.mu.Unlock()
+	a.nudge()
 }
 
 func (a *allocator) run() {
@@ -108,27 +122,76 @@ func (a *allocator) run() {
 	}
 }
 
-// work fills the current file and makes the spare.
+// work gives the current file its space, fills it ahead of the committer, and
+// makes the spare.
 func (a *allocator) work() error {
 	a.mu.Lock()
-	current, wanted := a.current, a.spare == nil && !a.stopped
+	current, spare := a.current, a.spare
 	a.mu.Unlock()
-	if current != nil {
-		if err := a.fill(current, a.o.MaxFileLength); err != nil {
+	if a.o.NoPreallocation {
+		return a.makeSpare(spare, current)
+	}
+	if err := current.reserve(a.o.MaxFileLength, a.isStopped); err != nil {
+		return err
+	}
+	if err := a.fillAhead(current); err != nil {
+		return err
+	}
+	if err := a.makeSpare(spare, current); err != nil {
+		return err
+	}
+	if err := a.keepReserve(); err != nil || spare == nil {
+		return err
+	}
+	return a.fillSpare(spare, current)
+}
+
+// fillSpare fills the spare file when it will soon be needed, unless the
+// current file wants more first.
+func (a *allocator) fillSpare(spare, current *dataFile) error {
+	return spare.fill(a.o.MaxFileLength, func() bool {
+		ahead := current.ahead.Load()
+		return a.isStopped() || !a.small.Load() || ahead < a.o.MaxFileLength/2 ||
+			current.written() < min(ahead, a.o.MaxFileLength)
+	})
+}
+
+// fillAhead fills the current file as far as the committer wants it, as long
+// as batches are small.
+func (a *allocator) fillAhead(f *dataFile) error {
+	for !a.isStopped() && a.small.Load() {
+		want := min(f.ahead.Load(), a.o.MaxFileLength)
+		if f.written() >= want {
+			return nil
+		}
+		more, err := f.fillChunk(want)
+		if err == nil && more {
+			err = f.sync()
+		}
+		if err != nil || !more {
 			return err
 		}
 	}
-	if wanted {
-		spare, err := a.create(a.o.MaxFileLength)
-		if err != nil {
-			return err
-		}
-		a.mu.Lock()
-		a.spare = spare
-		a.changed.Broadcast()
-		a.mu.Unlock()
+	return nil
+}
+
+// makeSpare makes the spare file if there is none.
+func (a *allocator) makeSpare(spare, current *dataFile) error {
+	if spare != nil || a.isStopped() {
+		return nil
 	}
-	return a.keepReserve()
+	spare, err := a.create(a.o.MaxFileLength)
+	if err == nil && !a.o.NoPreallocation {
+		err = a.fillSpare(spare, current)
+	}
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.spare = spare
+	a.changed.Broadcast()
+	a.mu.Unlock()
+	return nil
 }
 
 // keepReserve leaves a file that nobody reads. The next take-over deletes it,
@@ -147,28 +210,27 @@ func (a *allocator) keepReserve() error {
 	a.mu.Lock()
 	a.reserve = true
 	a.mu.Unlock()
-	return f.handle.Close()
+	return f.close()
 }
 
-// create makes a file outside the journal, filled up to length and durable.
+// create makes a file outside the journal, with space up to length, durably.
 func (a *allocator) create(length int64) (*dataFile, error) {
 	a.mu.Lock()
 	a.made++
 	name := fmt.Sprintf("db-%d-%d%s", a.epoch, a.made, spareSuffix)
 	a.mu.Unlock()
-	f := &dataFile{path: filepath.Join(a.o.Directory, name)}
-	var err error
-	if f.handle, err = a.o.FS.Create(f.path); err != nil {
+	f, err := newDataFile(a.o.FS, filepath.Join(a.o.Directory, name))
+	if err != nil {
 		return nil, err
 	}
-	if _, err = f.handle.WriteAt(eofRecord, 0); err == nil {
-		err = a.fill(f, length)
+	if _, err = f.handle.WriteAt(eofRecord, 0); err == nil && !a.o.NoPreallocation {
+		err = f.reserve(length, a.isStopped)
 	}
 	if err == nil {
-		err = syncNew(f.handle)
+		err = f.sync()
 	}
 	if err != nil {
-		_ = f.handle.Close()
+		_ = f.close()
 		_ = a.o.FS.Remove(f.path)
 		return nil, err
 	}
@@ -179,71 +241,13 @@ func (a *allocator) create(length int64) (*dataFile, error) {
 // is space.
 func (a *allocator) createSmall(length int64) (*dataFile, error) {
 	f, err := a.create(0)
-	if err != nil {
-		return nil, err
+	if err != nil || a.o.NoPreallocation {
+		return f, err
 	}
-	if err := a.fill(f, min(a.o.MaxFileLength, length)); err != nil && !isNoSpace(err) {
-		return nil, errors.Join(err, f.handle.Close())
+	if err := f.fill(min(a.o.MaxFileLength, length), a.isStopped); err != nil && !isNoSpace(err) {
+		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
-}
-
-var zeros [fillChunk]byte
-
-// fill writes zeros up to length, unless the committer claims the file.
-func (a *allocator) fill(f *dataFile, length int64) error {
-	if a.o.NoPreallocation {
-		return nil
-	}
-	for !a.isStopped() {
-		more, err := f.fillChunk(length)
-		if err != nil || !more {
-			return err
-		}
-		if err := syncNew(f.handle); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncNew(handle vfs.File) error {
-	if err := handle.Sync(); err != nil {
-		return fmt.Errorf("%w: new file: %w", errSync, err)
-	}
-	return nil
-}
-
-// fillChunk fills a piece; where there is little space, a small one.
-func (f *dataFile) fillChunk(length int64) (more bool, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.claimed || f.filled >= length {
-		return false, nil
-	}
-	for chunk := int64(fillChunk); ; chunk /= 2 {
-		from := max(f.filled, eofSize)
-		to := min(length, f.filled+chunk)
-		if to > from {
-			_, err = f.handle.WriteAt(zeros[:to-from], from)
-		}
-		if err == nil {
-			f.filled = to
-			return true, nil
-		}
-		if !isNoSpace(err) || chunk <= leastFill {
-			return false, err
-		}
-	}
-}
-
-// claim makes sure that nobody else writes below end.
-func (f *dataFile) claim(end int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if end > f.filled {
-		f.claimed = true
-	}
 }
 
 func (a *allocator) setFull(full bool) {
@@ -312,8 +316,7 @@ func (a *allocator) take() (*dataFile, error) {
 		a.changed.Wait()
 	}
 	f := a.spare
-	a.spare, a.current = nil, nil
-	a.nudge()
+	a.spare = nil
 	return f, nil
 }
 
@@ -342,7 +345,7 @@ func (a *allocator) close(clean bool) {
 	if a.spare == nil {
 		return
 	}
-	_ = a.spare.handle.Close()
+	_ = a.spare.close()
 	if clean {
 		_ = a.o.FS.Remove(a.spare.path)
 	}

@@ -15,13 +15,14 @@
 //   - the committer (commit.go) takes appended units, writes them in batches,
 //     syncs, checks the lease, carries them out in the index and calls Done.
 //     It alone writes to the current file and changes the index;
-//   - the allocator (allocate.go) fills files with zeros ahead of need and
-//     keeps a spare one, which is also the reserve for removals on a full disk;
+//   - the allocator (allocate.go) reserves the space of files, fills them with
+//     zeros ahead of small batches (fill.go) and keeps a spare one, which is
+//     also the reserve for removals on a full disk;
 //   - the janitor (collect.go) deletes files that nothing needs;
 //   - the watcher, where there is a lease, fails the journal when it is lost.
 //
 // Locks: queueMu orders Append and guards what waits; indexMu guards the
-// index; segments and the allocator have their own. queueMu may be taken while
-// indexMu is held, not the other way round; segments.mu and allocator.mu are
-// taken last.
+// index; segments, the allocator and a file being written have their own.
+// queueMu may be taken while indexMu is held, not the other way round;
+// segments.mu, allocator.mu and dataFile.mu are taken last.
 package journal

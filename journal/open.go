@@ -191,7 +191,7 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 		return fmt.Errorf("begin journal file: %w", err)
 	}
 	if err := j.admitFile(first, number); err != nil {
-		_ = first.handle.Close()
+		_ = first.close()
 		return err
 	}
 	j.writer.current = first

@@ -12,16 +12,21 @@ import (
 // writer is what only the committer touches: the current file and the batch
 // that is being made.
 type writer struct {
-	current *dataFile
-	batch   []byte // head and payload
-	sum     uint32 // of the payload
-	removes bool   // the batch takes messages away
-	asked   int    // units in the batch that ask for a sync
-	dirty   bool   // something is written and not synced
-	syncDue time.Time
-	syncs   uint64 // fdatasync calls on journal files
-	company company
+	current  *dataFile
+	batch    []byte // head and payload
+	sum      uint32 // of the payload
+	removes  bool   // the batch takes messages away
+	asked    int    // units in the batch that ask for a sync
+	unsynced int    // bytes written since the last sync of a batch
+	perSync  int    // bytes written for a sync, averaged
+	dirty    bool   // something is written and not synced
+	syncDue  time.Time
+	syncs    uint64 // fdatasync calls on journal files
+	company  company
 }
+
+// smallSync is how much has to be written for a sync to be worth its metadata.
+const smallSync = 256 << 10
 
 func (w *writer) reset() {
 	if cap(w.batch) > 2*DefaultMaxWriteBatchSize {
@@ -34,6 +39,18 @@ func (w *writer) reset() {
 	w.sum = 1 // the Adler-32 of nothing
 	w.removes = false
 	w.asked = 0
+}
+
+// small notes that n bytes are written, and reports whether syncs come after
+// so few that metadata would be most of the work.
+func (w *writer) small(n int, sync bool) bool {
+	w.unsynced += n
+	low := max(w.unsynced, w.perSync) <= smallSync
+	if sync {
+		w.perSync += (w.unsynced - w.perSync) / 16
+		w.unsynced = 0
+	}
+	return low
 }
 
 func (w *writer) empty() bool { return len(w.batch) <= batchHead }
@@ -69,10 +86,12 @@ func (j *Journal) rotate() error {
 		}
 		return err
 	}
-	if err := w.current.handle.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", fileName(w.current.number), err)
-	}
+	last := w.current
 	w.current = next
+	j.allocator.use(next)
+	if err := last.close(); err != nil {
+		return fmt.Errorf("close %s: %w", fileName(last.number), err)
+	}
 	return nil
 }
 
@@ -85,6 +104,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 		sum = checksum(records)
 	}
 	putBatchHead(b, len(records), sum)
+	f.claim(int64(len(b) + eofSize))
 	if _, err := f.handle.WriteAt(append(b, eofRecord...), 0); err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
 	}
@@ -118,7 +138,9 @@ func (j *Journal) flush(sync bool) error {
 	f := w.current
 	b := append(w.batch, eofRecord...)
 	w.batch = b[:len(w.batch)]
-	f.claim(f.pos + int64(len(b)))
+	if f.claim(f.pos + int64(len(b))); !j.o.NoPreallocation {
+		j.allocator.follow(f, w.small(len(b), sync))
+	}
 	if err := j.waitForLease(); err != nil {
 		return err
 	}
@@ -192,5 +214,5 @@ func (j *Journal) finishFile() error {
 			err = j.sync()
 		}
 	}
-	return errors.Join(err, w.current.handle.Close())
+	return errors.Join(err, w.current.close())
 }

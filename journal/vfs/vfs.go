@@ -35,6 +35,10 @@ type File interface {
 	// Sync makes what was written durable, and of the metadata what is needed
 	// to read it back.
 	Sync() error
+	// Reserve gives the file a length of at least n bytes, and space for all
+	// of them; what has not been written reads as zeros. errors.ErrUnsupported
+	// says that the file system cannot.
+	Reserve(n int64) error
 	// Size is the length in bytes.
 	Size() (int64, error)
 }

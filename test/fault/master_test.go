@@ -32,7 +32,7 @@ func TestMasterStoppedBeyondItsLease(t *testing.T) {
 	l.waitAcks(100)
 	epoch := a.epoch()
 
-	a.signal(syscall.SIGSTOP)
+	a.freeze()
 	before := ledger.Acks()
 	for range 15 {
 		wait(leaseWindow / 10)
@@ -111,7 +111,7 @@ func TestDeposedWhileStopped(t *testing.T) {
 	ledger := harness.NewLedger()
 	s := newSender(t, a.url(), ledger, "old")
 	s.sendAll(t, 50)
-	a.signal(syscall.SIGSTOP)
+	a.freeze()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	answer := make(chan error, 1)

@@ -180,6 +180,27 @@ func (n *node) signal(s syscall.Signal) {
 	require.NoError(n.t, n.process.Signal(s))
 }
 
+// freeze stops the process and returns when it has.
+func (n *node) freeze() {
+	n.t.Helper()
+	n.signal(syscall.SIGSTOP)
+	n.waitFor("stop", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", n.process.Pid()))
+		require.NoError(n.t, err)
+		for _, path := range threads {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return false
+			}
+			_, state, _ := strings.Cut(string(text), ") ")
+			if !strings.HasPrefix(state, "T") {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
+}
+
 func (n *node) kill() {
 	if n.process != nil && n.process.Running() {
 		_ = n.process.Kill()
