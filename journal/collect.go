@@ -177,6 +177,14 @@ func (x *index) pastExposure(d *destination, current uint32) bool {
 		past = x.slab.get(h).file > uint32(d.exposed)
 		return false
 	})
+	// A prepared message gets its place in the log when it is committed, but
+	// lies where it was prepared.
+	for _, t := range x.prepared {
+		for i := range t.ops {
+			op := &t.ops[i]
+			past = past && (op.action != store.Add || op.destination != d.name || op.at.file > uint32(d.exposed))
+		}
+	}
 	return past
 }
 
