@@ -15,6 +15,10 @@ import (
 // forward.
 const maxCarried = 1024
 
+// maxLookedAt bounds the search for a message that was exposed; where there
+// are more, it is taken to be there.
+const maxLookedAt = 10_000
+
 // janitor deletes files that nothing needs any more, every CleanupInterval
 // and whenever the disk is found full.
 func (j *Journal) janitor(full <-chan struct{}) {
@@ -169,16 +173,16 @@ func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (record
 // pastExposure reports whether all messages of d, present and future, lie
 // behind what was exposed.
 func (x *index) pastExposure(d *destination, current uint32) bool {
-	if uint32(d.exposed) >= current {
+	if uint32(d.exposed) >= current || d.order.n > maxLookedAt {
 		return false
 	}
+	// A prepared message gets its place in the order when it is committed, but
+	// lies where it was prepared.
 	past := true
 	d.order.after(&x.slab, 0, func(h handle) bool {
 		past = x.slab.get(h).file > uint32(d.exposed)
-		return false
+		return past
 	})
-	// A prepared message gets its place in the log when it is committed, but
-	// lies where it was prepared.
 	for _, t := range x.prepared {
 		for i := range t.ops {
 			op := &t.ops[i]

@@ -150,7 +150,7 @@ func TestSlaveChangesNothing(t *testing.T) {
 	used, err := harness.UsageOf(b.process.Pid())
 	require.NoError(t, err)
 	const span = 3 * time.Second
-	time.Sleep(span) // a measurement
+	<-time.After(span) // what it does meanwhile is what is measured
 	idle, err := harness.UsageOf(b.process.Pid())
 	require.NoError(t, err)
 	t.Logf("an idle slave: %.2f %% of a core, %d MiB resident", 100*(idle.CPU-used.CPU).Seconds()/span.Seconds(), idle.RSS>>20)
