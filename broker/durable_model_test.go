@@ -167,7 +167,9 @@ func (m *durableModel) drain() {
 		}
 		return n
 	}
-	for end := time.Now().Add(patience); left() > 0; time.Sleep(100 * time.Microsecond) {
+	look := time.NewTicker(100 * time.Microsecond)
+	defer look.Stop()
+	for end := time.Now().Add(patience); left() > 0; <-look.C {
 		require.True(m.t, time.Now().Before(end), "not everything is delivered")
 		m.absorb()
 		for len(m.inflight) > 0 {

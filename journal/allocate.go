@@ -215,6 +215,19 @@ func (a *allocator) keepReserve() error {
 
 // create makes a file outside the journal, with space up to length, durably.
 func (a *allocator) create(length int64) (*dataFile, error) {
+	f, err := a.prepare(length)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.sync(); err != nil {
+		a.discard(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+// prepare is create for a file that the caller will sync.
+func (a *allocator) prepare(length int64) (*dataFile, error) {
 	a.mu.Lock()
 	a.made++
 	name := fmt.Sprintf("db-%d-%d%s", a.epoch, a.made, spareSuffix)
@@ -226,15 +239,16 @@ func (a *allocator) create(length int64) (*dataFile, error) {
 	if _, err = f.handle.WriteAt(eofRecord, 0); err == nil && !a.o.NoPreallocation {
 		err = f.reserve(length, a.isStopped)
 	}
-	if err == nil {
-		err = f.sync()
-	}
 	if err != nil {
-		_ = f.close()
-		_ = a.o.FS.Remove(f.path)
+		a.discard(f)
 		return nil, err
 	}
 	return f, nil
+}
+
+func (a *allocator) discard(f *dataFile) {
+	_ = f.close()
+	_ = a.o.FS.Remove(f.path)
 }
 
 // createSmall makes a file on a full disk, filled up to length as far as there

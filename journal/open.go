@@ -7,8 +7,8 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// firstFill is how much of the first file is filled before the journal is
-// open; the rest follows behind the committer's back.
+// firstFill is how much space the first file has before the journal is open;
+// the rest follows behind the committer's back.
 const firstFill = 1 << 20
 
 // Open takes over a directory, whose lock the caller holds: it replays what
@@ -180,7 +180,7 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 		}
 	}
 	j.allocator = a
-	first, err := a.create(min(j.o.MaxFileLength, firstFill))
+	first, err := a.prepare(min(j.o.MaxFileLength, firstFill))
 	if isNoSpace(err) {
 		first, err = a.createSmall(firstFill)
 	}

@@ -40,7 +40,10 @@ func (s *session) answer(h codec.Header, response any, err error) {
 func (s *session) respond(id int32, err error) {
 	switch {
 	case err == nil:
-		s.push(&entry{kind: aResponse, correlation: id, answers: true})
+		e := entry{kind: aResponse, correlation: id, answers: true}
+		if !s.writer.writeNow(s.out, &e) {
+			s.push(&e)
+		}
 	case silent(err):
 		s.out.forgive()
 		s.end(err)

@@ -45,6 +45,9 @@ type outbound struct {
 	finished bool      // guarded by mu: takes nothing more, what is there is written
 	closed   bool      // guarded by mu: nothing more is written
 	draining bool      // guarded by mu: deliveries are dropped
+	idle     bool      // guarded by mu: the writer waits and has written all it took
+	lent     bool      // guarded by mu: the idle writer's buffer is somebody else's
+	rest     bool      // guarded by mu: which came back with something to write
 
 	bytes   atomic.Int64 // of messages queued or being written; changed under mu
 	resumes []func()     // guarded by mu: who waits for bytes to fall
@@ -80,6 +83,32 @@ func (o *outbound) push(e *entry) bool {
 		o.work.Signal()
 	}
 	return !full
+}
+
+// borrow gives the caller the writer, if it has nothing to do, until giveBack.
+func (o *outbound) borrow() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.idle || o.lent || o.rest || len(o.queue) > 0 || o.finished || o.closed {
+		return false
+	}
+	o.lent = true
+	return true
+}
+
+// giveBack ends borrow. answers were written; rest says that there is more
+// for the writer to write.
+func (o *outbound) giveBack(answers int, rest bool) {
+	o.mu.Lock()
+	o.lent, o.rest = false, rest
+	if answers > 0 {
+		o.settleLocked(answers)
+	}
+	wake := rest || len(o.queue) > 0 || o.finished || o.closed
+	o.mu.Unlock()
+	if wake {
+		o.work.Signal()
+	}
 }
 
 // congested reports whether so much waits that consumers are to be given no
@@ -151,12 +180,15 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 	if answers > 0 {
 		o.settleLocked(answers)
 	}
-	for len(o.queue) == 0 && !o.finished && !o.closed {
+	o.idle = true
+	for o.lent || len(o.queue) == 0 && !o.rest && !o.finished && !o.closed {
 		o.work.Wait()
 	}
-	if o.closed || len(o.queue) == 0 {
+	o.idle = false
+	if o.closed || len(o.queue) == 0 && !o.rest {
 		return nil, false
 	}
+	o.rest = false
 	taken := o.queue
 	o.queue = used[:0]
 	return taken, true

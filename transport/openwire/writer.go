@@ -18,6 +18,7 @@ const (
 // writing goroutine; the counters alone are shared.
 type writer struct {
 	socket  io.Writer
+	direct  direct
 	encoder *codec.Encoder
 	buf     []byte
 	answers int   // of entries encoded since the last take
@@ -30,7 +31,7 @@ type writer struct {
 }
 
 func newWriter(socket io.Writer) *writer {
-	return &writer{socket: socket, encoder: codec.NewEncoder(codec.InitialFormat())}
+	return &writer{socket: socket, direct: newDirect(socket), encoder: codec.NewEncoder(codec.InitialFormat())}
 }
 
 // run writes until the queue ends or the socket fails.
@@ -38,10 +39,11 @@ func (w *writer) run(out *outbound) error {
 	var batch []entry
 	for {
 		var ok bool
-		if batch, ok = out.take(batch, w.answers); !ok {
+		answers := w.answers
+		w.answers = 0
+		if batch, ok = out.take(batch, answers); !ok {
 			return nil
 		}
-		w.answers = 0
 		for i := range batch {
 			if err := w.encode(&batch[i]); err != nil {
 				return err
