@@ -114,9 +114,6 @@ func (j *Journal) continueFrom(t *trail, inv *inventory, in *inherited) (lag int
 	if !in.marked {
 		return 0, fmt.Errorf("%w: %s has changed", errLost, fileName(inv.files[len(inv.files)-1].number))
 	}
-	if len(rest) == 0 {
-		return 0, fmt.Errorf("%w: %s was deleted while it was being read", errLost, fileName(t.position))
-	}
 	for i := range rest {
 		t.moveTo(rest[i])
 		if d := t.read[rest[i].number]; d != nil {

@@ -190,6 +190,10 @@ func (t *trail) inspect(number uint32) (diskFile, error) {
 // must be up to date.
 func (t *trail) compare(chain []diskFile) error {
 	files := map[uint32]diskFile{}
+	// The newest file is never deleted. A crash may have taken it.
+	if t.position != 0 && (len(chain) == 0 || chain[len(chain)-1].number < t.position) {
+		return fmt.Errorf("%w: %s, which was being read, is not there", errLost, fileName(t.position))
+	}
 	for _, f := range chain {
 		files[f.number] = f
 		if f.number < t.position && t.read[f.number] == nil {
@@ -362,9 +366,6 @@ func (t *trail) settle() error {
 		}
 		if t.r.rewritten[number] {
 			return fmt.Errorf("%w: %s was deleted, another file has its acknowledgements", errLost, fileName(number))
-		}
-		if number == t.position {
-			return fmt.Errorf("%w: %s was deleted while it was being read", errLost, fileName(number))
 		}
 		t.forget(number)
 	}
