@@ -15,6 +15,9 @@ type Broker struct {
 	// RestartAllowed false ends the process when the lock is lost, instead of
 	// making it a slave.
 	RestartAllowed bool `config:"restartAllowed"`
+	// HotStandby false has a slave begin to read the journal when it has the
+	// lock, instead of following it before. Not in ActiveMQ.
+	HotStandby bool `config:"hotStandby"`
 
 	PersistenceAdapter  PersistenceAdapter   `config:"persistenceAdapter"`
 	TransportConnectors []TransportConnector `config:"transportConnectors,item=transportConnector"`
@@ -28,6 +31,7 @@ func (b *Broker) setDefaults() {
 	b.Persistent = true
 	b.AdvisorySupport = true
 	b.RestartAllowed = true
+	b.HotStandby = true
 	b.SystemUsage.setDefaults()
 }
 

@@ -47,7 +47,7 @@ func readAhead(o *Options, files []diskFile, limit func(i int) int64) *ahead {
 			if !r.take() {
 				return
 			}
-			err := r.read(o, f.number, limit(i))
+			err := r.read(o, f, limit(i))
 			if r.piece == nil {
 				return
 			}
@@ -90,7 +90,8 @@ func (r *fileReader) take() bool {
 	}
 }
 
-func (r *fileReader) read(o *Options, number uint32, limit int64) error {
+func (r *fileReader) read(o *Options, f diskFile, limit int64) error {
+	number := f.number
 	handle, err := o.FS.Open(filepath.Join(o.Directory, fileName(number)))
 	if err != nil {
 		return fmt.Errorf("open journal file: %w", err)
@@ -101,7 +102,7 @@ func (r *fileReader) read(o *Options, number uint32, limit int64) error {
 		r.piece.found = append(r.piece.found,
 			found{damage: &Damage{File: fileName(number), Offset: offset, Length: length, Reason: reason}})
 	}
-	_, err = s.scan(func(offset int64, payload []byte) error {
+	_, err = s.scanFrom(f.from, func(offset int64, payload []byte) error {
 		r.piece.found = append(r.piece.found, found{offset: offset, payload: payload})
 		return nil
 	})

@@ -15,6 +15,10 @@ import (
 // forward.
 const maxCarried = 1024
 
+// maxLookedAt bounds the search for a message that was exposed; where there
+// are more, it is taken to be there.
+const maxLookedAt = 10_000
+
 // janitor deletes files that nothing needs any more, every CleanupInterval
 // and whenever the disk is found full.
 func (j *Journal) janitor(full <-chan struct{}) {
@@ -169,14 +173,22 @@ func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (record
 // pastExposure reports whether all messages of d, present and future, lie
 // behind what was exposed.
 func (x *index) pastExposure(d *destination, current uint32) bool {
-	if uint32(d.exposed) >= current {
+	if uint32(d.exposed) >= current || d.order.n > maxLookedAt {
 		return false
 	}
+	// A prepared message gets its place in the order when it is committed, but
+	// lies where it was prepared.
 	past := true
 	d.order.after(&x.slab, 0, func(h handle) bool {
 		past = x.slab.get(h).file > uint32(d.exposed)
-		return false
+		return past
 	})
+	for _, t := range x.prepared {
+		for i := range t.ops {
+			op := &t.ops[i]
+			past = past && (op.action != store.Add || op.destination != d.name || op.at.file > uint32(d.exposed))
+		}
+	}
 	return past
 }
 
@@ -204,9 +216,19 @@ func (j *Journal) deleteFile(number uint32) error {
 	j.segments.remove(number)
 	j.indexMu.Lock()
 	defer j.indexMu.Unlock()
-	delete(j.index.files, number)
-	for _, f := range j.index.files {
+	j.index.forgetFile(number)
+	return nil
+}
+
+// forgetFile is for a file that has been deleted.
+func (x *index) forgetFile(number uint32) {
+	delete(x.files, number)
+	for _, f := range x.files {
 		f.ends = slices.DeleteFunc(f.ends, func(t uint32) bool { return t == number })
 	}
-	return nil
+	for _, d := range x.destinations {
+		for _, sub := range d.subscriptions {
+			sub.records = slices.DeleteFunc(sub.records, func(t uint32) bool { return t == number })
+		}
+	}
 }

@@ -21,6 +21,10 @@
 //   - the janitor (collect.go) deletes files that nothing needs;
 //   - the watcher, where there is a lease, fails the journal when it is lost.
 //
+// A [Follower] reads a journal that another process writes, on the goroutine
+// of its Run; trail.go has what it remembers, promote.go how Open goes on from
+// there.
+//
 // Locks: queueMu orders Append and guards what waits; indexMu guards the
 // index; segments, the allocator and a file being written have their own.
 // queueMu may be taken while indexMu is held, not the other way round;

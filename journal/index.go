@@ -49,6 +49,8 @@ type subscription struct {
 	// origin is the file of the record since which messages are kept for it,
 	// latest that of its newest record. Both are pinned.
 	origin, latest uint32
+	// records are the files of all its records: its end must outlive them.
+	records []uint32
 }
 
 func newIndex() *index {
@@ -213,6 +215,9 @@ func (x *index) subscribe(d *destination, key string, info message.SubscriptionI
 		}
 	}
 	sub.info = info
+	if !slices.Contains(sub.records, file) {
+		sub.records = append(sub.records, file)
+	}
 	x.move(&sub.latest, file)
 	if sub.pending.n == 0 {
 		x.move(&sub.origin, file)
@@ -251,9 +256,10 @@ func (x *index) unsubscribe(d *destination, key string, file uint32) {
 }
 
 func (x *index) unpin(sub *subscription, file uint32) {
-	for _, pinned := range []uint32{sub.origin, sub.latest} {
-		x.file(pinned).pins--
-		x.end(file, pinned)
+	x.file(sub.origin).pins--
+	x.file(sub.latest).pins--
+	for _, n := range sub.records {
+		x.end(file, n)
 	}
 }
 

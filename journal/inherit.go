@@ -16,14 +16,16 @@ type inherited struct {
 	done   chan struct{} // closed when the copy has taken the name
 	end    int64         // after the last valid batch; before sealed
 	tail   *Damage       // before sealed
+	mark   mark          // what a follower has read of it
+	marked bool          // the file holds that still; before sealed
 	err    error         // before done
 }
 
 // inherit begins to take over the newest file. Before it is copied, what
 // earlier masters had allocated makes room, if the disk is full; that need not
 // be gone for good yet.
-func inherit(o *Options, inv *inventory, owned func() error) *inherited {
-	in := &inherited{sealed: make(chan struct{}), done: make(chan struct{})}
+func inherit(o *Options, inv *inventory, m mark, owned func() error) *inherited {
+	in := &inherited{mark: m, marked: m == mark{}, sealed: make(chan struct{}), done: make(chan struct{})}
 	f := inv.files[len(inv.files)-1]
 	go func() {
 		defer close(in.done)
@@ -60,7 +62,12 @@ func (in *inherited) find(o *Options, f diskFile) error {
 			in.tail = &Damage{File: fileName(f.number), Offset: offset, Length: length, Tail: true, Reason: reason}
 		}
 	}
-	in.end, err = s.scan(func(int64, []byte) error { return nil })
+	var read mark
+	in.end, err = s.scan(func(offset int64, payload []byte) error {
+		read.note(offset, payload, s.sum)
+		in.marked = in.marked || read == in.mark
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", fileName(f.number), err)
 	}

@@ -92,33 +92,20 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	for _, f := range inv.files {
 		exists[f.number] = true
 	}
-	r := newReplayer(j.index, j.o.Log, func(n uint32) bool { return exists[n] })
+	onDisk := func(n uint32) bool { return exists[n] }
+	t := j.promote(inv)
 	if len(inv.files) == 0 {
-		return r, 0, removeNames(&j.o, inv.spares)
+		return newReplayer(j.index, j.o.Log, onDisk), 0, removeNames(&j.o, inv.spares)
 	}
-	last := len(inv.files) - 1
-	in := inherit(&j.o, inv, j.owned)
+	in := inherit(&j.o, inv, t.markOf(inv.files[len(inv.files)-1].number), j.owned)
 	defer func() { <-in.done }()
-	files := readAhead(&j.o, inv.files, func(i int) int64 {
-		if i < last {
-			return inv.files[i].limit
-		}
-		<-in.sealed
-		return in.end
-	})
-	defer files.close()
-	for i, f := range inv.files {
-		if i == last {
-			<-in.sealed
-			if in.tail != nil {
-				r.report(*in.tail)
-			}
-		}
-		end, err := r.replay(files, f.number)
-		if err != nil {
-			return nil, 0, fmt.Errorf("replay %s: %w", fileName(f.number), err)
-		}
-		j.segments.put(f.number, end)
+	r, err := j.catchUp(t, inv, in, onDisk)
+	if r == nil && err == nil {
+		r = newReplayer(j.index, j.o.Log, onDisk)
+		_, err = j.replayFiles(r, inv.files, in)
+	}
+	if err != nil {
+		return nil, 0, err
 	}
 	j.damage = r.damage
 	for _, d := range r.damage {
@@ -130,6 +117,36 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	<-in.done
 	watch.lap("inherit")
 	return r, in.end, in.err
+}
+
+// replayFiles replays files, of which the last is being inherited, each from
+// where it is to be read. It returns the bytes between that and their ends.
+func (j *Journal) replayFiles(r *replayer, files []diskFile, in *inherited) (size int64, err error) {
+	last := len(files) - 1
+	a := readAhead(&j.o, files, func(i int) int64 {
+		if i < last {
+			return files[i].limit
+		}
+		<-in.sealed
+		return in.end
+	})
+	defer a.close()
+	for i, f := range files {
+		if i == last {
+			<-in.sealed
+			if in.tail != nil {
+				r.report(*in.tail)
+			}
+		}
+		end, err := r.replay(a, f.number)
+		if err != nil {
+			return size, fmt.Errorf("replay %s: %w", fileName(f.number), err)
+		}
+		end = max(end, f.from)
+		j.segments.put(f.number, end)
+		size += end - f.from
+	}
+	return size, nil
 }
 
 // setEpoch takes the lease's epoch, or counts on from the highest seen.

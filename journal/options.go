@@ -62,6 +62,9 @@ type Options struct {
 	// FailIfNoSpace has Admit return store.ErrNoSpace where it would wait for
 	// space.
 	FailIfNoSpace bool
+	// Follower has read the directory while another process was its master:
+	// Open goes on where it stopped, unless that is doubtful. It may be nil.
+	Follower *Follower
 	// FS is the operating system's by default.
 	FS vfs.FS
 	// Log is slog.Default by default.

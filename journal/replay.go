@@ -36,6 +36,11 @@ type replayer struct {
 	// recent are the newest adds, for LastBrokerSequence.
 	recent     [recentAdds]location
 	recentNext int
+
+	// For a follower, whose files may go while it reads others.
+	duplicates     int             // adds that were ignored
+	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
+	brokerSequence int64           // the highest of messages that have been looked at
 }
 
 const (
@@ -50,6 +55,7 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 		codec:     openwire.NewStore(openwire.StoreVersion),
 		inflight:  map[message.TransactionID]*transaction{},
 		producers: map[string]message.ProducerID{},
+		rewritten: map[uint32]bool{},
 	}
 }
 
@@ -136,6 +142,7 @@ func (r *replayer) apply(c *command, at location) error {
 		return r.subscription(c, at)
 	case entryRewrittenFile:
 		if c.skipIfSource && r.exists(c.source) {
+			r.rewritten[c.source] = true
 			return errSkipFile
 		}
 	}
@@ -212,6 +219,7 @@ func (r *replayer) add(c *command, at location) error {
 	}
 	r.seq++
 	if !r.x.add(d, id, at, r.seq) {
+		r.duplicates++
 		warnDuplicate(r.log, d.name, id)
 	}
 	return nil
@@ -315,6 +323,7 @@ func (r *replayer) outcome(c *command, at location) error {
 	r.destination = nil
 	duplicates := r.x.commit(t, at.file, func(int) uint64 { r.seq++; return r.seq })
 	if duplicates > 0 {
+		r.duplicates += duplicates
 		r.log.Warn("duplicate messages ignored", "transaction", id.String(), "messages", duplicates)
 	}
 	return nil

@@ -13,7 +13,8 @@ type scanner struct {
 	file   vfs.File
 	length int64 // of the file, or where it is sealed
 	buf    []byte
-	start  int64 // offset of buf[0]
+	start  int64  // offset of buf[0]
+	sum    uint64 // that the last valid batch states
 	damage func(offset, length int64, reason string)
 	// renew, if not nil, returns the buffer of n bytes for the next read: the
 	// one before is not overwritten.
@@ -30,7 +31,12 @@ const (
 // returns the offset after the last one. What batch returns other than
 // errSkipFile ends the scan.
 func (s *scanner) scan(batch func(offset int64, payload []byte) error) (end int64, err error) {
-	offset := int64(0)
+	return s.scanFrom(0, batch)
+}
+
+// scanFrom is scan that begins at offset, where a batch may begin.
+func (s *scanner) scanFrom(offset int64, batch func(offset int64, payload []byte) error) (end int64, err error) {
+	end = offset
 	for {
 		payload, state, err := s.next(offset)
 		if err != nil {
@@ -128,6 +134,7 @@ func (s *scanner) next(offset int64) ([]byte, batchState, error) {
 	if !tiled(payload) {
 		return nil, batchBadRecords, nil
 	}
+	s.sum = sum
 	return payload, batchValid, nil
 }
 

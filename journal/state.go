@@ -44,6 +44,7 @@ func (j *Journal) describe(r *replayer) *store.State {
 		return cmp.Compare(a.Transaction.String(), b.Transaction.String())
 	})
 	codec := openwire.NewStore(openwire.StoreVersion)
+	state.LastBrokerSequence = r.brokerSequence
 	for i := range min(r.recentNext, recentAdds) {
 		if m, err := j.read(codec, r.recent[i]); err == nil {
 			state.LastBrokerSequence = max(state.LastBrokerSequence, m.ID.BrokerSequence)

@@ -16,6 +16,7 @@ import (
 // diskFile is a journal file as it was found.
 type diskFile struct {
 	number uint32
+	from   int64 // where it is to be read from
 	limit  int64 // bytes that belong to the journal
 	head   *fileHead
 }

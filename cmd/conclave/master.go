@@ -23,6 +23,26 @@ type bootstrap struct {
 	config *config.Broker
 	log    *slog.Logger
 	began  time.Time // of the process
+	// follower has read the journal while this process was a slave; nil if it
+	// has not.
+	follower *journal.Follower
+}
+
+// newFollower makes what follows the journal while this process is a slave;
+// nil if nothing shall.
+func newFollower(c *config.Broker, log *slog.Logger) (*journal.Follower, error) {
+	if !c.Persistent || !c.HotStandby {
+		return nil, nil
+	}
+	return journal.Follow(journal.FollowOptions{Directory: kahaDB(c).Directory, Log: log})
+}
+
+// follow is node.Options.Follow.
+func (b *bootstrap) follow() func(context.Context) {
+	if b.follower == nil {
+		return nil
+	}
+	return b.follower.Run
 }
 
 // master is a serving broker. It implements node.Service.
@@ -70,6 +90,7 @@ func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
 	options := journal.Options{
 		Directory:         k.Directory,
 		Lease:             lease,
+		Follower:          b.follower,
 		MaxFileLength:     k.JournalMaxFileLength,
 		MaxWriteBatchSize: int(k.JournalMaxWriteBatchSize),
 		DiskSync:          diskSyncs[k.JournalDiskSyncStrategy],

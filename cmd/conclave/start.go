@@ -60,8 +60,12 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	if err != nil {
 		return &codedError{exitUsage, err}
 	}
-	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now()}
-	n := node.New(node.Options{Locker: locker, Start: boot.start, Log: log})
+	follower, err := newFollower(&c.Broker, log)
+	if err != nil {
+		return &codedError{exitUsage, err}
+	}
+	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower}
+	n := node.New(node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: log})
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
 	server, err := serveControl(c, n, stop)

@@ -8,7 +8,8 @@
 // lock as they are. The process must end or replace its image then; it must not
 // close the store, since closing writes.
 //
-// Run is one goroutine, the caller's. A goroutine watches over each start and
+// Run is one goroutine, the caller's. Another calls Follow while Run waits for
+// the lock. A goroutine watches over each start and
 // each stop, which may hang with the storage. Node.mu guards the status, which
 // any goroutine may read.
 package node

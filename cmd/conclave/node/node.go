@@ -40,6 +40,9 @@ type Options struct {
 	// Start makes this node serve; lease is nil if Locker is. ctx ends when
 	// the lease is lost or the node is to stop.
 	Start func(ctx context.Context, lease store.Lease) (Service, error)
+	// Follow prepares this node to serve while it waits for the lock, until ctx
+	// ends. It changes nothing in the store. It may be nil.
+	Follow func(ctx context.Context)
 	// StopTimeout bounds the work in flight at a clean stop; 0 is 10 s.
 	StopTimeout time.Duration
 	Log         *slog.Logger // nil: slog.Default()
@@ -74,7 +77,9 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.options.Locker == nil {
 		return n.serve(ctx, nil, nil)
 	}
+	stopFollowing := n.follow(ctx)
 	lease, err := n.options.Locker.Acquire(ctx)
+	stopFollowing()
 	switch {
 	case err != nil && ctx.Err() != nil:
 		n.log.Info("attempt to obtain lock aborted due to shutdown")
@@ -83,6 +88,17 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("obtain lock: %w", err)
 	}
 	return n.serve(ctx, lease, lease.Lost())
+}
+
+// follow calls Options.Follow until the returned function is called, which does
+// not wait for the end: it may hang with the storage.
+func (n *Node) follow(ctx context.Context) (stop func()) {
+	if n.options.Follow == nil {
+		return func() {}
+	}
+	ctx, stop = context.WithCancel(ctx)
+	go n.options.Follow(ctx)
+	return stop
 }
 
 // serve is the mastership. lease and lost are nil together.

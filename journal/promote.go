@@ -1,0 +1,146 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/conclavemq/conclave/journal/vfs"
+)
+
+// promote ends the follower and returns what it has read, if that is part of
+// what is there now; nil otherwise, or without a follower.
+func (j *Journal) promote(inv *inventory) *trail {
+	if j.o.Follower == nil {
+		return nil
+	}
+	t := j.o.Follower.take()
+	j.o.Follower = nil
+	if t == nil || t.position == 0 {
+		return nil
+	}
+	t.onDisk = map[uint32]bool{}
+	for _, f := range inv.files {
+		t.onDisk[f.number] = true
+	}
+	for _, n := range inv.orphans {
+		t.onDisk[n] = true
+	}
+	err := t.compare(inv.files)
+	if err == nil {
+		err = t.complete(j.o.FS, inv)
+	}
+	if err != nil {
+		j.doubt(err)
+		return nil
+	}
+	return t
+}
+
+// doubt says why what a follower has read is not used.
+func (j *Journal) doubt(err error) {
+	j.o.Log.Warn("what was read while following is not used; the whole journal is replayed",
+		"directory", j.o.Directory, "reason", err)
+}
+
+// complete checks that nothing was written to a file after the next one was
+// begun, as ActiveMQ does when it compacts. Our files say themselves that they
+// are ours, which never happens to.
+func (t *trail) complete(fs vfs.FS, inv *inventory) error {
+	for _, f := range inv.files {
+		d := t.read[f.number]
+		if d == nil || f.head != nil || f.number >= t.position || d.skip {
+			continue
+		}
+		handle, err := fs.Open(t.path(f.number))
+		if err != nil {
+			return fmt.Errorf("open journal file: %w", err)
+		}
+		head := make([]byte, len(batchMagic))
+		n, _ := handle.ReadAt(head, d.end)
+		_ = handle.Close()
+		if bytes.Equal(head[:n], batchMagic) && d.end < f.limit {
+			return fmt.Errorf("%w: %s has grown since", errLost, fileName(f.number))
+		}
+	}
+	return nil
+}
+
+// markOf is what has been read of a file, if it is the one being read.
+func (t *trail) markOf(number uint32) mark {
+	if t == nil || number != t.position {
+		return mark{}
+	}
+	return t.read[number].mark
+}
+
+// catchUp replays what comes after t. It returns no replayer if t is nil, or
+// turns out not to be the journal; the journal is as before then.
+func (j *Journal) catchUp(t *trail, inv *inventory, in *inherited, onDisk func(uint32) bool) (*replayer, error) {
+	if t == nil {
+		return nil, nil
+	}
+	began, records := time.Now(), t.r.records
+	t.r.log, t.r.exists = j.o.Log, onDisk
+	lag, err := j.continueFrom(t, inv, in)
+	if err == nil {
+		err = t.conclude()
+	}
+	if errors.Is(err, errLost) {
+		j.doubt(err)
+		j.segments.close()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	j.index = t.r.x
+	j.o.Log.Info("the journal had been followed", "directory", j.o.Directory, "since", time.Since(t.began).Round(time.Millisecond),
+		"lagBytes", lag, "lagRecords", t.r.records-records, "catchUpMS", time.Since(began).Milliseconds())
+	return t.r, nil
+}
+
+// continueFrom replays the files from the place that t has reached, and
+// returns how many bytes there were.
+func (j *Journal) continueFrom(t *trail, inv *inventory, in *inherited) (lag int64, err error) {
+	rest := slices.Clone(inv.files)
+	for len(rest) > 0 && rest[0].number < t.position {
+		j.segments.put(rest[0].number, t.read[rest[0].number].end)
+		rest = rest[1:]
+	}
+	<-in.sealed
+	if !in.marked {
+		return 0, fmt.Errorf("%w: %s has changed", errLost, fileName(inv.files[len(inv.files)-1].number))
+	}
+	for i := range rest {
+		t.moveTo(rest[i])
+		if d := t.read[rest[i].number]; d != nil {
+			rest[i].from = d.end
+		}
+	}
+	if d := t.read[rest[0].number]; d != nil && d.skip {
+		j.segments.put(rest[0].number, d.end)
+		rest = rest[1:]
+	}
+	return j.replayFiles(t.r, rest, in)
+}
+
+// conclude forgets the files that are not there any more, which nothing may
+// need.
+func (t *trail) conclude() error {
+	for number := range t.gone {
+		if t.needs(number) {
+			return fmt.Errorf("%w: %s was deleted and held what is needed", errLost, fileName(number))
+		}
+		if t.r.rewritten[number] {
+			return fmt.Errorf("%w: %s was deleted, another file has its acknowledgements", errLost, fileName(number))
+		}
+		t.forget(number)
+	}
+	if t.missed && t.r.duplicates > 0 {
+		return fmt.Errorf("%w: files were deleted unread, and messages stored twice", errLost)
+	}
+	return nil
+}
