@@ -6,16 +6,13 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// A clean stop knows exactly which messages have been delivered: those whose
-// redelivery counter has risen. It stores these counters and withdraws the
-// exposure, so that what no consumer has seen is not flagged as redelivered by
-// the next master, as it has to be after a crash.
-
-// Bounds of what a stop stores for one queue; beyond them the exposure stays.
-const (
-	mostConcealed      = 10_000
-	mostConcealedBytes = 64 << 20
-)
+// A clean stop knows whether anything that was delivered is still there. Where
+// nothing is, it withdraws the exposure, so that what no consumer has seen is
+// not flagged as redelivered by the next master, as it has to be after a crash.
+// It could store the redelivery counters of the rest as well, by updates; but
+// an ActiveMQ that takes the directory over deletes the file of an update with
+// the acknowledgement in it, while the file of the message's first record may
+// stay, and then brings the message back.
 
 // conceal withdraws the exposure of every destination where that is possible.
 // Connections have ended, so nothing is in flight but what prepared
@@ -42,7 +39,8 @@ func (b *Broker) conceal(ctx context.Context) error {
 }
 
 // concealment is the unit that withdraws the queue's exposure; nil if it has
-// none, or not everything that it covers is known.
+// none, if something was delivered and is still there, or if not everything
+// that the exposure covers is known.
 func (q *queue) concealment() []store.Op {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -52,20 +50,12 @@ func (q *queue) concealment() []store.Op {
 		len(q.locked) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
 		return nil
 	}
-	var ops []store.Op
-	var bytes int64
 	for r := w.head; r != nil; r = r.next {
-		if !r.stored || r.redeliveries <= r.m.RedeliveryCounter {
-			continue
-		}
-		m := r.m.Copy()
-		m.RedeliveryCounter = r.redeliveries
-		ops = append(ops, store.Op{Action: store.Update, Destination: q.dest, Message: m, ID: m.ID, Seq: r.key.seq})
-		if bytes += r.size(); len(ops) > mostConcealed || bytes > mostConcealedBytes {
+		if r.stored && r.redeliveries > r.m.RedeliveryCounter {
 			return nil
 		}
 	}
-	return append(ops, store.Op{Action: store.Expose, Destination: q.dest})
+	return []store.Op{{Action: store.Expose, Destination: q.dest}}
 }
 
 // concealment withdraws the topic's exposure if no durable subscription has

@@ -40,7 +40,7 @@ const (
 	// Expose records that messages of Destination up to the end of Segment
 	// may be delivered to consumers. A store that recovers from a crash flags
 	// the ones that are still there as possibly redelivered. Segment 0
-	// withdraws that: what has been delivered says so by its counter.
+	// withdraws that: nothing that is there has been delivered.
 	Expose
 )
 
