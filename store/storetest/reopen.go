@@ -202,9 +202,6 @@ func testReopenSequences(t *testing.T, f Factory) {
 
 // testAbandoned: what was done with Sync is there after a crash, in order.
 func testAbandoned(t *testing.T, f Factory) {
-	if f.Abandon == nil {
-		t.Skip("this store cannot be abandoned within a test")
-	}
 	s := f.open(t)
 	want := fill(t, s, orders, 1, 1, 20)
 	must(t, s, remove(want[4].Message, want[4].Seq))
