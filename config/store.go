@@ -46,8 +46,9 @@ type KahaDB struct {
 }
 
 // DefaultLockAcquireSleepInterval is how long a slave sleeps between two tries
-// when nothing is said.
-const DefaultLockAcquireSleepInterval = time.Second
+// when nothing is said. A try is a few small requests; a slave has to find out
+// and to serve within a second after the master's process has died.
+const DefaultLockAcquireSleepInterval = 250 * time.Millisecond
 
 // LockAcquireSleepInterval is what holds: the locker's, else the old name's.
 func (k *KahaDB) LockAcquireSleepInterval() time.Duration {

@@ -12,7 +12,11 @@ import (
 	"github.com/conclavemq/conclave/test/nfs/lab"
 )
 
-var keep = flag.Bool("keep", false, "leave the logs of brokers and consoles behind")
+var (
+	keep      = flag.Bool("keep", false, "leave the logs of brokers and consoles behind")
+	allowance = flag.Duration("allowance", 4*time.Second, "what a hand-over may take beyond its target: "+
+		"the hosts are slow and this machine may be busy")
+)
 
 // hosts is what all tests share; TestMain sets it before any of them runs.
 var hosts *lab.Lab

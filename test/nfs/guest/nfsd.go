@@ -120,9 +120,14 @@ func answerCache(cache string, answer func([]string) string) error {
 		return err
 	}
 	go func() {
+		defer f.Close()
 		buf := make([]byte, 8192)
 		for {
-			n, err := f.Read(buf)
+			if err := waitQuestion(f); err != nil {
+				fmt.Println("lab:", cache, err)
+				return
+			}
+			n, _ := f.Read(buf) // another reader may have been first
 			for line := range strings.Lines(string(buf[:n])) {
 				words := strings.Fields(line)
 				if len(words) < 2 {
@@ -132,10 +137,17 @@ func answerCache(cache string, answer func([]string) string) error {
 					fmt.Println("lab:", cache, err)
 				}
 			}
-			if err != nil || n == 0 {
-				time.Sleep(10 * time.Millisecond) // the file never blocks
-			}
 		}
 	}()
 	return nil
+}
+
+// waitQuestion waits until a cache has a question: reading never blocks.
+func waitQuestion(f *os.File) error {
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}, -1)
+		if err != unix.EINTR {
+			return err
+		}
+	}
 }

@@ -52,6 +52,7 @@ func (h *Host) Boot() error {
 	if err := h.cmd.Start(); err != nil {
 		return fmt.Errorf("boot %s: %w", h.Name, err)
 	}
+	prefer(h.cmd.Process.Pid)
 	cmd, done := h.cmd, make(chan struct{})
 	h.done = done
 	go func() {

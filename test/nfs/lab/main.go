@@ -31,6 +31,7 @@ const (
 // stays.
 func Main(keep bool, run func(dir string) int) int {
 	if dir := os.Getenv(envDir); dir != "" {
+		prefer(os.Getpid())
 		if err := enter(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "nfs:", err)
 			return 1
@@ -69,6 +70,7 @@ func outside(keep bool) (code int, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET,
 		Pdeathsig:  syscall.SIGKILL,
+		Setsid:     true,
 	}
 	err = cmd.Run()
 	var ended *exec.ExitError
