@@ -34,6 +34,13 @@ func isNoSpace(err error) bool {
 	if errors.Is(err, errSync) {
 		return false
 	}
+	return lacksSpace(err)
+}
+
+// lacksSpace is isNoSpace for a file that holds nothing yet and is thrown away
+// if it fails: a network file system may tell by the sync that there was no
+// space for a write.
+func lacksSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
@@ -143,7 +150,25 @@ func (a *allocator) work() error {
 	if err := a.keepReserve(); err != nil || spare == nil {
 		return err
 	}
-	return a.fillSpare(spare, current)
+	err := a.fillSpare(spare, current)
+	if lacksSpace(err) && a.withdraw(spare) {
+		err = unusedFile(err)
+	}
+	return err
+}
+
+// withdraw throws the spare file away, unless it has been taken.
+func (a *allocator) withdraw(spare *dataFile) bool {
+	a.mu.Lock()
+	unused := a.spare == spare
+	if unused {
+		a.spare = nil
+	}
+	a.mu.Unlock()
+	if unused {
+		a.discard(spare)
+	}
+	return unused
 }
 
 // fillSpare fills the spare file when it will soon be needed, unless the
@@ -182,7 +207,10 @@ func (a *allocator) makeSpare(spare, current *dataFile) error {
 	}
 	spare, err := a.create(a.o.MaxFileLength)
 	if err == nil && !a.o.NoPreallocation {
-		err = a.fillSpare(spare, current)
+		if err = a.fillSpare(spare, current); err != nil {
+			a.discard(spare)
+			err = unusedFile(err)
+		}
 	}
 	if err != nil {
 		return err
@@ -221,9 +249,18 @@ func (a *allocator) create(length int64) (*dataFile, error) {
 	}
 	if err := f.sync(); err != nil {
 		a.discard(f)
-		return nil, err
+		return nil, unusedFile(err)
 	}
 	return f, nil
+}
+
+// unusedFile makes an error of a file that was thrown away: that its sync has
+// failed for lack of space is no more than lack of space.
+func unusedFile(err error) error {
+	if lacksSpace(err) {
+		return fmt.Errorf("new journal file: %w", syscall.ENOSPC)
+	}
+	return err
 }
 
 // prepare is create for a file that the caller will sync.
@@ -241,7 +278,7 @@ func (a *allocator) prepare(length int64) (*dataFile, error) {
 	}
 	if err != nil {
 		a.discard(f)
-		return nil, err
+		return nil, unusedFile(err)
 	}
 	return f, nil
 }
@@ -251,14 +288,14 @@ func (a *allocator) discard(f *dataFile) {
 	_ = a.o.FS.Remove(f.path)
 }
 
-// createSmall makes a file on a full disk, filled up to length as far as there
-// is space.
+// createSmall makes a file on a full disk, with space up to length as far as
+// there is any.
 func (a *allocator) createSmall(length int64) (*dataFile, error) {
 	f, err := a.create(0)
 	if err != nil || a.o.NoPreallocation {
 		return f, err
 	}
-	if err := f.fill(min(a.o.MaxFileLength, length), a.isStopped); err != nil && !isNoSpace(err) {
+	if err := f.reserve(min(a.o.MaxFileLength, length), a.isStopped); err != nil && !isNoSpace(err) {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/conclavemq/conclave/store"
@@ -138,6 +139,9 @@ func (j *Journal) flush(sync bool) error {
 	f := w.current
 	b := append(w.batch, eofRecord...)
 	w.batch = b[:len(w.batch)]
+	if !j.o.NoPreallocation && j.allocator.isFull() && !f.has(f.pos+int64(len(b))) {
+		return fmt.Errorf("write %d bytes to %s: %w", len(b), fileName(f.number), syscall.ENOSPC)
+	}
 	if f.claim(f.pos + int64(len(b))); !j.o.NoPreallocation {
 		j.allocator.follow(f, w.small(len(b), sync))
 	}
