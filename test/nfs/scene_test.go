@@ -5,6 +5,7 @@ package nfs
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,8 +170,12 @@ type journal map[string]journalFile
 
 type journalFile struct {
 	inode   uint64
-	content []byte // without the zeros at its end
+	content []byte // without the zeros and the end-of-file record at its end
 }
+
+// endOfFile is the record that each batch is followed by and that the next one
+// is written over. (journal/FORMAT.md)
+const endOfFile = "-qMa4"
 
 // snapshot reads the journal from the server's disk.
 func (s *scene) snapshot() journal {
@@ -184,7 +189,7 @@ func (s *scene) snapshot() journal {
 	for _, file := range copied {
 		content, err := os.ReadFile(filepath.Join(hosts.Share, to, file.Name))
 		require.NoError(s.t, err)
-		j[file.Name] = journalFile{file.Inode, bytes.TrimRight(content, "\x00")}
+		j[file.Name] = journalFile{file.Inode, bytes.TrimSuffix(bytes.TrimRight(content, "\x00"), []byte(endOfFile))}
 	}
 	require.NoError(s.t, os.RemoveAll(filepath.Join(hosts.Share, to)))
 	return j
@@ -198,8 +203,27 @@ func (s *scene) kept(before journal) {
 		file, ok := now[name]
 		require.True(s.t, ok, "%s has vanished", name)
 		require.Equal(s.t, old.inode, file.inode, "%s was replaced", name)
-		require.True(s.t, bytes.HasPrefix(file.content, old.content), "%s was overwritten", name)
+		require.Empty(s.t, differences(old.content, file.content), "%s was overwritten", name)
 		bytesKept += len(old.content)
 	}
 	s.t.Logf("%d files, %d bytes unchanged on the server's disk; %d files now", len(before), bytesKept, len(now))
+}
+
+// differences lists where a file is not as it was: "offset: was, is".
+func differences(was, is []byte) (list []string) {
+	if len(is) < len(was) {
+		return []string{fmt.Sprintf("%d bytes became %d", len(was), len(is))}
+	}
+	for i := 0; i < len(was) && len(list) < 10; i++ {
+		if was[i] == is[i] {
+			continue
+		}
+		end := i
+		for end < len(was) && was[end] != is[end] {
+			end++
+		}
+		list = append(list, fmt.Sprintf("at %d of %d: %.40q became %.40q", i, len(was), was[i:end], is[i:end]))
+		i = end
+	}
+	return list
 }

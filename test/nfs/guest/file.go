@@ -74,22 +74,35 @@ func copyFile(from, to string) (inode uint64, err error) {
 // FillArgs are the arguments of Agent.Fill.
 type FillArgs struct {
 	File  string
-	Leave int64 // bytes that stay free
+	Leave int64 // bytes that stay free, about
 }
 
 // Fill takes the disk's space, by a file that Remove gives back.
 func (a *Agent) Fill(args FillArgs, _ *None) error {
 	var st unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(args.File), &st); err != nil {
-		return err
-	}
 	f, err := os.Create(args.File)
 	if err != nil {
 		return err
 	}
-	// Root may use what is reserved for it.
-	size := int64(st.Bfree)*st.Bsize - args.Leave
-	return errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, size), f.Close())
+	defer f.Close()
+	// The file system keeps some of the space for itself, so take it bit by bit.
+	for length := int64(0); ; {
+		if err := unix.Statfs(args.File, &st); err != nil {
+			return err
+		}
+		step := max((int64(st.Bfree)*st.Bsize-args.Leave)/2, args.Leave/4)
+		if int64(st.Bfree)*st.Bsize-step < args.Leave {
+			return nil
+		}
+		err := unix.Fallocate(int(f.Fd()), 0, length, step)
+		if errors.Is(err, unix.ENOSPC) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		length += step
+	}
 }
 
 // FileLock is a lock as the kernel lists it. (/proc/locks)
