@@ -42,14 +42,20 @@
 //   - A server that starts fresh would wait a grace period for clients to
 //     reclaim what they held: it is told that nobody will, except when it
 //     restarts.
-//   - A host's clocks stand still while it is paused, and its clocks differ
-//     from this machine's by up to 0.1 s. Times are compared on the test's
-//     clock alone.
+//   - The hosts' wall clocks differ from this machine's by up to 0.1 s. Times
+//     are compared on the test's clock alone. All clocks of a host go on while
+//     it is paused.
+//   - A disk that is full is found out by a sync, not by a write.
 //   - The hosts have one processor and 100 ticks a second each. Nothing here
 //     says anything about throughput.
 //
 // # By hand
 //
-//	make nfs NFS=TestKill             # one test
-//	make nfs NFSFLAGS=-keep           # logs of brokers and consoles stay
+//	make nfs NFS=TestKill        # one test
+//	make nfs NFSFLAGS=-keep      # logs of brokers and consoles stay
+//	make nfs NFSFLAGS=-allowance=0
+//
+// The last demands that hand-overs keep to their targets exactly: a second when
+// a process dies, the lease and two seconds when a host is lost. Each is
+// printed beside its target in any case.
 package nfs

@@ -170,29 +170,43 @@ type journal map[string]journalFile
 
 type journalFile struct {
 	inode   uint64
-	content []byte // without the zeros and the end-of-file record at its end
+	content []byte // up to the end-of-file record
 }
 
 // endOfFile is the record that each batch is followed by and that the next one
-// is written over. (journal/FORMAT.md)
+// is written over. (journal/FORMAT.md) No message of the scenarios has it.
 const endOfFile = "-qMa4"
 
-// snapshot reads the journal from the server's disk.
-func (s *scene) snapshot() journal {
+// snapshot reads the journal from the server's disk. The master writes
+// meanwhile: a file that was caught in the middle of it is read again.
+func (s *scene) snapshot() (j journal) {
+	s.t.Helper()
+	require.True(s.t, eventually(patience, func() (whole bool) {
+		j, whole = s.readJournal()
+		return whole
+	}), "the journal never holds still")
+	require.NotEmpty(s.t, j)
+	return j
+}
+
+func (s *scene) readJournal() (j journal, whole bool) {
 	s.t.Helper()
 	to := s.directory + "-files"
 	var copied []guest.CopiedFile
 	require.NoError(s.t, hosts.Server.Call("Copy", guest.CopyArgs{
 		From: filepath.Join(guest.Disk, s.directory), To: filepath.Join(guest.Share, to), Pattern: "db-*.log"}, &copied))
-	require.NotEmpty(s.t, copied)
-	j := journal{}
+	defer os.RemoveAll(filepath.Join(hosts.Share, to))
+	j = journal{}
 	for _, file := range copied {
 		content, err := os.ReadFile(filepath.Join(hosts.Share, to, file.Name))
 		require.NoError(s.t, err)
-		j[file.Name] = journalFile{file.Inode, bytes.TrimSuffix(bytes.TrimRight(content, "\x00"), []byte(endOfFile))}
+		end := bytes.Index(content, []byte(endOfFile))
+		if end < 0 {
+			return nil, false
+		}
+		j[file.Name] = journalFile{file.Inode, content[:end]}
 	}
-	require.NoError(s.t, os.RemoveAll(filepath.Join(hosts.Share, to)))
-	return j
+	return j, true
 }
 
 // kept demands that every byte of an earlier snapshot is where it was.
