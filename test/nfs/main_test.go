@@ -14,8 +14,8 @@ import (
 
 var (
 	keep      = flag.Bool("keep", false, "leave the logs of brokers and consoles behind")
-	allowance = flag.Duration("allowance", 4*time.Second, "what a hand-over may take beyond its target: "+
-		"the hosts are slow and this machine may be busy")
+	allowance = flag.Duration("allowance", 2*time.Second, "what a hand-over may take beyond its target: "+
+		"this machine may be busy")
 )
 
 // hosts is what all tests share; TestMain sets it before any of them runs.

@@ -48,7 +48,8 @@ func begin(t *testing.T, kahaDB string) *scene {
 	s.a.start()
 	s.a.waitFor(masterWords, 1)
 	s.b.start()
-	s.b.waitFor(slaveWords, 1)
+	s.b.waitFor(slaveWords+` waiting a lock to be acquired"`, 1)
+	require.Contains(t, s.b.text(), `fileSystem="nfs (network)"`, "a slave that waits in the kernel waits too long for a dead host")
 	for _, n := range []*node{s.a, s.b} {
 		w := &witness{node: n, ledger: s.ledger}
 		s.witness[n] = w
