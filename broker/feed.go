@@ -123,7 +123,7 @@ func (f *feed) dispatchLocked() {
 	if c == nil {
 		return
 	}
-	if f.d.b.mayServe() {
+	if f.d.b.mayDispatch() {
 		f.offerLocked(c)
 	}
 	f.pageLocked()
@@ -222,7 +222,7 @@ func (f *feed) page() {
 		d.mu.Lock()
 		if d.active == owner && !f.cleared {
 			f.admitLocked(entries, pageFull(entries, limit, bytes), seen)
-			if d.b.mayServe() {
+			if d.b.mayDispatch() {
 				f.offerLocked(owner)
 			}
 		}

@@ -18,7 +18,7 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 	case *message.Ack:
 		s.onAck(h, c)
 	case *codec.TransactionInfo:
-		s.onTransaction(h, c)
+		return s.onTransactionInfo(h, c)
 	case *message.Pull:
 		s.reply(h, s.withConsumer(c.Consumer, func(m *member) error { return m.Pull(c) }))
 	case *codec.KeepAlive:
@@ -108,6 +108,18 @@ func (s *session) onAck(h codec.Header, a *message.Ack) {
 		return
 	}
 	member.Acknowledge(a, h.ResponseRequired, s.done(h))
+}
+
+// onTransactionInfo carries out c, and ends the session with the last
+// transaction if that was asked for.
+func (s *session) onTransactionInfo(h codec.Header, c *codec.TransactionInfo) error {
+	if !s.open.follow(c) || !s.ending.unwinding.Load() {
+		s.onTransaction(h, c)
+		return nil
+	}
+	s.out.cork()
+	s.onTransaction(h, c)
+	return errUnwound
 }
 
 // onTransaction moves a transaction on. (ActiveMQ: TransactionInfo.visit)

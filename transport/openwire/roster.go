@@ -115,6 +115,17 @@ func (m *member) consumers() (n int) {
 	return n
 }
 
+// consumes reports whether a client would lose acknowledgements: whether it has
+// consumers, beside those for the broker's advisories.
+func (r *roster) consumes() bool {
+	for _, m := range r.members {
+		if m.consumers() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *member) addSession(id message.SessionID) {
 	if m.sessions[id] == nil {
 		m.sessions[id] = &tally{

@@ -39,7 +39,7 @@ func mine(m Match) []Broker {
 func TestStatusAndStop(t *testing.T) {
 	sandbox(t)
 	stopped := make(chan struct{}, 1)
-	s, err := Serve(account, func() { stopped <- struct{}{} })
+	s, err := Serve(account, Acts{Stop: func() { stopped <- struct{}{} }})
 	require.NoError(t, err)
 	defer s.Close()
 
@@ -99,7 +99,7 @@ func TestServerReplacesItsOwnOldSocket(t *testing.T) {
 	require.NoError(t, err)
 	l.SetUnlinkOnClose(false)
 	require.NoError(t, l.Close())
-	s, err := Serve(account, func() {})
+	s, err := Serve(account, Acts{})
 	require.NoError(t, err)
 	require.Len(t, mine(Match{}), 1)
 	require.NoError(t, s.Close())
@@ -107,7 +107,7 @@ func TestServerReplacesItsOwnOldSocket(t *testing.T) {
 
 func TestGarbageGetsNoAnswer(t *testing.T) {
 	dir := sandbox(t)
-	s, err := Serve(account, func() { t.Error("stopped by garbage") })
+	s, err := Serve(account, Acts{Stop: func() { t.Error("stopped by garbage") }})
 	require.NoError(t, err)
 	defer s.Close()
 	for _, line := range []string{"\n", "{}\n", `{"command":"format"}` + "\n", "stop\n"} {
@@ -126,7 +126,7 @@ func TestDirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
 	dir := sandbox(t)
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.Chmod(dir, 0o777))
-	_, err := Serve(account, func() {})
+	_, err := Serve(account, Acts{})
 	require.ErrorContains(t, err, "its user alone")
 	require.Empty(t, mine(Match{}))
 }

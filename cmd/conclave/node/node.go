@@ -31,6 +31,12 @@ type Service interface {
 	// Stop ends cleanly. What is not finished when ctx ends is cut short; the
 	// store is closed in any case.
 	Stop(ctx context.Context) error
+	// Yield is Stop before another is to serve at once: clients may be left
+	// waiting for that until Dismiss. drain bounds the wait for
+	// acknowledgements and the wait for transactions.
+	Yield(ctx context.Context, drain time.Duration) (Residue, error)
+	// Dismiss ends the connections that Yield left.
+	Dismiss()
 }
 
 // Options configures a Node. Start is needed.
@@ -43,6 +49,14 @@ type Options struct {
 	// Follow prepares this node to serve while it waits for the lock, until ctx
 	// ends. It changes nothing in the store. It may be nil.
 	Follow func(ctx context.Context)
+	// Designate records who shall have the lock next, and returns how long
+	// others will give way; Holder reads who has it. Without them this node
+	// cannot hand over.
+	Designate func(epoch uint64, successor string) (time.Duration, error)
+	Holder    func() (lock.Status, error)
+	// TakeTime is how long a slave may take to notice that the lock is free; 0
+	// is 1 s.
+	TakeTime time.Duration
 	// StopTimeout bounds the work in flight at a clean stop; 0 is 10 s.
 	StopTimeout time.Duration
 	Log         *slog.Logger // nil: slog.Default()
@@ -52,6 +66,7 @@ type Options struct {
 type Node struct {
 	options Options
 	log     *slog.Logger
+	orders  chan order // to the mastership
 
 	mu     sync.Mutex
 	status Status // guarded by mu
@@ -59,12 +74,15 @@ type Node struct {
 
 // New makes a node that does nothing until Run.
 func New(options Options) *Node {
-	n := &Node{options: options, log: options.Log}
+	n := &Node{options: options, log: options.Log, orders: make(chan order)}
 	if n.log == nil {
 		n.log = slog.Default()
 	}
 	if n.options.StopTimeout == 0 {
 		n.options.StopTimeout = 10 * time.Second
+	}
+	if n.options.TakeTime == 0 {
+		n.options.TakeTime = time.Second
 	}
 	n.become(Slave, 0, nil)
 	return n
@@ -72,7 +90,8 @@ func New(options Options) *Node {
 
 // Run waits for the lock, serves, and stops cleanly when ctx ends; it then
 // returns nil, or ErrUnclean when something hung. It returns ErrLost when the
-// lease or the store is lost, and other errors when it could not serve.
+// lease or the store is lost, ErrHandedOver after a hand-over, and other errors
+// when it could not serve.
 func (n *Node) Run(ctx context.Context) error {
 	if n.options.Locker == nil {
 		return n.serve(ctx, nil, nil)
@@ -109,9 +128,16 @@ func (n *Node) serve(ctx context.Context, lease *lock.Lease, lost <-chan struct{
 		return err
 	}
 	n.become(Master, epoch(lease), service.URIs())
+	return n.mastership(ctx, service, lease, lost)
+}
+
+// mastership lasts until something ends it.
+func (n *Node) mastership(ctx context.Context, service Service, lease *lock.Lease, lost <-chan struct{}) error {
 	select {
 	case <-ctx.Done():
 		return n.stop(service, lease)
+	case o := <-n.orders:
+		return n.handOver(ctx, service, lease, o)
 	case <-lost:
 		service.Silence()
 		return fmt.Errorf("%w: %w", ErrLost, lease.Cause())

@@ -31,6 +31,11 @@ func newService() *service {
 func (s *service) URIs() []string          { return []string{"tcp://h:1"} }
 func (s *service) Failed() <-chan struct{} { return s.failed }
 func (s *service) Silence()                { s.events <- "silence" }
+func (s *service) Dismiss()                { s.events <- "dismiss" }
+func (s *service) Yield(context.Context, time.Duration) (Residue, error) {
+	s.events <- "yield"
+	return Residue{Silence: time.Now()}, s.stopErr
+}
 func (s *service) Stop(context.Context) error {
 	s.events <- "stop"
 	return s.stopErr

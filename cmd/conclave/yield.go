@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/conclavemq/conclave/cmd/conclave/node"
+)
+
+const (
+	// stopDrain bounds each wait of a clean stop for what clients are about to
+	// finish.
+	stopDrain = 100 * time.Millisecond
+	// quietTime without an acknowledgement means that no more will come soon:
+	// an application is slow, or waits for something.
+	quietTime = 20 * time.Millisecond
+	drainTick = time.Millisecond
+)
+
+// Yield implements node.Service. Producers go on while consumers acknowledge
+// what they were given; then transactions come to their end; then everything
+// stops.
+func (m *master) Yield(ctx context.Context, drain time.Duration) (node.Residue, error) {
+	residue := m.drain(ctx, drain)
+	return residue, m.closeBelow(ctx)
+}
+
+// Dismiss implements node.Service.
+func (m *master) Dismiss() {
+	var dismissing sync.WaitGroup
+	for _, l := range m.listeners {
+		dismissing.Go(l.Dismiss)
+	}
+	dismissing.Wait()
+}
+
+// drain closes the ports and ends all work of clients.
+func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
+	for _, l := range m.listeners {
+		l.StopAccepting()
+	}
+	m.broker.Pause()
+	m.awaitAcknowledgements(ctx, limit)
+	for _, l := range m.listeners {
+		l.Unwind()
+	}
+	m.awaitTransactions(ctx, limit)
+	residue := node.Residue{Silence: time.Now(), Transactions: m.transactions(), Unacknowledged: m.broker.Unacknowledged()}
+	var parking sync.WaitGroup
+	for _, l := range m.listeners {
+		parking.Go(func() { l.Park(ctx) })
+	}
+	parking.Wait()
+	return residue
+}
+
+func (m *master) awaitAcknowledgements(ctx context.Context, limit time.Duration) {
+	began := time.Now()
+	for open, changed := -1, began; open != 0 && time.Since(began) < limit && time.Since(changed) < quietTime && ctx.Err() == nil; {
+		looked := time.Now()
+		now := m.broker.Unacknowledged()
+		if now != open {
+			open, changed = now, looked
+		}
+		if open > 0 {
+			pause(max(drainTick, 4*time.Since(looked))) // with many queues a look takes time
+		}
+	}
+}
+
+func (m *master) awaitTransactions(ctx context.Context, limit time.Duration) {
+	for began := time.Now(); m.transactions() > 0 && time.Since(began) < limit && ctx.Err() == nil; {
+		pause(drainTick)
+	}
+}
+
+func (m *master) transactions() (n int) {
+	for _, l := range m.listeners {
+		n += l.Transactions()
+	}
+	return n
+}
+
+func pause(d time.Duration) { <-time.After(d) }
+
+// closeBelow closes what lies below the connections.
+func (m *master) closeBelow(ctx context.Context) error {
+	var errs []error
+	if err := m.broker.Close(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("stop broker: %w", err))
+	}
+	if err := m.store.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("close store: %w", err))
+	}
+	return errors.Join(errs...)
+}
