@@ -54,6 +54,7 @@ func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
 		parking.Go(func() { l.Park(ctx) })
 	}
 	parking.Wait()
+	residue.Answered = time.Now()
 	return residue
 }
 

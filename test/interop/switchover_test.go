@@ -30,6 +30,9 @@ type handedOver struct {
 	Serving        bool `json:"serving"`
 	DrainMillis    int  `json:"drainMillis"`
 	GapMillis      int  `json:"gapMillis"`
+	AnswerMillis   int  `json:"answerMillis"`
+	CloseMillis    int  `json:"closeMillis"`
+	TakeMillis     int  `json:"takeMillis"`
 	Successor      struct {
 		Broker string `json:"broker"`
 		Epoch  int    `json:"epoch"`
@@ -49,8 +52,8 @@ func (p *pair) switchOver(extra ...string) time.Time {
 	outcome := p.command(old, append([]string{"--json"}, extra...)...)
 	require.Equal(p.t, heir.Name(), outcome.Successor.Broker)
 	require.True(p.t, outcome.Serving)
-	p.t.Logf("%s handed over to %s, epoch %d: gap %d ms, drained for %d ms; %d messages unacknowledged, %d transactions open",
-		old.Name(), heir.Name(), outcome.Successor.Epoch, outcome.GapMillis, outcome.DrainMillis,
+	p.t.Logf("%s handed over to %s, epoch %d: gap %d ms (answers %d, close %d, take-over %d), drained for %d ms; %d messages unacknowledged, %d transactions open",
+		old.Name(), heir.Name(), outcome.Successor.Epoch, outcome.GapMillis, outcome.AnswerMillis, outcome.CloseMillis, outcome.TakeMillis, outcome.DrainMillis,
 		outcome.Unacknowledged, outcome.Transactions)
 	require.Eventually(p.t, func() bool { return strings.Count(old.Log(), slaveText) > waits }, startLimit, 2*time.Millisecond)
 	p.master = 1 - p.master

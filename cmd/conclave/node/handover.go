@@ -34,8 +34,10 @@ type Residue struct {
 	Unacknowledged int `json:"unacknowledged"`
 	// Transactions were open; they are rolled back.
 	Transactions int `json:"transactions"`
-	// Silence began when the last request was taken.
-	Silence time.Time `json:"-"`
+	// Silence began when the last request was taken, Answered when all that was
+	// taken had been answered and no client was heard any more.
+	Silence  time.Time `json:"-"`
+	Answered time.Time `json:"-"`
 }
 
 // Outcome is what became of a hand-over.
@@ -53,6 +55,11 @@ type Outcome struct {
 	// open port, or to the end of the wait for it.
 	DrainMillis int64 `json:"drainMillis"`
 	GapMillis   int64 `json:"gapMillis"`
+	// AnswerMillis, CloseMillis and TakeMillis are the parts of the gap: the
+	// last answers, the broker and its store, the successor's start.
+	AnswerMillis int64 `json:"answerMillis"`
+	CloseMillis  int64 `json:"closeMillis"`
+	TakeMillis   int64 `json:"takeMillis"`
 }
 
 // order is a Plan on its way to the mastership. done is called once.
@@ -113,12 +120,14 @@ func (n *Node) handOver(ctx context.Context, service Service, lease *lock.Lease,
 	}
 	err = release(lease)
 	outcome := Outcome{Residue: residue, DrainMillis: residue.Silence.Sub(began).Milliseconds()}
+	released := time.Now()
 	if err == nil {
 		n.await(ctx, &outcome, lease.Epoch(), n.options.TakeTime+patience)
 	}
+	outcome.parts(released, time.Now())
 	service.Dismiss()
-	outcome.GapMillis = time.Since(residue.Silence).Milliseconds()
-	n.log.Info("handed the mastership over", "successor", outcome.String(), "gapMS", outcome.GapMillis,
+	n.log.Info("handed the mastership over", "successor", outcome.String(), "drainMS", outcome.DrainMillis,
+		"gapMS", outcome.GapMillis, "answerMS", outcome.AnswerMillis, "closeMS", outcome.CloseMillis, "takeMS", outcome.TakeMillis,
 		"unacknowledged", residue.Unacknowledged, "transactions", residue.Transactions)
 	o.done(outcome, err)
 	if ctx.Err() != nil {
@@ -255,6 +264,13 @@ func waitOpen(ctx context.Context, uris []string) bool {
 			return false
 		}
 	}
+}
+
+func (o *Outcome) parts(released, serving time.Time) {
+	o.GapMillis = serving.Sub(o.Silence).Milliseconds()
+	o.AnswerMillis = o.Answered.Sub(o.Silence).Milliseconds()
+	o.CloseMillis = released.Sub(o.Answered).Milliseconds()
+	o.TakeMillis = serving.Sub(released).Milliseconds()
 }
 
 // String says who serves now, for people.
