@@ -123,7 +123,7 @@ func (f *feed) dispatchLocked() {
 	if c == nil {
 		return
 	}
-	if f.d.b.mayDispatch() {
+	if f.d.b.mayServe() {
 		f.offerLocked(c)
 	}
 	f.pageLocked()
@@ -222,7 +222,7 @@ func (f *feed) page() {
 		d.mu.Lock()
 		if d.active == owner && !f.cleared {
 			f.admitLocked(entries, pageFull(entries, limit, bytes), seen)
-			if d.b.mayDispatch() {
+			if d.b.mayServe() {
 				f.offerLocked(owner)
 			}
 		}

@@ -57,7 +57,7 @@ func (q *queue) page() {
 		}
 		q.mu.Lock()
 		q.admitLocked(entries, pageFull(entries, limit, bytes), seen)
-		if q.window.head != nil && q.b.mayDispatch() {
+		if q.window.head != nil && q.b.mayServe() {
 			q.offerLocked()
 		}
 		q.release()

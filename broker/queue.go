@@ -257,7 +257,7 @@ func (q *queue) dispatchLocked() {
 	if q.rota.n == 0 {
 		return
 	}
-	if q.window.head != nil && q.b.mayDispatch() {
+	if q.window.head != nil && q.b.mayServe() {
 		q.offerLocked()
 	}
 	q.pageLocked()

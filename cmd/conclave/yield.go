@@ -18,6 +18,8 @@ const (
 	// an application is slow, or waits for something.
 	quietTime = 20 * time.Millisecond
 	drainTick = time.Millisecond
+	// trickleTime without a change means that applications wait for more.
+	trickleTime = 3 * time.Millisecond
 )
 
 // Yield implements node.Service. Producers go on while consumers acknowledge
@@ -47,8 +49,10 @@ func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
 	for _, l := range m.listeners {
 		l.Unwind()
 	}
-	m.awaitTransactions(ctx, limit)
-	residue := node.Residue{Silence: time.Now(), Transactions: m.transactions(), Unacknowledged: m.broker.Unacknowledged()}
+	m.awaitBatches(ctx, limit)
+	residue := node.Residue{Silence: time.Now(), Transactions: m.transactions()}
+	single, batches := m.broker.Unacknowledged()
+	residue.Unacknowledged = single + batches
 	var parking sync.WaitGroup
 	for _, l := range m.listeners {
 		parking.Go(func() { l.Park(ctx) })
@@ -62,7 +66,7 @@ func (m *master) awaitAcknowledgements(ctx context.Context, limit time.Duration)
 	began := time.Now()
 	for open, changed := -1, began; open != 0 && time.Since(began) < limit && time.Since(changed) < quietTime && ctx.Err() == nil; {
 		looked := time.Now()
-		now := m.broker.Unacknowledged()
+		now, _ := m.broker.Unacknowledged()
 		if now != open {
 			open, changed = now, looked
 		}
@@ -72,10 +76,27 @@ func (m *master) awaitAcknowledgements(ctx context.Context, limit time.Duration)
 	}
 }
 
-func (m *master) awaitTransactions(ctx context.Context, limit time.Duration) {
-	for began := time.Now(); m.transactions() > 0 && time.Since(began) < limit && ctx.Err() == nil; {
-		pause(drainTick)
+// awaitBatches waits until no transaction is open and nothing of a batch is
+// unacknowledged.
+func (m *master) awaitBatches(ctx context.Context, limit time.Duration) {
+	began := time.Now()
+	for open, changed := -1, began; open != 0 && time.Since(began) < limit && ctx.Err() == nil; {
+		looked := time.Now()
+		if now := m.inBatches(); now != open {
+			open, changed = now, looked
+		} else if time.Since(changed) > trickleTime {
+			m.broker.Trickle()
+		}
+		if open > 0 {
+			pause(max(drainTick, 4*time.Since(looked)))
+		}
 	}
+}
+
+// inBatches counts open transactions and what is unacknowledged of batches.
+func (m *master) inBatches() int {
+	_, batches := m.broker.Unacknowledged()
+	return m.transactions() + batches
 }
 
 func (m *master) transactions() (n int) {

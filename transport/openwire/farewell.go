@@ -17,7 +17,9 @@ import (
 //
 //   - A session with transactions ends right behind the answer of the commit
 //     or rollback that ends the last of them (Unwind): while a client waits for
-//     that answer it sends nothing else, and the end comes along with it.
+//     that answer it sends nothing else, and the end comes along with it. One
+//     whose application acknowledges batches ends behind such a batch. Neither
+//     does while the client has messages that were not acknowledged.
 //   - A session with consumers is half closed: the client notices and closes
 //     its side, and what it acknowledged until then is read.
 //   - Any other waits, with its socket open, until it is dismissed: its
@@ -30,7 +32,7 @@ const (
 )
 
 var (
-	errUnwound = errors.New("broker hands over; the last transaction has ended")
+	errUnwound = errors.New("broker hands over; nothing is open")
 	errParked  = errors.New("broker hands over")
 )
 
@@ -66,6 +68,12 @@ func (o *openTransactions) follow(t *codec.TransactionInfo) (last bool) {
 	}
 	o.n.Store(int32(len(o.ids)))
 	return last
+}
+
+// boundary reports whether a acknowledges a batch and leaves nothing open.
+func (s *session) boundary(a *message.Ack) bool {
+	return len(s.open.ids) == 0 && a.Transaction.IsZero() && a.Type == message.StandardAck && a.Count > 1 &&
+		s.roster.retire(int(a.Count))
 }
 
 // Transactions is the number of transactions that are open.

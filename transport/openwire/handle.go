@@ -16,6 +16,11 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 	case *message.Message:
 		s.onMessage(ctx, h, c)
 	case *message.Ack:
+		if s.ending.unwinding.Load() && s.boundary(c) {
+			s.out.cork()
+			s.onAck(h, c)
+			return errUnwound
+		}
 		s.onAck(h, c)
 	case *codec.TransactionInfo:
 		return s.onTransactionInfo(h, c)
@@ -113,7 +118,7 @@ func (s *session) onAck(h codec.Header, a *message.Ack) {
 // onTransactionInfo carries out c, and ends the session with the last
 // transaction if that was asked for.
 func (s *session) onTransactionInfo(h codec.Header, c *codec.TransactionInfo) error {
-	if !s.open.follow(c) || !s.ending.unwinding.Load() {
+	if last := s.open.follow(c); !last || !s.ending.unwinding.Load() || !s.roster.retire(0) {
 		s.onTransaction(h, c)
 		return nil
 	}
