@@ -156,7 +156,7 @@ func (s *session) farewell() {
 	s.ending.halfway.Store(true)
 	s.goodbye()
 	if !s.frames.torn {
-		s.socket.SetReadDeadline(time.Now().Add(farewellTime))
+		s.socket.SetReadDeadline(time.Now().Add(s.protocol.options.farewell))
 		s.guard(s.readLast)
 	}
 }
@@ -165,7 +165,7 @@ func (s *session) farewell() {
 // noticed. What belongs to a transaction is rolled back, and what asks for an
 // answer will be asked again of the next master.
 func (s *session) readLast() error {
-	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+	ctx, cancel := context.WithTimeout(context.Background(), s.protocol.options.farewell)
 	defer cancel()
 	for {
 		frame, own, err := s.frames.next()
