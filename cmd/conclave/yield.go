@@ -14,9 +14,8 @@ const (
 	// stopDrain bounds each wait of a clean stop for what clients are about to
 	// finish.
 	stopDrain = 100 * time.Millisecond
-	// quietTime without an acknowledgement means that no more will come soon:
-	// an application is slow, or waits for something.
-	quietTime = 20 * time.Millisecond
+	// turnTime bounds the wait for a new journal file, which only saves time.
+	turnTime  = time.Second
 	drainTick = time.Millisecond
 	// trickleTime without a change means that applications wait for more.
 	trickleTime = 3 * time.Millisecond
@@ -26,6 +25,11 @@ const (
 // what they were given; then transactions come to their end; then everything
 // stops.
 func (m *master) Yield(ctx context.Context, drain time.Duration) (node.Residue, error) {
+	if files, ok := m.store.(interface{ Turn(context.Context) }); ok {
+		turning, cancel := context.WithTimeout(ctx, turnTime)
+		files.Turn(turning) // while everybody is still served
+		cancel()
+	}
 	residue := m.drain(ctx, drain)
 	return residue, m.closeBelow(ctx)
 }
@@ -64,13 +68,9 @@ func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
 
 func (m *master) awaitAcknowledgements(ctx context.Context, limit time.Duration) {
 	began := time.Now()
-	for open, changed := -1, began; open != 0 && time.Since(began) < limit && time.Since(changed) < quietTime && ctx.Err() == nil; {
+	for open := -1; open != 0 && time.Since(began) < limit && ctx.Err() == nil; {
 		looked := time.Now()
-		now, _ := m.broker.Unacknowledged()
-		if now != open {
-			open, changed = now, looked
-		}
-		if open > 0 {
+		if open, _ = m.broker.Unacknowledged(); open > 0 {
 			pause(max(drainTick, 4*time.Since(looked))) // with many queues a look takes time
 		}
 	}
