@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// stopDrain bounds each wait of a clean stop for what clients are about to
-	// finish.
-	stopDrain = 100 * time.Millisecond
+	// stopDrain bounds each wait for what clients are about to finish. Others
+	// are served meanwhile, or have nothing open, so that it may be longer than
+	// the gap.
+	stopDrain = 300 * time.Millisecond
 	// turnTime bounds the wait for a new journal file, which only saves time.
 	turnTime  = time.Second
 	drainTick = time.Millisecond

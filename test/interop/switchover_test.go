@@ -28,6 +28,7 @@ type handedOver struct {
 	Unacknowledged int  `json:"unacknowledged"`
 	Transactions   int  `json:"transactions"`
 	Serving        bool `json:"serving"`
+	Foreign        bool `json:"foreign"`
 	DrainMillis    int  `json:"drainMillis"`
 	GapMillis      int  `json:"gapMillis"`
 	AnswerMillis   int  `json:"answerMillis"`
@@ -95,6 +96,55 @@ func TestSwitchoverUnthrottled(t *testing.T) {
 	ledger{messages: 60_000, kills: 3, mode: "auto", planned: true}.run(t, startPair(t))
 }
 
+func TestSwitchoverDupsOK(t *testing.T) {
+	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "dups", planned: true}.run(t, startPair(t))
+}
+
+func TestSwitchoverDurable(t *testing.T) {
+	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "durable", pairs: true, planned: true}.run(t, startPair(t))
+}
+
+// TestSwitchoverDefaults has clients whose URL names the brokers alone.
+func TestSwitchoverDefaults(t *testing.T) {
+	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto", planned: true, defaults: true}.run(t, startPair(t))
+}
+
+// TestCleanStops stops the master with SIGTERM. With transactions the test lets
+// clients see a rollback, since a stop does not wait longer on a loaded machine.
+func TestCleanStops(t *testing.T) {
+	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto", stops: true}.run(t, startPair(t))
+}
+
+func TestCleanStopsTransacted(t *testing.T) {
+	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "transacted", stops: true}.run(t, startPair(t))
+}
+
+// stopMaster stops the master with SIGTERM, returns when, and starts it again
+// as a slave.
+func (p *pair) stopMaster() time.Time {
+	p.t.Helper()
+	old, heir := p.nodes[p.master], p.nodes[1-p.master]
+	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
+	at := time.Now()
+	require.NoError(p.t, old.Stop(startLimit))
+	require.NoError(p.t, heir.WaitServing(startLimit))
+	require.NoError(p.t, old.Start())
+	require.NoError(p.t, old.WaitSlave(startLimit))
+	p.master = 1 - p.master
+	return at
+}
+
+// TestSwitchoverToActiveMQ: the successor is another program. It takes a
+// second to start, and longer to serve than clients are kept waiting.
+func TestSwitchoverToActiveMQ(t *testing.T) {
+	p := startPair(t, harness.Conclave, harness.ActiveMQ)
+	outcome := p.command(p.nodes[0], "--json")
+	require.True(t, outcome.Foreign)
+	require.NoError(t, p.nodes[1].WaitServing(startLimit))
+	p.master = 1
+	p.requireSane()
+}
+
 // TestSwitchoverTransactions hands over while three producers always have a
 // transaction open, which lasts for longer than the wait for it.
 func TestSwitchoverTransactions(t *testing.T) {
@@ -112,7 +162,7 @@ func TestSwitchoverTransactions(t *testing.T) {
 		switch line := harness.ParseLine(text); line.Word {
 		case "PROGRESS":
 			if done++; switched < times && done >= (switched+1)*each*producers/(times+2) {
-				p.switchOver()
+				p.switchOver("--timeout=2s")
 				switched++
 			}
 		case "TXLEDGER":
