@@ -27,11 +27,10 @@ func (m *master) Silence() {
 }
 
 // Stop implements node.Service: ports, then what clients are about to finish,
-// then connections, then what was appended, then the files.
+// then what was appended, then the files.
 func (m *master) Stop(ctx context.Context) error {
 	m.log.Info("Conclave is shutting down", "broker", m.name, "id", string(m.id))
 	m.drain(ctx, stopDrain)
-	m.Dismiss()
 	err := m.closeBelow(ctx)
 	m.log.Info("Conclave is shutdown", "broker", m.name, "id", string(m.id), "uptime", time.Since(m.began).Round(time.Millisecond))
 	return err

@@ -107,7 +107,7 @@ func reportHandOver(cmd *cobra.Command, plan node.Plan, o *node.Outcome, asJSON 
 		return &codedError{exitElsewhere, errors.New("nobody took the lock; the old master takes it again")}
 	case plan.To != "" && (o.Foreign || o.Successor.Broker != plan.To && o.Successor.Host != plan.To):
 		return &codedError{exitElsewhere, fmt.Errorf("%s did not take the lock", plan.To)}
-	case !o.Foreign && !o.Serving:
+	case !o.Foreign && !o.Serving && !asJSON:
 		fmt.Fprintln(out, "note      its port was not seen open from here")
 	}
 	return nil

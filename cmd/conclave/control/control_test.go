@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -60,6 +62,33 @@ func TestStatusAndStop(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.False(t, found[0].Running())
 	require.NoError(t, found[0].Stop(), "it has ended")
+}
+
+func TestHandOver(t *testing.T) {
+	sandbox(t)
+	refused := errors.New("this node is a slave")
+	want := node.Outcome{Serving: true, GapMillis: 7}
+	s, err := Serve(account, Acts{HandOver: func(_ context.Context, p node.Plan) (node.Outcome, error) {
+		if p.To == "" {
+			return node.Outcome{}, refused
+		}
+		<-time.After(answerTime + answerTime/5) // longer than other answers may take
+		return want, nil
+	}})
+	require.NoError(t, err)
+	defer s.Close()
+	found := mine(Match{})
+	require.Len(t, found, 1)
+	_, err = found[0].HandOver(node.Plan{}, 10*time.Second)
+	require.EqualError(t, err, refused.Error())
+	got, err := found[0].HandOver(node.Plan{To: "b", DrainMillis: 5}, 10*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	_, err = found[0].HandOver(node.Plan{To: "b"}, time.Millisecond)
+	require.ErrorIs(t, err, ErrSilent)
+	require.NoError(t, s.Close())
+	_, err = found[0].HandOver(node.Plan{To: "b"}, 10*time.Second)
+	require.ErrorIs(t, err, ErrSilent)
 }
 
 func TestProcessThatDoesNotAnswer(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/conclavemq/conclave/lock"
@@ -195,10 +196,11 @@ func (n *Node) yield(service Service, lease *lock.Lease, plan Plan) (Residue, er
 
 const (
 	lookEvery = 2 * time.Millisecond
-	// A successor whose port cannot be seen from here, through a proxy perhaps,
-	// is taken to serve so long after it has the lock.
-	unseenTime = 300 * time.Millisecond
-	dialTime   = 50 * time.Millisecond
+	// A successor whose host does not answer from here is taken to serve so
+	// long after it has the lock; one whose host refuses may take longer.
+	unseenTime  = 300 * time.Millisecond
+	refusedTime = 3 * time.Second
+	dialTime    = 50 * time.Millisecond
 )
 
 // await watches for the successor: first its epoch, then its open port.
@@ -218,9 +220,7 @@ func (n *Node) await(ctx context.Context, outcome *Outcome, epoch uint64, bound 
 		return
 	}
 	outcome.Successor = &s.Holder
-	unseen, end := context.WithTimeout(context.WithoutCancel(ctx), unseenTime)
-	defer end()
-	outcome.Serving = waitOpen(unseen, s.Holder.URIs)
+	outcome.Serving = waitOpen(context.WithoutCancel(ctx), s.Holder.URIs)
 }
 
 // watch gives the first holder after epoch.
@@ -242,20 +242,26 @@ func (n *Node) watch(ctx context.Context, epoch uint64, found chan<- lock.Status
 }
 
 // waitOpen reports whether a connection to one of the addresses was accepted
-// before ctx ended.
+// soon.
 func waitOpen(ctx context.Context, uris []string) bool {
+	ctx, cancel := context.WithTimeout(ctx, refusedTime)
+	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	dialer := net.Dialer{Timeout: dialTime}
-	for {
+	for heard := time.Now(); time.Since(heard) < unseenTime; {
 		for _, uri := range uris {
 			u, err := url.Parse(uri)
 			if err != nil {
 				continue
 			}
-			if conn, err := dialer.DialContext(ctx, "tcp", u.Host); err == nil {
+			conn, err := dialer.DialContext(ctx, "tcp", u.Host)
+			if err == nil {
 				conn.Close()
 				return true
+			}
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				heard = time.Now()
 			}
 		}
 		select {
@@ -264,6 +270,7 @@ func waitOpen(ctx context.Context, uris []string) bool {
 			return false
 		}
 	}
+	return false
 }
 
 func (o *Outcome) parts(released, serving time.Time) {

@@ -28,14 +28,14 @@ type Service interface {
 	// Silence closes ports and sockets: not one byte more to any client. It
 	// does not block and touches no file.
 	Silence()
-	// Stop ends cleanly. What is not finished when ctx ends is cut short; the
-	// store is closed in any case.
+	// Stop ends cleanly, but for clients that are left waiting for another
+	// master until Dismiss. What is not finished when ctx ends is cut short;
+	// the store is closed in any case.
 	Stop(ctx context.Context) error
-	// Yield is Stop before another is to serve at once: clients may be left
-	// waiting for that until Dismiss. drain bounds the wait for
+	// Yield is Stop when another is to serve at once. drain bounds the wait for
 	// acknowledgements and the wait for transactions.
 	Yield(ctx context.Context, drain time.Duration) (Residue, error)
-	// Dismiss ends the connections that Yield left.
+	// Dismiss ends the connections that Stop or Yield left.
 	Dismiss()
 }
 
@@ -194,11 +194,27 @@ func (n *Node) stop(service Service, lease *lock.Lease) error {
 	go func() { done <- service.Stop(bounded) }()
 	select {
 	case err := <-done:
-		return errors.Join(err, release(lease))
+		err = errors.Join(err, release(lease))
+		n.linger(lease)
+		service.Dismiss()
+		return err
 	case <-time.After(n.options.StopTimeout + stopGrace):
 		service.Silence()
 		return fmt.Errorf("%w: the store does not close", ErrUnclean)
 	}
+}
+
+// lingerTime is how long clients are left waiting at a clean stop for a slave
+// to take the lock. Where there is one, it is woken at once.
+const lingerTime = 100 * time.Millisecond
+
+// linger waits a little for a successor, which clients then find at once.
+func (n *Node) linger(lease *lock.Lease) {
+	if lease == nil || n.options.Holder == nil {
+		return
+	}
+	var outcome Outcome
+	n.await(context.Background(), &outcome, lease.Epoch(), lingerTime)
 }
 
 // stopGrace is what closing the store may take beyond the work in flight.
