@@ -28,10 +28,10 @@ func (j *Journal) Turn(ctx context.Context) {
 
 // turnIfAsked is the committer's part.
 func (j *Journal) turnIfAsked() {
-	done := j.turn.Swap(nil)
-	if done == nil {
+	if j.turn.Load() == nil {
 		return
 	}
+	done := j.turn.Swap(nil)
 	defer close(*done)
 	if j.writer.current.pos < turnLeast || j.failureOf() != nil {
 		return
