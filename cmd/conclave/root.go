@@ -18,6 +18,7 @@ func newRootCommand() *cobra.Command {
 		newStopCommand(),
 		newStatusCommand(),
 		newSwitchoverCommand(),
+		newChaosCommand(),
 		newCheckConfigCommand(),
 		newProducerCommand(),
 		newConsumerCommand(),
