@@ -18,6 +18,8 @@ func newRootCommand() *cobra.Command {
 		newStopCommand(),
 		newStatusCommand(),
 		newCheckConfigCommand(),
+		newCheckStorageCommand(),
+		newStorageHelperCommand(),
 		newProducerCommand(),
 		newConsumerCommand(),
 		newVersionCommand(),
