@@ -13,7 +13,7 @@ import (
 
 const (
 	strangerTime = 10 * time.Second // for a peer that has not shown the scratch directory's name
-	idleTime     = time.Minute      // for one that has
+	idleTime     = 5 * time.Minute  // for one that has, and checks its own host first
 )
 
 // Listen lends helpers for o.Directory to a Run on another host, one at a time,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -62,7 +61,7 @@ type party interface {
 type conversation struct {
 	in    io.WriteCloser
 	lines chan reply // closed when the helper has ended
-	hung  error      // of an earlier call, which may still answer
+	hung  error      // why an earlier call was given up, which may still answer
 }
 
 func newConversation(in io.WriteCloser, out io.Reader) *conversation {
@@ -112,7 +111,7 @@ func (c *conversation) ask(ctx context.Context, r request, patience time.Duratio
 			c.hung = &HangError{at, limit}
 			return reply{}, c.hung
 		case <-ctx.Done():
-			c.hung = &HangError{at, limit}
+			c.hung = ctx.Err()
 			return reply{}, ctx.Err()
 		}
 	}
@@ -142,7 +141,10 @@ type process struct {
 // newProcess starts a helper.
 func newProcess(command []string, patience time.Duration) (*process, error) {
 	p := &process{command: command, patience: patience}
-	return p, p.start()
+	if err := p.start(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func (p *process) start() error {
@@ -206,18 +208,8 @@ const endTime = time.Second
 
 // remote is a helper on another host, behind its Listen.
 type remote struct {
-	conn     net.Conn
 	patience time.Duration
 	*conversation
-}
-
-func dialPeer(ctx context.Context, address string, patience time.Duration) (*remote, error) {
-	dialer := net.Dialer{Timeout: patience}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	return &remote{conn: conn, patience: patience, conversation: newConversation(conn, conn)}, nil
 }
 
 // call allows for the network beyond what the other host's helper may take.

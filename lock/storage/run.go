@@ -82,13 +82,14 @@ type checker struct {
 	Options
 	report *Report
 	a      *process
-	b      party // a second process of this host, then the other host's
-	local  bool  // of the file system
+	b      party   // a second process of this host, then the other host's
+	remote *remote // the other host's, nil if there is none
+	local  bool    // of the file system
 
 	scratch string // name of the scratch directory
 	made    bool
 	entered bool   // both are in the scratch directory
-	peer    string // name of the other host, "" before there is one
+	peer    string // name of b's host, if it is not this one
 	files   int    // numbers scratch files
 }
 
@@ -107,11 +108,28 @@ func (c *checker) run(ctx context.Context) error {
 	if done, err := c.inspect(ctx, c.a, ""); done || err != nil {
 		return err
 	}
+	if c.Peer != "" {
+		if c.remote, err = dialPeer(ctx, c.Peer, c.CallTime); err != nil {
+			return err
+		}
+		defer c.remote.close()
+	}
 	if c.b, err = c.newHelper(); err != nil {
 		return err
 	}
-	steps := []step{
-		{CheckWrite, c.enter},
+	if done, err := c.steps(ctx, []step{{CheckWrite, c.enter}}); done || err != nil {
+		return err
+	}
+	if c.remote == nil {
+		_, err = c.steps(ctx, c.localSteps())
+		return err
+	}
+	return c.withPeer(ctx)
+}
+
+// localSteps are for two processes of this host.
+func (c *checker) localSteps() []step {
+	return []step{
 		{CheckExclusion, c.exclusion},
 		{CheckAliasing, c.aliasing},
 		{CheckRelease, c.release},
@@ -121,13 +139,6 @@ func (c *checker) run(ctx context.Context) error {
 		{CheckFallocate, c.fallocate},
 		{CheckSync, c.syncCost},
 	}
-	if done, err := c.steps(ctx, steps); done || err != nil {
-		return err
-	}
-	if c.Peer == "" {
-		return nil
-	}
-	return c.withPeer(ctx)
 }
 
 // steps makes checks until one finds that there is no going on.
@@ -162,13 +173,11 @@ func (c *checker) found(r Result) {
 
 // hungB reports that the second party does not answer any more.
 func (c *checker) hungB() bool {
-	switch b := c.b.(type) {
-	case *process:
-		return b.hung != nil
-	case *remote:
-		return b.hung != nil
+	if c.b == party(c.remote) {
+		return c.remote.hung != nil
 	}
-	return false
+	local, ok := c.b.(*process)
+	return ok && local.hung != nil
 }
 
 // trouble makes a result of an error from the storage, and leaves others.
@@ -262,12 +271,30 @@ func (c *checker) close() {
 		return
 	}
 	if c.made {
-		ctx, cancel := context.WithTimeout(context.Background(), c.CallTime)
-		defer cancel()
-		if _, err := c.a.call(ctx, request{Op: opRemove}); err != nil {
+		if err := c.remove(); err != nil {
 			c.found(Result{Check: CheckWrite, Verdict: Warn,
 				Reason: "cannot remove " + filepath.Join(c.Directory, c.scratch) + ": " + err.Error(), Remedy: "remove it by hand"})
 		}
 	}
 	c.a.close()
+}
+
+// remove takes a new helper if the first one was given up at the end of the
+// context, perhaps in the middle of a call.
+func (c *checker) remove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.CallTime)
+	defer cancel()
+	if c.a.hung != nil && !errors.Is(c.a.hung, ErrHangs) {
+		fresh, err := c.newHelper()
+		if err != nil {
+			return err
+		}
+		c.a.close()
+		c.a = fresh
+		if _, err = c.a.call(ctx, request{Op: opJoin, Name: c.scratch}); err != nil {
+			return err
+		}
+	}
+	_, err := c.a.call(ctx, request{Op: opRemove})
+	return err
 }
