@@ -26,7 +26,8 @@ const helperCommand = "storage-helper"
 type storageFlags struct {
 	listen, peer  string
 	maxFileLength string
-	timeout, call time.Duration
+	timeout       time.Duration
+	call, view    time.Duration
 	asJSON        bool
 }
 
@@ -57,6 +58,7 @@ func newCheckStorageCommand() *cobra.Command {
 	flags.StringVar(&f.maxFileLength, "journalMaxFileLength", "32mb", "`size` of journal files that there should be room for")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long all of it may take")
 	flags.DurationVar(&f.call, "call-timeout", 10*time.Second, "when a call to the storage counts as hanging")
+	flags.DurationVar(&f.view, "view-timeout", 30*time.Second, "how long another process may take to see what was written")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		options, err := f.options(args[0])
@@ -75,6 +77,9 @@ func newCheckStorageCommand() *cobra.Command {
 	return cmd
 }
 
+// maxCheckTime bounds each time that can be set.
+const maxCheckTime = time.Hour
+
 // options checks the flags, without a look at the storage.
 func (f *storageFlags) options(dir string) (storage.Options, error) {
 	if f.listen != "" && f.peer != "" {
@@ -92,8 +97,10 @@ func (f *storageFlags) options(dir string) (storage.Options, error) {
 			return storage.Options{}, fmt.Errorf("%s %s: write %s host:port", name, address, name)
 		}
 	}
-	if f.timeout <= 0 || f.call <= 0 || f.call > time.Hour || f.timeout > 24*time.Hour {
-		return storage.Options{}, errors.New("--timeout must be within 0 and 24h, --call-timeout within 0 and 1h")
+	for name, d := range map[string]time.Duration{"--timeout": f.timeout, "--call-timeout": f.call, "--view-timeout": f.view} {
+		if d <= 0 || d > maxCheckTime {
+			return storage.Options{}, fmt.Errorf("%s %v is not within 0 and %v", name, d, maxCheckTime)
+		}
 	}
 	length, err := config.ParseBytes(f.maxFileLength)
 	if err != nil {
@@ -111,7 +118,7 @@ func (f *storageFlags) options(dir string) (storage.Options, error) {
 		return storage.Options{}, err
 	}
 	return storage.Options{Directory: absolute, Helper: []string{executable, helperCommand},
-		Peer: f.peer, FileLength: length, CallTime: f.call}, nil
+		Peer: f.peer, FileLength: length, CallTime: f.call, ViewTime: f.view}, nil
 }
 
 // checkStorage prints each finding as it comes, then the verdict.

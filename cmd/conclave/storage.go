@@ -81,6 +81,8 @@ func (s *suitability) judge(results []storage.Result) error {
 		case r.Verdict == storage.Unsafe:
 			refused = append(refused, fmt.Errorf("%w: %s: %s. Remedy: %s; or start with --allowUnsafeStorage=%s at the risk of losing messages",
 				errUnsafe, r.Check, r.Reason, r.Remedy, r.Check))
+		case r.Verdict == storage.Warn && r.Check == storage.CheckMount:
+			s.log.Info("storage", attributes...) // a kind of file system is a choice
 		case r.Verdict == storage.Warn:
 			s.log.Warn("storage", attributes...)
 		default:

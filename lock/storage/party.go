@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -150,7 +149,8 @@ func newProcess(command []string, patience time.Duration) (*process, error) {
 func (p *process) start() error {
 	p.cmd = exec.Command(p.command[0], p.command[1:]...)
 	p.cmd.Dir = "/" // a working directory on hung storage would be in the way
-	p.cmd.Stderr = os.Stderr
+	// Its standard error is nowhere: whoever reads this process's would wait for
+	// the end of a helper that hangs.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is this process's to handle
 	in, err := p.cmd.StdinPipe()
 	if err != nil {

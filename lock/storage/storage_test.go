@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
 func options(dir string) Options {
-	return Options{Directory: dir, Helper: []string{"/usr/bin/env", helperVariable + "=1", os.Args[0]},
+	return Options{Directory: dir, Helper: []string{"/usr/bin/env", helperVariable + "=1", "GORACE=atexit_sleep_ms=0", os.Args[0]},
 		CallTime: 20 * time.Second, ViewTime: 5 * time.Second}
 }
 

@@ -43,7 +43,7 @@ const (
 	maxSlots = 8
 	maxSize  = 64 << 20
 	maxCount = 10000
-	maxLimit = 2 * time.Minute
+	maxLimit = 2 * time.Hour
 )
 
 var (
