@@ -65,8 +65,8 @@ func (c *checker) judgeRename(read reply, replaced int, delay time.Duration) Res
 			Remedy: "switch off caching (NFS: actimeo=1)"}
 	}
 	r := Result{Reason: fmt.Sprintf("%d replacements of a file were whole in %d reads; the last was seen after %v", replaced, w.Reads, shortly(delay))}
-	if w.Stale > 0 {
-		r.Reason += fmt.Sprintf(" (%d reads had to be repeated)", w.Stale)
+	if w.Again > 0 {
+		r.Reason += fmt.Sprintf(" (%d reads had to be repeated)", w.Again)
 	}
 	if delay > lateView {
 		r.Verdict, r.Remedy = Warn, "switch off or shorten caching (NFS: actimeo=1): a deposed master notices its successor as late as this"

@@ -10,13 +10,13 @@ const (
 	syncTries = 400
 	syncTime  = time.Second
 	syncSpace = 4 << 20
-	bulkSpace = 16 << 20
+	bulkSpace = 8 << 20
 )
 
-// What no medium can do: a block made durable, and 16 MiB.
+// What no medium can do: a block made durable, and 8 MiB.
 const (
 	fasterThanAny = 10 * time.Microsecond
-	bulkTooFast   = 300 * time.Microsecond // 56 GB/s
+	bulkTooFast   = 150 * time.Microsecond // 56 GB/s
 )
 
 // What is felt by every producer.
@@ -63,7 +63,7 @@ func (c *checker) cost(ctx context.Context, size int64) (*times, error) {
 }
 
 func judgeSync(grown, over *times, bulk time.Duration) Result {
-	figures := fmt.Sprintf("4 KiB written and synced: preallocated median %v, p99 %v; growing median %v, p99 %v; sync of 16 MiB in %v",
+	figures := fmt.Sprintf("4 KiB written and synced: preallocated median %v, p99 %v; growing median %v, p99 %v; sync of 8 MiB in %v",
 		rounded(over.Median), rounded(over.P99), rounded(grown.Median), rounded(grown.P99), rounded(bulk))
 	switch {
 	case over.Median < fasterThanAny:

@@ -213,14 +213,20 @@ func (h *helper) watch(r *request, out *reply) error {
 	out.Watched = w
 	last := uint64(0)
 	began := time.Now()
+	again := 0
 	for last < r.Version && time.Since(began) < r.Limit {
 		version, err := h.readWhole(h.path(r))
 		w.Reads++
+		if err == nil || !passing(err) {
+			again = 0
+		}
 		switch {
-		case errors.Is(err, unix.ESTALE):
-			w.Stale++
-		case errors.Is(err, fs.ErrNotExist):
-			w.Missing++
+		case passing(err):
+			if again++; again == looks {
+				w.Missing++
+			} else {
+				w.Again++
+			}
 		case errors.Is(err, errTorn):
 			w.Torn++
 		case err != nil:
@@ -235,6 +241,10 @@ func (h *helper) watch(r *request, out *reply) error {
 	out.OK, out.Took = last >= r.Version, time.Since(began)
 	return nil
 }
+
+// looks is how often a file is looked for before it counts as missing: where
+// finding and opening are two steps, a replacement may come between them.
+const looks = 6
 
 var errTorn = errors.New("parts of two versions")
 

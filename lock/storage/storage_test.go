@@ -259,7 +259,7 @@ func TestJudgeRename(t *testing.T) {
 		says  string
 	}{
 		{watched{Reads: 9, Versions: 4}, true, 0, OK, "3 replacements of a file were whole in 9 reads"},
-		{watched{Reads: 9, Stale: 2}, true, 0, OK, "2 reads had to be repeated"},
+		{watched{Reads: 9, Again: 2}, true, 0, OK, "2 reads had to be repeated"},
 		{watched{Reads: 9, Missing: 1}, true, 0, Unsafe, "no file (1 times)"},
 		{watched{Reads: 9, Torn: 2, Back: 3}, true, 0, Unsafe, "a part of two versions (2 times), an older version after a newer one (3 times)"},
 		{watched{Reads: 9}, false, 0, Unsafe, "did not see a file's replacement within 7s"},

@@ -111,10 +111,10 @@ type times struct {
 type watched struct {
 	Reads    int `json:"reads"`
 	Versions int `json:"versions"` // different ones
-	Missing  int `json:"missing"`  // no file
+	Missing  int `json:"missing"`  // no file, several times in a row
 	Torn     int `json:"torn"`     // parts of two versions, or too few bytes
 	Back     int `json:"back"`     // older than one seen before
-	Stale    int `json:"stale"`    // ESTALE: replaced by another host while being read
+	Again    int `json:"again"`    // replaced between being found and being read
 }
 
 // writeLine sends one value.

@@ -61,24 +61,24 @@ func TestCheckStorageOfWeakMounts(t *testing.T) {
 	}{
 		{"nothing wrong", weakness{}, 3, "mount",
 			[]string{"WARN", "fuse.weak on ", "depends on the program behind it", "run check-storage with --listen and --peer"}, nil},
-		{"locks that stay in one mount", weakness{noLocks: true}, 3, "exclusion", // only a peer finds that
+		{"locks that stay in one mount", weakness{NoLocks: true}, 3, "exclusion", // only a peer finds that
 			[]string{"OK"}, nil},
-		{"locks granted to everybody", weakness{grantsAll: true}, 1, "exclusion",
+		{"locks granted to everybody", weakness{GrantsAll: true}, 1, "exclusion",
 			[]string{"UNSAFE", "flock and OFD lock beside a flock and OFD lock", "Two brokers would be master", "Remedy: switch locks on"}, nil},
-		{"any close lets go", weakness{trap: true}, 1, "aliasing",
+		{"any close lets go", weakness{Trap: true}, 1, "aliasing",
 			[]string{"UNSAFE", "closing another descriptor of the lock file let go of the lock", "Remedy"}, nil},
-		{"a gap in rename", weakness{gapInRename: true}, 1, "rename",
+		{"a gap in rename", weakness{GapInRename: true}, 1, "rename",
 			[]string{"UNSAFE", "renames are not atomic", "a reader saw no file", "Remedy"}, nil},
-		{"empty sync", weakness{emptySync: true}, 3, "sync",
+		{"empty sync", weakness{EmptySync: true}, 3, "sync",
 			[]string{"WARN", "faster than any medium", "Remedy"}, nil},
-		{"failing sync", weakness{failingSync: true}, 1, "write",
+		{"failing sync", weakness{FailingSync: true}, 1, "write",
 			[]string{"UNSAFE", "fdatasync", "input/output error", "Remedy: see the kernel's log"}, nil},
-		{"failing write", weakness{failingWrite: true}, 1, "write",
+		{"failing write", weakness{FailingWrite: true}, 1, "write",
 			[]string{"UNSAFE", "write", "input/output error", "Remedy: see the kernel's log"}, nil},
-		{"hanging sync", weakness{hangingSync: true}, 1, "write",
+		{"hanging sync", weakness{HangingSync: true}, 1, "write",
 			[]string{"UNSAFE", "the storage hangs: fdatasync write-1 has not returned after 1s", "Remedy: see that the server answers"},
 			[]string{"--call-timeout", "1s"}},
-		{"hanging mount", weakness{hangingStat: true}, 1, "mount",
+		{"hanging mount", weakness{HangingStat: true}, 1, "mount",
 			[]string{"UNSAFE", "the storage hangs: stat ", " has not returned after 1s"},
 			[]string{"--call-timeout", "1s"}},
 	} {
@@ -115,7 +115,7 @@ func TestCheckStorageOfDirectories(t *testing.T) {
 			v := fileSystems["ext4"](t)
 			v.cram()
 			return v.root
-		}, []int{3}, []string{"no space left on device", "Remedy: make room and check again", "excl"}},
+		}, []int{3}, []string{"not checked: mkdir ", "no space left on device", "Remedy: make room and check again"}},
 		{"full memory", func(t *testing.T) string {
 			v := fileSystems["tmpfs"](t)
 			v.cram()
@@ -178,13 +178,13 @@ func TestCheckStorageWithPeer(t *testing.T) {
 	}{
 		{"locks that reach the other", weakness{}, weakness{}, 3, "exclusion",
 			[]string{"OK", "exclude between the two hosts"}},
-		{"locks that stay in each mount", weakness{noLocks: true}, weakness{noLocks: true}, 1, "exclusion",
+		{"locks that stay in each mount", weakness{NoLocks: true}, weakness{NoLocks: true}, 1, "exclusion",
 			[]string{"UNSAFE", "the two hosts had locks at once", "Two brokers would be master", "Remedy: switch locks on"}},
-		{"locks that stay in one of them", weakness{}, weakness{noLocks: true}, 1, "exclusion",
+		{"locks that stay in one of them", weakness{}, weakness{NoLocks: true}, 1, "exclusion",
 			[]string{"UNSAFE", "Two brokers would be master"}},
-		{"a cache that the other's writes do not end", weakness{}, weakness{longCache: true}, 1, "visibility",
+		{"a cache that the other's writes do not end", weakness{}, weakness{LongCache: true}, 1, "visibility",
 			[]string{"UNSAFE", "within 1s: a new master could miss acknowledged messages", "Remedy: switch off caching"}},
-		{"a gap in rename", weakness{gapInRename: true}, weakness{}, 1, "rename",
+		{"a gap in rename", weakness{GapInRename: true}, weakness{}, 1, "rename",
 			[]string{"UNSAFE", "a reader saw no file"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -210,27 +210,31 @@ func TestCheckStorageWithPeer(t *testing.T) {
 // A peer that hangs is named, and nobody waits for it for ever.
 func TestCheckStorageWithHangingPeer(t *testing.T) {
 	t.Parallel()
-	backing := t.TempDir()
+	backing := fastDirectory(t)
 	one, _ := mountWeak(t, backing, weakness{})
-	two, _ := mountWeak(t, backing, weakness{hangingSync: true})
+	two, _ := mountWeak(t, backing, weakness{HangingStat: true})
 	address, _ := listening(t, two, "--call-timeout", "1s")
-	// The peer syncs nothing by itself but as the holder of a replaced file.
 	out, code := checkStorage(t, one, "--peer", address, "--call-timeout", "1s", "--json")
 	var report struct {
-		Verdict string
-		Results []struct{ Check, Verdict, Host, Reason, Remedy string }
+		Directory, Verdict string
+		Results            []struct{ Check, Verdict, Host, Reason, Remedy string }
 	}
 	require.NoError(t, json.NewDecoder(strings.NewReader(out)).Decode(&report))
-	require.Equal(t, 3, code, "a host that only reads does not sync")
-	require.Equal(t, "WARN", report.Verdict)
+	require.Equal(t, 1, code)
+	require.Equal(t, one, report.Directory)
+	require.Equal(t, "UNSAFE", report.Verdict)
 	require.Equal(t, "mount", report.Results[0].Check)
 	require.NotEmpty(t, report.Results[0].Remedy)
+	last := report.Results[len(report.Results)-1]
+	require.Equal(t, "UNSAFE", last.Verdict)
+	require.NotEmpty(t, last.Host)
+	require.Contains(t, last.Reason, "the storage hangs: stat ")
 }
 
 // What start makes of storage that is unsafe.
 func TestStartRefusesUnsafeStorage(t *testing.T) {
 	t.Parallel()
-	mount, _ := mountWeak(t, t.TempDir(), weakness{grantsAll: true})
+	mount, _ := mountWeak(t, t.TempDir(), weakness{GrantsAll: true})
 	n := newNode(t, filepath.Join(mount, "kahadb"), settings{}).start()
 	require.Equal(t, 1, n.ends())
 	line := n.line("conclave: ")
@@ -252,7 +256,7 @@ func TestStartRefusesUnsafeStorage(t *testing.T) {
 // Storage that hangs at a start is waited for, and the log says so.
 func TestStartWaitsForHangingStorage(t *testing.T) {
 	t.Parallel()
-	mount, heal := mountWeak(t, t.TempDir(), weakness{hangingStat: true})
+	mount, heal := mountWeak(t, t.TempDir(), weakness{HangingStat: true})
 	n := newNode(t, mount, settings{}).start()
 	n.waitLog("the storage does not answer; waiting for it")
 	require.Zero(t, n.count("Conclave started"))
