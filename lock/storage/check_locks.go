@@ -206,8 +206,11 @@ func (c *checker) killHolder(ctx context.Context, ask func(name string) request)
 	if err := c.hold(ctx, c.b, name, kindBoth); err != nil {
 		return 0, err
 	}
-	if _, err := c.a.call(ctx, request{Op: opOpen, Name: name, Slot: slotTried}); err != nil {
-		return 0, err
+	asked := ask(name)
+	if asked.Op == opLock {
+		if _, err := c.a.call(ctx, request{Op: opOpen, Name: name, Slot: slotTried}); err != nil {
+			return 0, err
+		}
 	}
 	type outcome struct {
 		answer reply
@@ -216,7 +219,7 @@ func (c *checker) killHolder(ctx context.Context, ask func(name string) request)
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		answer, err := c.a.call(ctx, ask(name))
+		answer, err := c.a.call(ctx, asked)
 		done <- outcome{answer, time.Now(), err}
 	}()
 	select {
@@ -236,7 +239,7 @@ func (c *checker) killHolder(ctx context.Context, ask func(name string) request)
 	if err == nil {
 		err = c.rejoin(ctx)
 	}
-	if err == nil {
+	if err == nil && asked.Op == opLock {
 		_, err = c.a.call(ctx, request{Op: opClose, Slot: slotTried})
 	}
 	if !o.answer.OK {

@@ -47,7 +47,8 @@ func summarize(took []time.Duration) *times {
 	return &times{Count: len(took), Median: took[len(took)/2], P99: took[len(took)*99/100]}
 }
 
-// bulkSync writes much and takes the time of the one sync after it.
+// bulkSync writes much and takes the time of the one sync after it, the best of
+// some tries: on a busy machine a sync that does nothing may take long, too.
 func (h *helper) bulkSync(r *request, out *reply) error {
 	f, err := h.slot(r)
 	if err != nil {
@@ -55,16 +56,24 @@ func (h *helper) bulkSync(r *request, out *reply) error {
 	}
 	const chunk = 1 << 20
 	b := block(1, chunk)
-	for at := int64(0); at < r.Size; at += chunk {
-		if err := h.write(f, b, at); err != nil {
+	for try := range bulkTries {
+		for at := int64(0); at < r.Size; at += chunk {
+			if err := h.write(f, b, at); err != nil {
+				return err
+			}
+		}
+		start := time.Now()
+		if err := h.sync(f); err != nil {
 			return err
 		}
+		if took := time.Since(start); try == 0 || took < out.Took {
+			out.Took = took
+		}
 	}
-	start := time.Now()
-	err = h.sync(f)
-	out.Took = time.Since(start)
-	return err
+	return nil
 }
+
+const bulkTries = 3
 
 func (h *helper) allocate(r *request, out *reply) error {
 	f, err := h.slot(r)

@@ -122,7 +122,8 @@ func (l *lender) relay(ctx context.Context, r *request) error {
 	if err := writeLine(l.helper.in, r); err != nil {
 		return fmt.Errorf("ask the helper: %w", err)
 	}
-	limit := time.NewTimer(r.Limit + 2*l.options.CallTime) // the other host gives up before
+	patience := r.Limit + l.options.CallTime + strangerTime // the other host gives up before
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
 		select {
@@ -138,7 +139,7 @@ func (l *lender) relay(ctx context.Context, r *request) error {
 				return nil
 			}
 		case <-limit.C:
-			l.helper.hung = &HangError{Call: r.Op, Time: r.Limit + 2*l.options.CallTime}
+			l.helper.hung = &HangError{Call: r.Op, Time: patience}
 			return l.helper.hung
 		case <-ctx.Done():
 			return ctx.Err()

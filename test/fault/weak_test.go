@@ -21,16 +21,15 @@ import (
 // weakness is what a mount does worse than a disk. The zero value passes
 // everything on, locks too.
 type weakness struct {
-	NoLocks      bool // the kernel keeps them to itself: another mount does not know of them
-	GrantsAll    bool // every lock is granted to everybody
-	Trap         bool // closing any descriptor of a file lets go of its locks
-	GapInRename  bool // the old file goes before the new one is there
-	EmptySync    bool // fsync does nothing
-	FailingSync  bool // fsync is EIO
-	HangingSync  bool // fsync hangs until healed
-	HangingStat  bool // the mount's root hangs until healed
-	LongCache    bool // attributes and names are kept for an hour
-	FailingWrite bool // write is EIO
+	NoLocks     bool // the kernel keeps them to itself: another mount does not know of them
+	GrantsAll   bool // every lock is granted to everybody
+	Trap        bool // closing any descriptor of a file lets go of its locks
+	GapInRename bool // the old file goes before the new one is there
+	EmptySync   bool // fsync does nothing
+	FailingSync bool // fsync is EIO
+	HangingSync bool // fsync hangs until healed
+	HangingStat bool // the mount's root hangs until healed
+	LongCache   bool // attributes and names are kept for an hour
 }
 
 // weakFS is a mount of a directory with a weakness.
@@ -61,13 +60,6 @@ func (w *weakFS) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 		<-w.healed
 	}
 	return w.RawFileSystem.Fsync(cancel, in)
-}
-
-func (w *weakFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, b []byte) (uint32, fuse.Status) {
-	if w.FailingWrite {
-		return 0, fuse.EIO
-	}
-	return w.RawFileSystem.Write(cancel, in, b)
 }
 
 func (w *weakFS) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
