@@ -143,6 +143,9 @@ func checkStorage(ctx context.Context, out io.Writer, options storage.Options, a
 	if err != nil && report.Verdict != storage.Unsafe {
 		return &codedError{exitUnchecked, fmt.Errorf("not everything was checked: %w", err)}
 	}
+	if report.Incomplete && report.Verdict != storage.Unsafe {
+		return &codedError{code: exitUnchecked}
+	}
 	return verdictError(report.Verdict, err)
 }
 

@@ -15,7 +15,8 @@ const (
 // rename has one process replace a file many times while another reads it.
 func (c *checker) rename(ctx context.Context) (Result, error) {
 	name := c.newName("replaced")
-	if _, err := c.a.call(ctx, request{Op: opReplace, Name: name, Version: 1}); err != nil {
+	// The first ones show that it can be done, before anybody waits for it.
+	if _, err := c.a.call(ctx, request{Op: opReplace, Name: name, Version: 2, Count: 2}); err != nil {
 		return Result{}, err
 	}
 	type outcome struct {
@@ -24,7 +25,7 @@ func (c *checker) rename(ctx context.Context) (Result, error) {
 		err error
 	}
 	done := make(chan outcome, 1)
-	last := uint64(replacements + 1)
+	last := uint64(replacements + 2)
 	go func() {
 		answer, err := c.b.call(ctx, request{Op: opWatch, Name: name, Version: last, Limit: replaceTime + c.ViewTime})
 		done <- outcome{answer, time.Now(), err}
@@ -94,6 +95,11 @@ const (
 // appended to a growing file, written over zeros of a preallocated one, and a
 // new file's name in the directory's list.
 func (c *checker) visibility(ctx context.Context) (Result, error) {
+	// As in rename.
+	_, err := c.all(ctx, c.a, request{Op: opOpen, Name: c.newName("first"), Slot: slotHeld}, request{Op: opPut, Version: 1}, request{Op: opClose})
+	if err != nil {
+		return Result{}, err
+	}
 	var parts []string
 	worst := time.Duration(0)
 	for _, way := range []struct {

@@ -97,6 +97,8 @@ type Result struct {
 	Reason string `json:"reason"`
 	// Remedy is what to do about it; empty if there is nothing to do.
 	Remedy string `json:"remedy,omitempty"`
+	// Skipped says that the check could not be made.
+	Skipped bool `json:"skipped,omitempty"`
 }
 
 // String is one line for people.
@@ -119,6 +121,8 @@ type Report struct {
 	Peer      string   `json:"peer,omitempty"` // the other host
 	Results   []Result `json:"results"`
 	Verdict   Verdict  `json:"verdict"`
+	// Incomplete says that a check could not be made.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // add keeps the gravest verdict.
@@ -126,6 +130,7 @@ func (r *Report) add(results ...Result) {
 	for _, found := range results {
 		r.Results = append(r.Results, found)
 		r.Verdict = max(r.Verdict, found.Verdict)
+		r.Incomplete = r.Incomplete || found.Skipped
 	}
 }
 
@@ -141,6 +146,9 @@ func (r *Report) Summary() string {
 	case Unsafe:
 		return "verdict: UNSAFE (" + strings.Join(names, ", ") + "): do not run brokers on " + r.Directory
 	case Warn:
+		if r.Incomplete {
+			return "verdict: WARN (" + strings.Join(names, ", ") + "): not everything could be checked"
+		}
 		return "verdict: WARN (" + strings.Join(names, ", ") + "): " + r.Directory + " can be used, with the limits above"
 	}
 	return "verdict: OK: " + r.Directory + " is fit for brokers"

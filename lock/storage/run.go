@@ -188,7 +188,7 @@ func (c *checker) trouble(name string, err error) (Result, error) {
 		return Result{Verdict: Unsafe, Reason: "the storage hangs: " + err.Error(),
 			Remedy: "see that the server answers; nothing more was checked"}, nil
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return Result{Verdict: Warn, Reason: "not checked: " + err.Error(), Remedy: "make room and check again"}, nil
+		return Result{Verdict: Warn, Skipped: true, Reason: "not checked: " + err.Error(), Remedy: "make room and check again"}, nil
 	case errors.Is(err, unix.EROFS):
 		return Result{Verdict: Unsafe, Reason: err.Error(), Remedy: "mount it read-write"}, nil
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
