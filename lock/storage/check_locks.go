@@ -38,7 +38,7 @@ func (c *checker) exclusion(ctx context.Context) (Result, error) {
 				return Result{}, err
 			}
 			if !excluded {
-				granted = append(granted, kindNames[pair.tried]+" beside a "+kindNames[pair.held])
+				granted = append(granted, kindNames[pair.tried]+" beside the other's "+kindNames[pair.held])
 				worst = max(worst, gravity(pair.held, pair.tried))
 				brokers = brokers || pair.held == kindBoth && pair.tried == kindBoth
 			}
@@ -51,7 +51,7 @@ func (c *checker) exclusion(ctx context.Context) (Result, error) {
 	if worst == OK {
 		return Result{Reason: "flock, OFD and fcntl locks exclude between " + between}, nil
 	}
-	r := Result{Verdict: worst, Reason: between + " had locks at once that must exclude each other: " + strings.Join(compact(granted), ", "),
+	r := Result{Verdict: worst, Reason: between + " had locks at once that must exclude each other: " + listed(compact(granted)),
 		Remedy: "switch locks on (NFS: vers=4 without nolock and local_lock; FUSE: the program's lock options), or use another file system"}
 	switch {
 	case brokers:
@@ -71,6 +71,15 @@ func gravity(held, tried string) Verdict {
 		return Warn
 	}
 	return Unsafe
+}
+
+// listed names the first two of the pairs, the gravest of which come first.
+func listed(pairs []string) string {
+	const most = 2
+	if len(pairs) > most {
+		return fmt.Sprintf("%s, and %d other pairs", strings.Join(pairs[:most], ", "), len(pairs)-most)
+	}
+	return strings.Join(pairs, ", ")
 }
 
 func compact(list []string) []string {

@@ -194,7 +194,7 @@ func TestRunCannotBegin(t *testing.T) {
 }
 
 // held locks a new file through a descriptor of its own.
-func held(t *testing.T, kind string) string {
+func held(t testing.TB, kind string) string {
 	path := filepath.Join(t.TempDir(), "lock")
 	f, err := os.Create(path)
 	require.NoError(t, err)

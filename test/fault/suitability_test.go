@@ -64,7 +64,7 @@ func TestCheckStorageOfWeakMounts(t *testing.T) {
 		{"locks that stay in one mount", weakness{NoLocks: true}, 3, "exclusion", // only a peer finds that
 			[]string{"OK"}, nil},
 		{"locks granted to everybody", weakness{GrantsAll: true}, 1, "exclusion",
-			[]string{"UNSAFE", "flock and OFD lock beside a flock and OFD lock", "Two brokers would be master", "Remedy: switch locks on"}, nil},
+			[]string{"UNSAFE", "flock and OFD lock beside the other's flock and OFD lock", "Two brokers would be master", "Remedy: switch locks on"}, nil},
 		{"any close lets go", weakness{Trap: true}, 1, "aliasing",
 			[]string{"UNSAFE", "closing another descriptor of the lock file let go of the lock", "Remedy"}, nil},
 		{"a gap in rename", weakness{GapInRename: true}, 3, "rename", // one kernel hides it from itself; a peer sees it
