@@ -20,6 +20,8 @@ func newRootCommand() *cobra.Command {
 		newSwitchoverCommand(),
 		newChaosCommand(),
 		newCheckConfigCommand(),
+		newCheckStorageCommand(),
+		newStorageHelperCommand(),
 		newProducerCommand(),
 		newConsumerCommand(),
 		newVersionCommand(),

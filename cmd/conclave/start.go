@@ -64,7 +64,11 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	if err != nil {
 		return &codedError{exitUsage, err}
 	}
-	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower}
+	suitable, err := newSuitability(&c.Broker, log)
+	if err != nil {
+		return &codedError{exitUsage, err}
+	}
+	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower, suitable: suitable}
 	n := node.New(nodeOptions(boot, locker))
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
@@ -76,6 +80,9 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
 
 	err = pauseAfterRestart(ctx)
+	if err == nil {
+		err = suitable.inspect(ctx)
+	}
 	if err == nil {
 		err = n.Run(ctx)
 	}
