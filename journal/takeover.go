@@ -28,6 +28,8 @@ type inventory struct {
 	spares  []string   // names of files that never became part of it
 	highest uint32     // file number in use, of whatever kind
 	index   bool       // ActiveMQ's index is there
+	// snapshot says that one of the index is there, for whatever journal.
+	snapshot bool
 }
 
 const (
@@ -51,6 +53,7 @@ func inspect(o *Options) (*inventory, error) {
 		if strings.HasSuffix(name, spareSuffix) && strings.HasPrefix(name, "db-") {
 			inv.spares = append(inv.spares, name)
 		}
+		inv.snapshot = inv.snapshot || name == snapshotName
 		inv.index = inv.index || slices.Contains(indexFiles, name)
 		number, ok := fileNumber(name)
 		if !ok {
