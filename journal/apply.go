@@ -32,6 +32,9 @@ func (j *Journal) applyPrepared(u *store.Unit, t *transaction, records []byte, a
 			t.ops[i].at = at
 			records = records[at.size:]
 			at.offset += at.size
+			if m := t.content[i].Message; m != nil {
+				j.brokerSequence = max(j.brokerSequence, m.ID.BrokerSequence)
+			}
 		}
 		x.prepare(u.Transaction, t, at.file)
 	case store.Commit:
@@ -42,9 +45,6 @@ func (j *Journal) applyPrepared(u *store.Unit, t *transaction, records []byte, a
 		}
 		for i := range u.Ops {
 			u.Ops[i].Segment = store.Segment(t.ops[i].at.file)
-			if m := u.Ops[i].Message; m != nil {
-				j.brokerSequence = max(j.brokerSequence, m.ID.BrokerSequence)
-			}
 		}
 	default:
 		x.forget(u.Transaction, at.file)

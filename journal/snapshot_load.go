@@ -255,11 +255,18 @@ func (l *loader) subscription(d *destination, all []handle) {
 	if d.subscriptions[info.Key()] != nil || !d.name.Kind.IsTopic() {
 		r.fail("subscription %s", info.Key())
 	}
-	d.subscriptions[info.Key()] = sub
-	x.file(sub.origin).pins++
-	x.file(sub.latest).pins++
 	sub.records = slices.DeleteFunc(sub.records, func(n uint32) bool { return l.gone[n] })
-	for n := r.count(); n > 0 && r.err == nil; {
+	kept := len(sub.records) > 0 // or what ended it is gone, too
+	if kept {
+		d.subscriptions[info.Key()] = sub
+		x.file(sub.origin).pins++
+		x.file(sub.latest).pins++
+	}
+	n := r.uint()
+	if n > uint64(len(all)) {
+		r.fail("subscription %s has more than its topic", info.Key())
+	}
+	for n > 0 && r.err == nil {
 		r.more()
 		skip, take := r.uint(), r.uint()
 		if r.err != nil || take == 0 || take > n || skip > uint64(len(all)) || take > uint64(len(all))-skip {
@@ -267,7 +274,7 @@ func (l *loader) subscription(d *destination, all []handle) {
 			return
 		}
 		for _, h := range all[skip : skip+take] {
-			if h != 0 {
+			if h != 0 && kept {
 				sub.pending.load(h, n)
 				x.slab.get(h).holders++
 			}

@@ -108,7 +108,7 @@ func (t *trail) recognize(files []fileView, meta *snapshotMeta) (gone map[uint32
 	var there []fileView
 	for _, f := range files {
 		if !t.onDisk[f.number] {
-			gone[f.number] = true
+			gone[f.number], t.gone[f.number] = true, t.began
 			continue
 		}
 		d := &readFile{head: f.head}
