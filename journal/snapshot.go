@@ -36,7 +36,8 @@ type SnapshotState struct {
 	Messages int
 	Bytes    int64 // of its file
 	Took     time.Duration
-	File     uint32 // where in the log it was made
+	Pause    time.Duration // of that, for which the committer waited
+	File     uint32        // where in the log it was made
 	Offset   int64
 	// Problem is why the last attempt failed, after the one that the rest is
 	// about.
@@ -77,7 +78,7 @@ func (j *Journal) snapshot(ctx context.Context, speed int64) error {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
 	j.o.Log.Info("snapshot of the index is written", "directory", j.o.Directory, "messages", v.entries.live,
-		"bytes", j.snapshots.Bytes, "file", fileName(v.position), "offset", v.mark.end, "tookMS", time.Since(began).Milliseconds())
+		"bytes", j.snapshots.Bytes, "pauseUS", v.pause.Microseconds(), "file", fileName(v.position), "offset", v.mark.end, "tookMS", time.Since(began).Milliseconds())
 	return nil
 }
 
@@ -121,6 +122,7 @@ func (j *Journal) view() (v *view, err error) {
 
 // freeze is the committer's part.
 func (j *Journal) freeze() (*view, error) {
+	began := time.Now()
 	j.indexMu.Lock()
 	defer j.indexMu.Unlock()
 	if len(j.index.updated) > maxSnapshotUpdates {
@@ -137,7 +139,7 @@ func (j *Journal) freeze() (*view, error) {
 			v.damage = append(v.damage, d)
 		}
 	}
-	v.written = j.written.Load()
+	v.written, v.pause = j.written.Load(), time.Since(began)
 	return v, nil
 }
 
@@ -210,7 +212,7 @@ func (w *snapshotFile) save(v *view) error {
 	j.snapshotAt.Store(v.written)
 	j.snapshotMu.Lock()
 	defer j.snapshotMu.Unlock()
-	j.snapshots = SnapshotState{At: w.began, Messages: v.entries.live, Bytes: total, Took: time.Since(w.began),
+	j.snapshots = SnapshotState{At: w.began, Messages: v.entries.live, Bytes: total, Took: time.Since(w.began), Pause: v.pause,
 		File: v.position, Offset: v.mark.end}
 	return nil
 }

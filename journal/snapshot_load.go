@@ -11,12 +11,13 @@ import (
 // loader makes an index of a snapshot, without what lay in files that are
 // gone: a replay of the files that are left would not find it either.
 type loader struct {
-	r     *snapshotReader
-	x     *index
-	codec *openwire.Store
-	ends  map[uint32]int64 // of the files that are there
-	gone  map[uint32]bool
-	seq   uint64
+	r      *snapshotReader
+	x      *index
+	codec  *openwire.Store
+	ends   map[uint32]int64 // of the files that are there
+	gone   map[uint32]bool
+	seq    uint64
+	placer *placer // of a large destination's table, or nil
 	// By number in the snapshot.
 	numbers []uint32 // in the index
 	last    []int64  // sequence
@@ -119,6 +120,11 @@ func (l *loader) destination() {
 	if n > 0 {
 		d.table.slots = make([]handle, tableSize(int(n)))
 	}
+	l.placer = nil
+	if len(d.table.slots) >= placerMin {
+		l.placer = newPlacer(&d.table)
+		defer l.placer.putting.Wait() // it may end early
+	}
 	if subscriptions > 0 {
 		all = make([]handle, 0, n)
 	}
@@ -132,6 +138,9 @@ func (l *loader) destination() {
 		if subscriptions > 0 {
 			all = append(all, h)
 		}
+	}
+	if l.placer != nil {
+		l.placer.finish()
 	}
 	for range subscriptions {
 		if r.more(); r.err != nil {
@@ -218,8 +227,12 @@ func (l *loader) put(d *destination, m entry, first uint32, rest uint64) handle 
 	x := l.x
 	h := x.slab.put(m)
 	x.producers.known.at(m.producer).entries++
-	d.table.place(&x.slab, h)
-	d.table.n++
+	if l.placer != nil {
+		l.placer.add(&m, h)
+	} else {
+		d.table.place(&x.slab, h)
+		d.table.n++
+	}
 	d.order.load(h, rest)
 	d.bytes += int64(m.size)
 	x.file(m.file).live++

@@ -3,6 +3,7 @@ package journal
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -13,9 +14,10 @@ import (
 // millions of messages takes well under a millisecond. Reading it needs no
 // lock.
 type view struct {
-	position  uint32 // the file that was being written
-	mark      mark   // the end of it
-	written   int64  // Journal.written
+	position  uint32        // the file that was being written
+	mark      mark          // the end of it
+	written   int64         // Journal.written
+	pause     time.Duration // for which the committer made it
 	epoch     uint64
 	seq       uint64 // at least the highest in use
 	sequence  int64  // the highest broker sequence

@@ -34,11 +34,11 @@ type followed struct {
 }
 
 // look asks the slave until it says what is wanted, or time is up.
-func look(t *testing.T, runtimeDir string, wanted func(followed) bool) (f followed) {
+func look(t *testing.T, runtimeDir string, pid int, wanted func(followed) bool) (f followed) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		f = followed{}
-		cmd := exec.Command(lab.binary, "status", "--json")
+		cmd := exec.Command(lab.binary, "status", "--json", "--pid", strconv.Itoa(pid))
 		cmd.Env = append(os.Environ(), "CONCLAVE_RUNTIME_DIR="+runtimeDir)
 		out, _ := cmd.Output() // 3: a slave
 		for line := range strings.Lines(string(out)) {
@@ -77,10 +77,10 @@ func TestFollowsActiveMQ(t *testing.T) {
 	}
 	slave := p.nodes[1]
 	require.NoError(t, slave.WaitSlave(startLimit))
-	before := look(t, runtimeDir, func(f followed) bool { return f.Following.Following })
+	before := look(t, runtimeDir, slave.Pid(), func(f followed) bool { return f.Following.Following })
 	require.FileExists(t, filepath.Join(dir, "kahadb", "db.data"))
 	p.beforeKill = func() {
-		f := look(t, runtimeDir, func(f followed) bool {
+		f := look(t, runtimeDir, slave.Pid(), func(f followed) bool {
 			return f.Following.Following && f.Following.Records > before.Following.Records+1000
 		})
 		t.Logf("the slave follows ActiveMQ: %+v", f)
