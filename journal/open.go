@@ -100,8 +100,12 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	}
 	onDisk := func(n uint32) bool { return exists[n] }
 	t := j.promote(inv)
-	if t == nil && inv.snapshot {
+	switch {
+	case t == nil && inv.snapshot:
 		t = j.thaw(inv)
+		watch.lap("snapshot")
+	case t != nil && t.cold: // all that it has is the snapshot
+		j.opening.snapshot(t.snapshot, t)
 		watch.lap("snapshot")
 	}
 	if len(inv.files) == 0 {

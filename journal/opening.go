@@ -27,8 +27,8 @@ type Opening struct {
 }
 
 // snapshot notes that one is used.
-func (o *Opening) snapshot(meta *snapshotMeta, t *trail) {
-	o.From, o.SnapshotAt, o.SnapshotMessages = FromSnapshot, meta.at, t.r.x.slab.live
+func (o *Opening) snapshot(at time.Time, t *trail) {
+	o.From, o.SnapshotAt, o.SnapshotMessages = FromSnapshot, at, t.r.x.slab.live
 }
 
 func (o *Opening) note(w *stopwatch) {

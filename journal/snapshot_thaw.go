@@ -194,7 +194,7 @@ func (j *Journal) thaw(inv *inventory) *trail {
 		rejectSnapshot(&j.o, err)
 		return nil
 	}
-	j.opening.snapshot(meta, t)
+	j.opening.snapshot(meta.at, t)
 	return t
 }
 
