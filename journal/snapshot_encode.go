@@ -41,7 +41,6 @@ type snapshotEncoder struct {
 	err      error
 	sections uint64
 	total    int64
-	messages int
 	codec    *openwire.Store
 	numbers  []uint32 // of producers here, by theirs in the index
 	last     []int64  // sequence by number here
