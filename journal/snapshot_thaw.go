@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/conclavemq/conclave/journal/vfs"
 )
@@ -173,6 +174,27 @@ func (t *trail) limitOf(number uint32) int64 {
 		}
 	}
 	return 0
+}
+
+// thaw begins with the snapshot instead of the first file, if that is there
+// and fits.
+func (t *trail) thaw() {
+	t.thawing = false
+	began := time.Now()
+	s, meta, err := thawSnapshot(&t.o, t.chain, t.onDisk, t.stopping)
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLost) {
+		return
+	}
+	if err != nil {
+		rejectSnapshot(&t.o, err)
+		return
+	}
+	s.known, s.listed, s.tell, s.snapshot = t.known, t.listed, t.tell, meta.at
+	s.r.exists = func(n uint32) bool { return t.onDisk[n] }
+	*t = *s
+	t.ahead = t.unread()
+	t.o.Log.Info("following begins with a snapshot of the index", "directory", t.o.Directory, "messages", t.r.x.slab.live,
+		"written", meta.at, "file", fileName(t.position), "snapshotMS", time.Since(began).Milliseconds())
 }
 
 // thaw is thawSnapshot for a master that begins. A snapshot that cannot be

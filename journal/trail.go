@@ -210,27 +210,6 @@ func (t *trail) unread() (total int64) {
 	return total
 }
 
-// thaw begins with the snapshot instead of the first file, if that is there
-// and fits.
-func (t *trail) thaw() {
-	t.thawing = false
-	began := time.Now()
-	s, meta, err := thawSnapshot(&t.o, t.chain, t.onDisk, t.stopping)
-	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLost) {
-		return
-	}
-	if err != nil {
-		rejectSnapshot(&t.o, err)
-		return
-	}
-	s.known, s.listed, s.tell, s.snapshot = t.known, t.listed, t.tell, meta.at
-	s.r.exists = func(n uint32) bool { return t.onDisk[n] }
-	*t = *s
-	t.ahead = t.unread()
-	t.o.Log.Info("following begins with a snapshot of the index", "directory", t.o.Directory, "messages", t.r.x.slab.live,
-		"written", meta.at, "file", fileName(t.position), "snapshotMS", time.Since(began).Milliseconds())
-}
-
 // inspect is inspectFile that asks for the head of a file once.
 func (t *trail) inspect(number uint32) (diskFile, error) {
 	head, ok := t.known[number]
