@@ -40,6 +40,8 @@ type replayer struct {
 	// For a follower, whose files may go while it reads others.
 	duplicates     int             // adds that were ignored
 	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
+	superseded     map[uint32]bool // those files
+	foreign        bool            // there are records of ActiveMQ's
 	brokerSequence int64           // the highest of messages that have been looked at
 }
 
@@ -55,7 +57,7 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 		codec:     openwire.NewStore(openwire.StoreVersion),
 		inflight:  map[message.TransactionID]*transaction{},
 		producers: map[string]message.ProducerID{},
-		rewritten: map[uint32]bool{},
+		rewritten: map[uint32]bool{}, superseded: map[uint32]bool{},
 	}
 }
 
@@ -65,6 +67,7 @@ func (r *replayer) replay(a *ahead, number uint32) (end int64, err error) {
 	r.file = number
 	for last, superseded := false, false; !last; {
 		p := <-a.pieces
+		a.progress.add(int64(len(p.buf)))
 		for i := range p.found {
 			f := &p.found[i]
 			switch {
@@ -140,9 +143,12 @@ func (r *replayer) apply(c *command, at location) error {
 		}
 	case entrySubscription:
 		return r.subscription(c, at)
+	case entryProducerAudit, entryAckFileMap:
+		r.foreign = true
 	case entryRewrittenFile:
+		r.foreign = true
 		if c.skipIfSource && r.exists(c.source) {
-			r.rewritten[c.source] = true
+			r.rewritten[c.source], r.superseded[at.file] = true, true
 			return errSkipFile
 		}
 	}
@@ -151,6 +157,7 @@ func (r *replayer) apply(c *command, at location) error {
 
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
+		r.foreign = true
 		return
 	}
 	text := string(c.text)
