@@ -73,9 +73,10 @@ func (t *trail) complete(fs vfs.FS, inv *inventory) error {
 	return nil
 }
 
-// markOf is what has been read of a file, if it is the one being read.
+// markOf is what has been read of a file, if it is the one being read. Of a
+// file that a snapshot ends in nothing may have been read yet.
 func (t *trail) markOf(number uint32) mark {
-	if t == nil || number != t.position {
+	if t == nil || number != t.position || t.read[number] == nil {
 		return mark{}
 	}
 	return t.read[number].mark
