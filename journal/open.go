@@ -57,6 +57,13 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err != nil {
 		return err
 	}
+	index, err := readIndexState(&j.o)
+	if err != nil {
+		return err
+	}
+	if inv.foreignEnd(r) && index != indexClosed {
+		j.exposeAll(inv)
+	}
 	j.state = j.describe(r)
 	j.index.recovered, j.lastSeq = r.seq, r.seq
 	for _, d := range j.index.destinations {

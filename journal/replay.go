@@ -21,6 +21,7 @@ type replayer struct {
 	seq      uint64
 	records  int
 	epoch    uint64 // highest seen
+	foreign  uint32 // newest file with a record that only ActiveMQ writes
 	inflight map[message.TransactionID]*transaction
 	damage   []Damage
 
@@ -140,6 +141,8 @@ func (r *replayer) apply(c *command, at location) error {
 		}
 	case entrySubscription:
 		return r.subscription(c, at)
+	case entryProducerAudit, entryAckFileMap:
+		r.foreign = at.file
 	case entryRewrittenFile:
 		if c.skipIfSource && r.exists(c.source) {
 			r.rewritten[c.source] = true
@@ -151,6 +154,7 @@ func (r *replayer) apply(c *command, at location) error {
 
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
+		r.foreign = at.file
 		return
 	}
 	text := string(c.text)
