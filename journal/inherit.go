@@ -37,7 +37,7 @@ func inherit(o *Options, inv *inventory, m mark, owned func() error) *inherited 
 		if err == nil {
 			err = removeNames(o, inv.spares)
 		}
-		if err == nil && in.end > 0 {
+		if err == nil && (in.end > 0 || in.tail == nil) {
 			err = in.copy(o, f, owned)
 		}
 		if isNoSpace(err) {

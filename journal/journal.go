@@ -20,6 +20,7 @@ type Journal struct {
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read
 	segments  *segments
+	holds     *holds
 	allocator *allocator
 
 	wake   chan struct{} // capacity 1: the committer has something to do

@@ -32,6 +32,7 @@ func Open(o Options) (*Journal, error) {
 	watch.lap("inspect")
 	j := &Journal{
 		o:        o,
+		holds:    newHolds(&o),
 		segments: newSegments(o.FS, o.Directory),
 		damaged:  map[uint32]bool{},
 		wake:     make(chan struct{}, 1),
@@ -53,16 +54,20 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err := j.owned(); err != nil {
 		return err
 	}
-	r, seal, err := j.replayAll(inv, watch)
+	inv, index, err := j.secure(inv)
 	if err != nil {
 		return err
 	}
-	index, err := readIndexState(&j.o)
+	watch.lap("secure")
+	r, seal, err := j.replayAll(inv, watch)
 	if err != nil {
 		return err
 	}
 	if inv.foreignEnd(r) && index != indexClosed {
 		j.exposeAll(inv)
+		if err := j.holdAll(inv); err != nil {
+			return err
+		}
 	}
 	j.state = j.describe(r)
 	j.index.recovered, j.lastSeq = r.seq, r.seq
@@ -209,6 +214,10 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 	if j.o.Lease != nil {
 		j.joined.Add(1)
 		go j.watch()
+	}
+	if len(j.holds.list()) > 0 {
+		j.joined.Add(1)
+		go j.guard()
 	}
 	return nil
 }

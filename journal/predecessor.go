@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"github.com/conclavemq/conclave/store"
 )
@@ -106,4 +108,135 @@ func (j *Journal) appendBatch(b, records []byte) []byte {
 	}
 	putBatchHead(b[start:], len(records), sum)
 	return b
+}
+
+// secure prepares the directory for a replay that nobody disturbs. It gives
+// files back that an ActiveMQ deleted which was not their master any more, and
+// protects what an ActiveMQ that did not stop cleanly still knows: it may only
+// be paused. The files may be others afterwards.
+func (j *Journal) secure(inv *inventory) (*inventory, indexState, error) {
+	state, err := readIndexState(&j.o)
+	if err != nil || len(inv.files) == 0 {
+		return inv, state, err
+	}
+	// An ActiveMQ makes its index when it starts, and we delete it.
+	foreign := state != indexAbsent || inv.files[len(inv.files)-1].head == nil
+	missing := slices.DeleteFunc(slices.Clone(inv.held), func(n uint32) bool { return inv.onDisk[n] })
+	if !foreign && len(missing) > 0 {
+		if foreign, err = j.foreignRecords(inv.files[len(inv.files)-1]); err != nil {
+			return inv, state, err
+		}
+		if !foreign {
+			if _, err := j.holds.restore(missing); err != nil {
+				return inv, state, err
+			}
+			if inv, err = inspect(&j.o); err != nil {
+				return inv, state, err
+			}
+		}
+	}
+	if !foreign {
+		j.holds.adopt(inv.held)
+		return inv, state, nil
+	}
+	// What an ActiveMQ has deleted as a master stays deleted.
+	var old []string
+	for _, n := range inv.held {
+		old = append(old, heldName(n))
+	}
+	if err := removeNames(&j.o, old); err != nil {
+		return inv, state, err
+	}
+	if state == indexOpen {
+		last := len(inv.files) - 1
+		j.holds.take(numbersOf(inv.files[:last]))
+		err = j.sealEarlier(inv)
+	}
+	return inv, state, err
+}
+
+// holdAll protects every file, the newest in its new copy.
+func (j *Journal) holdAll(inv *inventory) error {
+	if err := j.holds.drop(inv.files[len(inv.files)-1].number); err != nil {
+		return err
+	}
+	j.holds.take(numbersOf(inv.files))
+	return nil
+}
+
+func numbersOf(files []diskFile) []uint32 {
+	numbers := make([]uint32, len(files))
+	for i, f := range files {
+		numbers[i] = f.number
+	}
+	return numbers
+}
+
+// foreignRecords reports whether ActiveMQ has written to a file.
+func (j *Journal) foreignRecords(f diskFile) (found bool, err error) {
+	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
+	if err != nil {
+		return false, fmt.Errorf("open journal file: %w", err)
+	}
+	defer handle.Close()
+	r := newReplayer(newIndex(), slog.New(slog.DiscardHandler), func(uint32) bool { return false })
+	r.file = f.number
+	s := &scanner{file: handle, length: f.limit}
+	_, err = s.scan(func(offset int64, payload []byte) error { return r.batch(offset, payload) })
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", fileName(f.number), err)
+	}
+	return r.foreign == f.number, nil
+}
+
+// sealEarlier makes the file safe that an ActiveMQ appends to when that is not
+// the newest: it makes others ahead of need, and those that it compacts
+// acknowledgements into. (ActiveMQ: Journal.reserveDataFile,
+// preallocateNextDataFileIfNeeded)
+func (j *Journal) sealEarlier(inv *inventory) error {
+	for i := len(inv.files) - 1; i > 0; i-- {
+		ahead, err := j.madeAhead(inv.files[i])
+		if err != nil || !ahead {
+			return err
+		}
+		f, in := &inv.files[i-1], &inherited{}
+		if err := in.find(&j.o, *f); err != nil {
+			return err
+		}
+		if in.end == 0 && in.tail != nil {
+			return nil // nothing of it can be read
+		}
+		if err := in.copy(&j.o, *f, j.owned); isNoSpace(err) {
+			j.o.Log.Warn("no space to copy a journal file that an ActiveMQ may have open", "file", fileName(f.number))
+		} else if err != nil {
+			return err
+		}
+		f.limit = in.end
+		if err := j.holds.drop(f.number); err != nil { // that was the file before
+			return err
+		}
+		j.holds.take([]uint32{f.number})
+	}
+	return nil
+}
+
+// madeAhead reports whether a file is empty or begins as one of compacted
+// acknowledgements does.
+func (j *Journal) madeAhead(f diskFile) (bool, error) {
+	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
+	if err != nil {
+		return false, fmt.Errorf("open journal file: %w", err)
+	}
+	defer handle.Close()
+	s := &scanner{file: handle, length: f.limit}
+	payload, state, err := s.next(0)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", fileName(f.number), err)
+	}
+	if state != batchValid {
+		return state == batchEnd, nil
+	}
+	var c command
+	_, record, _, ok := nextRecord(payload)
+	return ok && decodeCommand(record[recordHead:], &c) == nil && c.kind == entryRewrittenFile, nil
 }

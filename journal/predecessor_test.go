@@ -3,6 +3,7 @@ package journal
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -103,15 +104,18 @@ func TestFlagsAfterActiveMQ(t *testing.T) {
 // after each change of the directory: the next owner still flags everything.
 func TestFlagsAfterInterruptedTakeOver(t *testing.T) {
 	disk := inMemory(t, "crash")
-	var states []*vfs.Memory
+	var mu sync.Mutex
+	var states []*vfs.Memory // mu
 	o := testOptions(&vfs.Faulty{FS: disk, Fault: func(vfs.Call, string) error { return nil },
 		After: func(call vfs.Call, _ string) {
 			switch call {
 			case vfs.CallRename, vfs.CallRemove, vfs.CallWrite, vfs.CallCreate:
+				mu.Lock()
 				states = append(states, disk.Snapshot())
+				mu.Unlock()
 			}
 		}}, "/j")
-	o.NoPreallocation = true // or the allocator is at work at the same time
+	o.NoPreallocation = true
 	o.CleanupInterval = -1
 	j := mustOpen(t, o)
 	want, _ := flags(t, j)

@@ -28,6 +28,8 @@ type inventory struct {
 	spares  []string   // names of files that never became part of it
 	highest uint32     // file number in use, of whatever kind
 	index   bool       // ActiveMQ's index is there
+	held    []uint32   // files with a second name
+	onDisk  map[uint32]bool
 }
 
 const (
@@ -45,17 +47,21 @@ func inspect(o *Options) (*inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list journal directory: %w", err)
 	}
-	inv := &inventory{}
+	inv := &inventory{onDisk: map[uint32]bool{}}
 	var found []diskFile
 	for _, name := range names {
 		if strings.HasSuffix(name, spareSuffix) && strings.HasPrefix(name, "db-") {
 			inv.spares = append(inv.spares, name)
 		}
 		inv.index = inv.index || slices.Contains(indexFiles, name)
+		if n, ok := heldNumber(name); ok {
+			inv.held = append(inv.held, n)
+		}
 		number, ok := fileNumber(name)
 		if !ok {
 			continue
 		}
+		inv.onDisk[number] = true
 		inv.highest = max(inv.highest, number)
 		f, err := inspectFile(o, number)
 		if err != nil {
