@@ -20,16 +20,16 @@ func (p *pair) run(n int, o ledgerOptions) *ledger {
 	began := time.Now()
 	l := startLedger(ctx, t, p, o)
 	for range n {
-		l.more(100)
+		l.more(max(100, o.calm))
 		p.alternate(800 * time.Millisecond)
 	}
 	l.more(100)
 	l.settle()
 	p.report()
 	p.requireSane()
-	t.Logf("MIXED %s: %d alternations in %v, %d messages, %d flagged and %d unflagged duplicates (by Conclave %d, by ActiveMQ %d, by either %d)",
+	t.Logf("MIXED %s: %d alternations in %v, %d messages, %d flagged and %d unflagged duplicates (by Conclave %d, by ActiveMQ %d, by either %d), %d after they were confirmed",
 		t.Name(), n, time.Since(began).Round(time.Second), l.account.Int("acked"), l.account.Int("flagged"), l.account.Int("unflagged"),
-		l.unflaggedBy(p, harness.Conclave), l.unflaggedBy(p, harness.ActiveMQ), l.unflagged[""])
+		l.unflaggedBy(p, harness.Conclave), l.unflaggedBy(p, harness.ActiveMQ), l.unflagged[""], l.account.Int("again"))
 	return l
 }
 

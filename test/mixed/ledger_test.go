@@ -22,6 +22,7 @@ type ledger struct {
 	program *harness.Program
 	sent    atomic.Int64 // messages acknowledged so far, by hundreds
 	ended   chan struct{}
+	mode    string
 	// Written by the reader of lines, until ended.
 	account   harness.Line
 	unflagged map[string]int64 // duplicates without JMSRedelivered by the address that delivered them
@@ -33,6 +34,7 @@ type ledgerOptions struct {
 	rate     int    // sends a second
 	mode     string // of acknowledging: auto, client, transacted
 	pairs    bool   // a queue and a consumer for each producer
+	calm     int64  // messages at least from each master
 }
 
 func startLedger(ctx context.Context, t *testing.T, p *pair, o ledgerOptions) *ledger {
@@ -41,7 +43,7 @@ func startLedger(ctx context.Context, t *testing.T, p *pair, o ledgerOptions) *l
 		fmt.Sprintf("messages=%d", o.messages), fmt.Sprintf("rate=%d", o.rate), "mode="+o.mode, fmt.Sprintf("pairs=%v", o.pairs),
 		"times="+filepath.Join(t.TempDir(), "times"))
 	require.NoError(t, err)
-	l := &ledger{t: t, program: program, ended: make(chan struct{}), unflagged: map[string]int64{}}
+	l := &ledger{t: t, program: program, mode: o.mode, ended: make(chan struct{}), unflagged: map[string]int64{}}
 	go l.read()
 	return l
 }
@@ -78,7 +80,10 @@ func (l *ledger) more(n int64) {
 
 // settle ends the sending and asserts what every owner of the directory has to
 // keep together: nothing acknowledged is lost, nothing confirmed comes again,
-// nothing comes that was not sent, order holds.
+// nothing comes that was not sent, order holds. Consumption in transactions is
+// no promise of ActiveMQ's across a failover: it takes a range of what it has
+// delivered, in another order than the client's, and tells the client that all
+// is committed. That is counted.
 func (l *ledger) settle() {
 	t := l.t
 	t.Helper()
@@ -92,8 +97,11 @@ func (l *ledger) settle() {
 	}
 	require.NoError(t, err)
 	require.Positive(t, l.account.Int("attempted"))
-	for _, promise := range []string{"unacked", "lost", "again", "alien", "disorder"} {
+	for _, promise := range []string{"unacked", "lost", "alien", "disorder"} {
 		require.Zero(t, l.account.Int(promise), promise)
+	}
+	if l.mode != "transacted" {
+		require.Zero(t, l.account.Int("again"), "again")
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 
 var (
 	seedFlag         = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
+	kindsFlag        = flag.String("kinds", "", "run every pair with these instead, such as activemq,activemq, to compare")
+	keepFlag         = flag.String("keep", "", "copy the directory of a failed pair to this one")
 	alternationsFlag = flag.Int("alternations", 50, "how often the master of the long run is killed")
 )
 

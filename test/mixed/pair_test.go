@@ -5,6 +5,8 @@ package mixed
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +36,15 @@ type turn struct {
 // says that it is a slave.
 func startPair(t *testing.T, kinds ...harness.Kind) *pair {
 	t.Helper()
+	if first, second, ok := strings.Cut(*kindsFlag, ","); ok {
+		kinds = []harness.Kind{harness.Kind(first), harness.Kind(second)}
+	}
 	dir := t.TempDir()
+	t.Cleanup(func() {
+		if t.Failed() && *keepFlag != "" {
+			t.Log("kept:", os.CopyFS(filepath.Join(*keepFlag, t.Name()), os.DirFS(dir)))
+		}
+	})
 	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0))}
 	for i, name := range []string{"a", "b"} {
 		p.nodes[i] = newBroker(t, kinds[i], name, dir)
@@ -66,6 +76,7 @@ func (p *pair) alternate(moment time.Duration) {
 	require.NoError(p.t, killed.Kill())
 	require.NoError(p.t, heir.WaitServing(startLimit))
 	p.turns = append(p.turns, turn{heir.Kind(), time.Since(at)})
+	p.t.Logf("%d: %s killed, %s serves at %d", at.UnixMilli(), killed.Kind(), heir.Kind(), time.Now().UnixMilli())
 	require.NoError(p.t, killed.Start())
 	p.master = 1 - p.master
 }

@@ -142,7 +142,7 @@ final class LedgerBook {
             }
             if ((before & CONFIRMED) != 0) {
                 again++;
-                example("confirmed and delivered again, first at " + first[producer][seq], message, consumer);
+                example("confirmed and delivered again, first at " + first[producer][seq], message, consumer + "@" + owner);
             }
             entries[producer][seq] |= (short) (SEEN | mark);
             return true;
