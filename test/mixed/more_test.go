@@ -125,7 +125,7 @@ func TestPreparedBranchAlternates(t *testing.T) {
 // it prints beside the promises is what mixed pairs are measured by.
 func TestActiveMQPair(t *testing.T) {
 	p := startPair(t, harness.ActiveMQ, harness.ActiveMQ)
-	p.run(max(4, *alternationsFlag/5), ledgerOptions{messages: 4000 * (*alternationsFlag + 10), rate: 600, mode: "auto"})
+	p.run(min(max(4, *alternationsFlag/5), 20), ledgerOptions{messages: 120_000, rate: 600, mode: "auto"})
 }
 
 // TestWaitingDisturbsNobody: a slave that waits, of either kind, touches
