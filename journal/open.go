@@ -64,12 +64,14 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 		return err
 	}
 	if inv.foreignEnd(r) && index != indexClosed {
+		inv.rival = true
 		j.exposeAll(inv)
 		if err := j.holdAll(inv); err != nil {
 			return err
 		}
 	}
 	j.state = j.describe(r)
+	j.state.Rival = inv.rival
 	j.index.recovered, j.lastSeq = r.seq, r.seq
 	for _, d := range j.index.destinations {
 		d.flagged = d.exposed
@@ -175,7 +177,10 @@ func (j *Journal) setEpoch(r *replayer) {
 // begin makes the first file and starts the goroutines.
 func (j *Journal) begin(inv *inventory, seal int64) error {
 	number := uint32(1)
-	if inv.highest > 0 {
+	switch {
+	case inv.rival:
+		number = inv.highest + rivalGap
+	case inv.highest > 0:
 		number = inv.highest + numberGap
 	}
 	j.head = fileHead{epoch: j.epoch, first: number, seal: seal}

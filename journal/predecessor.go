@@ -54,11 +54,15 @@ func readIndexState(o *Options) (indexState, error) {
 	return indexOpen, nil
 }
 
-// foreignEnd reports whether ActiveMQ wrote to the newest file: it began it,
-// or r has read records of it there.
+// foreignEnd reports whether ActiveMQ wrote to the newest file that holds
+// anything: it began it, or r has read records of it there.
 func (inv *inventory) foreignEnd(r *replayer) bool {
-	last := len(inv.files) - 1
-	return last >= 0 && (inv.files[last].head == nil || r.foreign == inv.files[last].number)
+	for _, f := range inv.files {
+		if f.number == r.newest {
+			return f.head == nil || r.foreign == f.number
+		}
+	}
+	return false
 }
 
 // exposeAll counts every stored message as delivered, after an ActiveMQ that

@@ -21,6 +21,7 @@ type replayer struct {
 	seq      uint64
 	records  int
 	epoch    uint64 // highest seen
+	newest   uint32 // file with a record
 	foreign  uint32 // newest file with a record that only ActiveMQ writes
 	inflight map[message.TransactionID]*transaction
 	damage   []Damage
@@ -104,6 +105,7 @@ func (r *replayer) batch(offset int64, payload []byte) error {
 		}
 		if kind == userRecord {
 			r.records++
+			r.newest = r.file
 			at := location{r.file, uint32(offset), uint32(len(record))}
 			err := decodeCommand(record[recordHead:], &r.c)
 			if err == nil {

@@ -30,6 +30,7 @@ type inventory struct {
 	index   bool       // ActiveMQ's index is there
 	held    []uint32   // files with a second name
 	onDisk  map[uint32]bool
+	rival   bool // an ActiveMQ that did not stop cleanly may go on as a master
 }
 
 const (
@@ -37,6 +38,9 @@ const (
 	// numberGap is how far a new master's first file is from what it found, so
 	// that a deposed one does not come to it by counting on.
 	numberGap = 100
+	// rivalGap is the same after an ActiveMQ, which does not notice that it has
+	// been deposed, and may have small files.
+	rivalGap = 10_000
 )
 
 var indexFiles = []string{"db.data", "db.redo", "db.free"}
