@@ -36,9 +36,9 @@ func foreignTrace(t *testing.T, disk *vfs.Memory, number uint32) {
 	var err error
 	f.limit, err = disk.Size("/j/" + fileName(number))
 	require.NoError(t, err)
-	require.NoError(t, in.find(&o, f))
 	handle, err := disk.Open("/j/" + fileName(number))
 	require.NoError(t, err)
+	require.NoError(t, in.find(handle, f))
 	content := make([]byte, in.end)
 	_, err = handle.ReadAt(content, 0)
 	require.NoError(t, err)

@@ -89,7 +89,6 @@ func (j *Journal) exposeAll(inv *inventory) {
 // in the index that file says it.
 func (j *Journal) inauguralBatches(b []byte, file uint32) []byte {
 	list := j.inaugural
-	j.inaugural = nil
 	var records []byte
 	for i, d := range list {
 		d.exposedFile = file
@@ -200,27 +199,40 @@ func (j *Journal) foreignRecords(f diskFile) (found bool, err error) {
 func (j *Journal) sealEarlier(inv *inventory) error {
 	for i := len(inv.files) - 1; i > 0; i-- {
 		ahead, err := j.madeAhead(inv.files[i])
+		if err == nil && ahead {
+			err = j.seal(&inv.files[i-1])
+		}
 		if err != nil || !ahead {
 			return err
 		}
-		f, in := &inv.files[i-1], &inherited{}
-		if err := in.find(&j.o, *f); err != nil {
-			return err
-		}
-		if in.end == 0 && in.tail != nil {
-			return nil // nothing of it can be read
-		}
-		if err := in.copy(&j.o, *f, j.owned); isNoSpace(err) {
-			j.o.Log.Warn("no space to copy a journal file that an ActiveMQ may have open", "file", fileName(f.number))
-		} else if err != nil {
-			return err
-		}
-		f.limit = in.end
-		if err := j.holds.drop(f.number); err != nil { // that was the file before
-			return err
-		}
-		j.holds.take([]uint32{f.number})
 	}
+	return nil
+}
+
+// seal replaces a file that is not the newest by a copy of its batches.
+func (j *Journal) seal(f *diskFile) error {
+	handle, err := j.o.FS.Open(filepath.Join(j.o.Directory, fileName(f.number)))
+	if err != nil {
+		return fmt.Errorf("open journal file: %w", err)
+	}
+	defer handle.Close()
+	in := &inherited{}
+	if err := in.find(handle, *f); err != nil {
+		return err
+	}
+	if in.end == 0 && in.tail != nil {
+		return nil // nothing of it can be read
+	}
+	if err := in.copy(&j.o, handle, *f, j.owned); isNoSpace(err) {
+		j.o.Log.Warn("no space to copy a journal file that an ActiveMQ may have open", "file", fileName(f.number))
+	} else if err != nil {
+		return err
+	}
+	f.limit = in.end
+	if err := j.holds.drop(f.number); err != nil { // that was the file before
+		return err
+	}
+	j.holds.take([]uint32{f.number})
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/conclavemq/conclave/journal/vfs"
 	"github.com/conclavemq/conclave/openwire"
@@ -25,7 +24,6 @@ type diskFile struct {
 type inventory struct {
 	files   []diskFile // of the journal, ascending
 	orphans []uint32   // written by masters that had been deposed
-	spares  []string   // names of files that never became part of it
 	highest uint32     // file number in use, of whatever kind
 	index   bool       // ActiveMQ's index is there
 	held    []uint32   // files with a second name
@@ -54,9 +52,6 @@ func inspect(o *Options) (*inventory, error) {
 	inv := &inventory{onDisk: map[uint32]bool{}}
 	var found []diskFile
 	for _, name := range names {
-		if strings.HasSuffix(name, spareSuffix) && strings.HasPrefix(name, "db-") {
-			inv.spares = append(inv.spares, name)
-		}
 		inv.index = inv.index || slices.Contains(indexFiles, name)
 		if n, ok := heldNumber(name); ok {
 			inv.held = append(inv.held, n)
