@@ -200,7 +200,10 @@ func (j *Journal) deleteFile(number uint32) error {
 		return err
 	}
 	name := filepath.Join(j.o.Directory, fileName(number))
-	var err error
+	err := j.holds.drop(number)
+	if err != nil {
+		return err
+	}
 	if j.damaged[number] {
 		j.o.Log.Warn("damaged journal file is no longer needed and set aside", "file", fileName(number), "as", fileName(number)+".damaged")
 		err = j.o.FS.Rename(name, name+".damaged")

@@ -14,11 +14,13 @@ import (
 type Journal struct {
 	o         Options
 	epoch     uint64
-	head      fileHead // of every file
+	head      fileHead       // of every file
+	inaugural []*destination // whose exposure the first file says; nil after that
 	state     *store.State
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read
 	segments  *segments
+	holds     *holds
 	allocator *allocator
 
 	wake   chan struct{}                 // capacity 1: the committer has something to do

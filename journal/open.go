@@ -40,6 +40,7 @@ func Open(o Options) (*Journal, error) {
 	watch.lap("inspect")
 	j := &Journal{
 		o:        o,
+		holds:    newHolds(&o),
 		segments: newSegments(o.FS, o.Directory),
 		damaged:  map[uint32]bool{},
 		wake:     make(chan struct{}, 1),
@@ -61,13 +62,26 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err := j.owned(); err != nil {
 		return err
 	}
+	inv, index, err := j.secure(inv)
+	if err != nil {
+		return err
+	}
+	watch.lap("secure")
 	r, seal, err := j.replayAll(inv, watch)
 	if err != nil {
 		return err
 	}
+	if inv.foreignEnd(r) && index != indexClosed {
+		inv.rival = true
+		j.exposeAll(inv)
+		if err := j.holdAll(inv); err != nil {
+			return err
+		}
+	}
 	j.state = j.describe(r)
 	j.brokerSequence = j.state.LastBrokerSequence
 	j.superseded = supersededFiles(r)
+	j.state.Rival = inv.rival
 	j.index.recovered, j.lastSeq = r.seq, r.seq
 	for _, d := range j.index.destinations {
 		d.flagged = d.exposed
@@ -190,7 +204,10 @@ func (j *Journal) setEpoch(r *replayer) {
 // begin makes the first file and starts the goroutines.
 func (j *Journal) begin(inv *inventory, seal int64) error {
 	number := uint32(1)
-	if inv.highest > 0 {
+	switch {
+	case inv.rival:
+		number = inv.highest + rivalGap
+	case inv.highest > 0:
 		number = inv.highest + numberGap
 	}
 	j.head = fileHead{epoch: j.epoch, first: number, seal: seal}
@@ -231,6 +248,7 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 		number += numberGap
 		j.head.first = number
 	}
+	j.inaugural = nil
 	j.writer.current = first
 	a.start(first)
 	go j.commit()
@@ -243,6 +261,10 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 	if j.o.Lease != nil {
 		j.joined.Add(1)
 		go j.watch()
+	}
+	if len(j.holds.list()) > 0 {
+		j.joined.Add(1)
+		go j.guard()
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func (t *trail) conclude() error {
 		}
 		t.forget(number)
 	}
-	if t.cold && t.r.foreign {
+	if t.cold && t.r.foreign != 0 {
 		return fmt.Errorf("%w: another program has written to the journal since", errLost)
 	}
 	if t.missed && t.r.duplicates > 0 {

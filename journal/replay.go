@@ -21,6 +21,8 @@ type replayer struct {
 	seq      uint64
 	records  int
 	epoch    uint64 // highest seen
+	newest   uint32 // file with a record
+	foreign  uint32 // newest file with a record that only ActiveMQ writes
 	inflight map[message.TransactionID]*transaction
 	damage   []Damage
 
@@ -41,7 +43,6 @@ type replayer struct {
 	duplicates     int             // adds that were ignored
 	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
 	superseded     map[uint32]bool // those files
-	foreign        bool            // there are records of ActiveMQ's
 	brokerSequence int64           // the highest of messages that have been looked at
 }
 
@@ -106,6 +107,7 @@ func (r *replayer) batch(offset int64, payload []byte) error {
 		}
 		if kind == userRecord {
 			r.records++
+			r.newest = r.file
 			at := location{r.file, uint32(offset), uint32(len(record))}
 			err := decodeCommand(record[recordHead:], &r.c)
 			if err == nil {
@@ -144,9 +146,9 @@ func (r *replayer) apply(c *command, at location) error {
 	case entrySubscription:
 		return r.subscription(c, at)
 	case entryProducerAudit, entryAckFileMap:
-		r.foreign = true
+		r.foreign = at.file
 	case entryRewrittenFile:
-		r.foreign = true
+		r.foreign = at.file
 		if c.skipIfSource && r.exists(c.source) {
 			r.rewritten[c.source], r.superseded[at.file] = true, true
 			return errSkipFile
@@ -157,7 +159,7 @@ func (r *replayer) apply(c *command, at location) error {
 
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
-		r.foreign = true
+		r.foreign = at.file
 		return
 	}
 	text := string(c.text)

@@ -85,6 +85,19 @@ func (m *mark) note(offset int64, payload []byte, sum uint64) {
 	}
 }
 
+// noteAll adds the batches that b consists of, from the beginning of a file.
+func (m *mark) noteAll(b []byte) {
+	for at := int64(0); at < int64(len(b)); {
+		size, sum, ok := batchPayload(b[at:], int64(len(b))-at-batchHead)
+		if !ok {
+			return
+		}
+		at += batchHead
+		m.note(at, b[at:at+size], sum)
+		at += size
+	}
+}
+
 func newTrail(o Options, stopping *atomic.Bool) *trail {
 	t := &trail{
 		o:        Options{Directory: o.Directory, FS: o.FS, Log: o.Log},
@@ -132,7 +145,7 @@ func (t *trail) pass() (moved bool, err error) {
 			return moved, err
 		}
 	}
-	if t.cold && t.r.foreign {
+	if t.cold && t.r.foreign != 0 {
 		return moved, fmt.Errorf("%w: another program has written to the journal since the snapshot", errLost)
 	}
 	t.caughtUp, t.reached, t.cold, t.progress, t.ahead = true, true, false, nil, 0

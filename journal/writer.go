@@ -98,13 +98,8 @@ func (j *Journal) rotate() error {
 
 // admitFile writes a file's head and gives it its name in the journal.
 func (j *Journal) admitFile(f *dataFile, number uint32) error {
-	records := appendTrace(nil, j.head.text())
-	b := append(make([]byte, batchHead), records...)
-	sum := uint32(0)
-	if !j.o.NoChecksum {
-		sum = checksum(records)
-	}
-	putBatchHead(b, len(records), sum)
+	b := j.appendBatch(nil, appendTrace(nil, j.head.text()))
+	b = j.inauguralBatches(b, number)
 	f.claim(int64(len(b) + eofSize))
 	if _, err := f.handle.WriteAt(append(b, eofRecord...), 0); err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
@@ -122,7 +117,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
 	f.number, f.pos = number, int64(len(b))
-	f.mark.note(batchHead, records, uint64(sum))
+	f.mark.noteAll(b)
 	j.segments.put(number, f.pos)
 	return nil
 }
