@@ -30,9 +30,11 @@ func (j *Journal) janitor(full <-chan struct{}) {
 		tick = ticker.C
 	}
 	for {
+		found := false
 		select {
 		case <-tick:
 		case <-full:
+			found = true
 		case <-j.stop:
 			return
 		}
@@ -41,7 +43,9 @@ func (j *Journal) janitor(full <-chan struct{}) {
 		}
 		if err := j.Collect(); err != nil {
 			j.o.Log.Warn("cleaning up journal files", "directory", j.o.Directory, "error", err)
+			continue
 		}
+		j.consider(found)
 	}
 }
 

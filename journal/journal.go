@@ -46,7 +46,10 @@ type Journal struct {
 	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
 	unread  atomic.Int64    // messages that could not be read back
 
-	collectMu sync.Mutex // held while files are deleted
+	collectMu sync.Mutex // held while files are deleted or replaced
+	compactor *compactor
+	rotated   atomic.Int64  // when the current file was begun, nanoseconds since 1970
+	moved     atomic.Uint64 // how often files were replaced; changed with indexMu
 
 	writer writer // the committer's
 }
