@@ -15,6 +15,9 @@ import (
 // forward.
 const maxCarried = 1024
 
+// maxCarriedStored bounds that with the producers that have something stored.
+const maxCarriedStored = 64 << 10
+
 // maxLookedAt bounds the search for a message that was exposed; where there
 // are more, it is taken to be there.
 const maxLookedAt = 10_000
@@ -62,8 +65,12 @@ func (j *Journal) Collect() error {
 	if err := j.carryForward(candidates); err != nil {
 		return err
 	}
-	// What was written again may have let go of more, or taken hold of some.
+	// What was written again may have taken hold of some, or let go of more:
+	// of those nothing was written again.
 	for _, number := range j.candidates(false) {
+		if _, found := slices.BinarySearch(candidates, number); !found {
+			continue
+		}
 		if err := j.deleteFile(number); err != nil {
 			return err
 		}
@@ -160,12 +167,21 @@ func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op)
 	return ops
 }
 
-// carriedSequences is the same for the last sequences of producers that have
-// nothing stored, the most recent ones.
+// carriedSequences is the same for the last sequences of producers: those that
+// have nothing stored, the most recent ones, and those whose stored messages
+// are older.
 func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
 	carried := 0
 	for n := x.producers.known[0].prev; n != 0 && carried < maxCarried; n = x.producers.known[n].prev {
 		if p := &x.producers.known[n]; gone(p.file) {
+			records = appendTrace(records, sequenceText(p.id, p.last))
+			p.file = current
+			carried++
+		}
+	}
+	for n := range x.producers.known {
+		p := &x.producers.known[n]
+		if p.entries > 0 && gone(p.file) && carried < maxCarriedStored {
 			records = appendTrace(records, sequenceText(p.id, p.last))
 			p.file = current
 			carried++

@@ -39,6 +39,10 @@ type compacted struct {
 	cleaned uint32
 	// open says that it then held operations of transactions that end elsewhere.
 	open bool
+	// deaths counts the messages that lay in it and have gone, and buried those
+	// that it was cleaned of. What ended one may be several acknowledgements,
+	// some of them older than cleaned.
+	deaths, buried uint32
 	// late says that a record in a lower file took effect on it meanwhile.
 	late bool
 }
@@ -297,26 +301,28 @@ func (j *Journal) measureSome(live map[uint32]int64, d *destination, after uint6
 func (j *Journal) endsAreClean(number uint32) bool {
 	j.indexMu.RLock()
 	defer j.indexMu.RUnlock()
-	clean, _ := j.index.endsAreClean(number)
+	_, clean, _ := j.index.endsAreClean(number)
 	return clean
 }
 
-// endsAreClean reports in open whether outcomes in the file still matter.
-func (x *index) endsAreClean(number uint32) (clean, open bool) {
+// endsAreClean says whether removals, acknowledgements and outcomes in a file
+// are superfluous where what they name is not stored any more.
+func (x *index) endsAreClean(number uint32) (removals, acks, outcomes bool) {
 	f := x.files[number]
+	removals, acks, outcomes = true, true, true
 	if f == nil {
-		return true, false
+		return removals, acks, outcomes
 	}
-	clean = true
 	for _, n := range f.ends {
 		t := x.files[n]
 		if t == nil {
 			continue
 		}
-		clean = clean && t.cleaned > number
-		open = open || t.cleaned <= number || t.open
+		removals = removals && t.cleaned > number
+		acks = acks && t.cleaned > number && t.deaths == t.buried
+		outcomes = outcomes && t.cleaned > number && !t.open
 	}
-	return clean, open
+	return removals, acks, outcomes
 }
 
 // pace holds a rate by waiting.

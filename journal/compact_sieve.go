@@ -22,10 +22,12 @@ type sieve struct {
 	ids     *replayer // for identity alone
 	file    uint32
 	current uint32 // the file being written when the sieve was made
+	deaths  uint32 // in the file, by then
 
-	clean bool // the file's records end nothing that another file still has
-	ends  bool // they may end something there, if only by being there
-	open  bool // they may be the outcome of operations in other files
+	// What other files have does not need the file's removals, acknowledgements
+	// or outcomes of what is not stored any more.
+	removals, acks, outcomes bool
+	ends                     bool // they may end something there all the same
 
 	// prepared are the operations of prepared transactions that lie in the file,
 	// by their offset.
@@ -69,9 +71,9 @@ func newSieve(x *index, file, current uint32) *sieve {
 		prepared: map[uint32]*heldOp{}, offsets: map[uint32]uint32{}, exists: map[message.Destination]bool{},
 		begun: map[string]*begunTransaction{}, targets: map[uint32]struct{}{}, sequences: map[message.ProducerID]*reached{}}
 	f := x.file(file)
-	f.late = false
+	f.late, s.deaths = false, f.deaths
 	s.ends = len(f.ends) > 0
-	s.clean, s.open = x.endsAreClean(file)
+	s.removals, s.acks, s.outcomes = x.endsAreClean(file)
 	for _, t := range x.prepared {
 		for i := range t.ops {
 			if at := t.ops[i].at; at.file == file {
@@ -162,12 +164,13 @@ func (s *sieve) part(c *command, kept bool) {
 // keepMessage keeps the records of stored and of prepared messages.
 func (s *sieve) keepMessage(c *command, at location) (keep bool) {
 	name, id := s.name(c), s.ids.identity(c.id)
+	stored := false
 	defer func() {
 		s.part(c, keep)
-		s.reach(id, keep)
+		s.reach(id, stored)
 	}()
 	if c.kind == entryAdd && s.prepared[at.offset] != nil {
-		return true
+		return true // it does not count as the producer's before it is committed
 	}
 	h := s.find(name, id)
 	if h == 0 {
@@ -183,6 +186,7 @@ func (s *sieve) keepMessage(c *command, at location) (keep bool) {
 		return false
 	}
 	s.impure = s.impure || name.Kind.IsTopic() // others may have acknowledged it
+	stored = true
 	return true
 }
 
@@ -193,7 +197,9 @@ func (s *sieve) keepRemoval(c *command, at location) (keep bool) {
 		s.vague = true
 		return true
 	}
+	superfluous := s.removals
 	if c.subscription != nil {
+		superfluous = s.acks
 		if h := s.find(s.name(c), s.ids.identity(c.id)); h != 0 {
 			s.targets[s.x.slab.get(h).file] = struct{}{}
 			if first, ok := s.x.updated[h]; ok {
@@ -205,20 +211,20 @@ func (s *sieve) keepRemoval(c *command, at location) (keep bool) {
 			return true
 		}
 	}
-	if !s.clean {
+	if !superfluous {
 		s.blocked, s.vague = true, true
 	}
-	return !s.clean
+	return !superfluous
 }
 
 // keepOutcome keeps the end, or the preparation, of what was kept.
 func (s *sieve) keepOutcome(c *command) bool {
 	t := s.begun[string(c.transaction)]
-	keep := s.open || t != nil && t.kept
+	keep := !s.outcomes || t != nil && t.kept
 	if c.kind != entryPrepare {
 		delete(s.begun, string(c.transaction))
 	}
-	s.vague = s.vague || s.open
+	s.vague = s.vague || !s.outcomes
 	s.blocked = s.blocked || keep && (t == nil || !t.kept)
 	return keep
 }
@@ -305,7 +311,11 @@ func (s *sieve) conclude() (records []byte) {
 	var carried []last
 	for id, p := range s.sequences {
 		n, ok := s.x.producers.numbers[id]
-		if ok && p.seen > p.kept && s.x.producers.known[n].file == s.file {
+		if !ok || s.x.producers.known[n].file != s.file {
+			continue
+		}
+		// A message that was rolled back has been seen, and does not count.
+		if p.seen = min(p.seen, s.x.producers.known[n].last); p.seen > p.kept {
 			carried = append(carried, last{id, p})
 		}
 	}

@@ -147,7 +147,7 @@ func (x *index) learn(s *sieve) {
 	if f.late {
 		return
 	}
-	f.cleaned, f.open = s.current, s.openKept
+	f.cleaned, f.open, f.buried = s.current, s.openKept, s.deaths
 	if s.impure {
 		return
 	}
@@ -162,7 +162,7 @@ func (x *index) learn(s *sieve) {
 // learnEnds notes what the records that a file keeps may end. What it drops
 // ended nothing that is still there.
 func (x *index) learnEnds(s *sieve) {
-	if !s.clean || s.vague {
+	if !s.removals || !s.acks || s.vague {
 		return
 	}
 	f := x.file(s.file)

@@ -158,10 +158,14 @@ func (x *index) remove(d *destination, h handle, file uint32) {
 // drop frees an entry that no list holds any more.
 func (x *index) drop(h handle, file uint32) {
 	e := x.slab.get(h)
-	x.file(e.file).live--
+	f := x.file(e.file)
+	f.live--
+	f.deaths++
 	x.end(file, e.file)
 	if first, ok := x.updated[h]; ok {
-		x.file(first).live--
+		f := x.file(first)
+		f.live--
+		f.deaths++
 		x.end(file, first)
 		delete(x.updated, h)
 	}
