@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +49,9 @@ type compacted struct {
 	late bool
 }
 
+// isClean reports that the file has no message that has gone.
+func (c *compacted) isClean() bool { return c.cleaned != 0 && c.deaths == c.buried }
+
 // belated notes that a record in an old file ends a message only now.
 func (x *index) belated(h handle) {
 	note := func(n uint32) {
@@ -74,8 +79,9 @@ type Compaction struct {
 // compactor rewrites files that hold much that nothing needs. Its goroutine
 // does nothing until the janitor finds the directory too large.
 type compactor struct {
-	due  chan struct{} // capacity 1
-	over int           // the janitor's: how many cleanups in a row found too much
+	due    chan struct{} // capacity 1
+	settle time.Duration // settleTime
+	over   int           // the janitor's: how many cleanups in a row found too much
 
 	mu      sync.Mutex         // held while files are rewritten
 	serial  uint64             // mu; of the newest rewritten file
@@ -94,7 +100,7 @@ type residue struct {
 }
 
 func newCompactor() *compactor {
-	return &compactor{due: make(chan struct{}, 1), residue: map[uint32]residue{}, unfit: map[uint32]bool{}}
+	return &compactor{due: make(chan struct{}, 1), settle: settleTime, residue: map[uint32]residue{}, unfit: map[uint32]bool{}}
 }
 
 // Compaction may be asked for from any goroutine.
@@ -127,7 +133,7 @@ func (j *Journal) compactWhenDue() {
 		case <-j.stop:
 			return
 		}
-		if err := j.compact(settleTime); err != nil && !errors.Is(err, errStopped) {
+		if err := j.compact(j.compactor.settle); err != nil && !errors.Is(err, errStopped) {
 			j.o.Log.Warn("compacting journal files", "directory", j.o.Directory, "error", err)
 		}
 	}
@@ -172,22 +178,18 @@ func (j *Journal) compact(settle time.Duration) error {
 // older ones no longer hold need not be ended by the newer ones.
 func (j *Journal) compactFiles(live map[uint32]int64) error {
 	numbers := j.segments.numbers()
-	var last error
+	var first error
 	for _, share := range compactShares {
 		for _, n := range numbers[:len(numbers)-1] {
 			if !j.worth(n, live[n], share) {
 				continue
 			}
 			err := j.compactFile(n, live[n])
-			if j.halted() {
-				return errStopped
+			if err != nil && j.ends(err) {
+				return err
 			}
 			if err != nil {
-				j.compactor.failed.Add(1)
-				last = err
-				if isNoSpace(err) {
-					return err
-				}
+				first = cmp.Or(first, err)
 				continue
 			}
 			if err := j.Collect(); err != nil {
@@ -198,7 +200,16 @@ func (j *Journal) compactFiles(live map[uint32]int64) error {
 			}
 		}
 	}
-	return last
+	return first
+}
+
+// ends counts a failure, and reports whether others would follow.
+func (j *Journal) ends(err error) bool {
+	if errors.Is(err, errStopped) {
+		return true
+	}
+	j.compactor.failed.Add(1)
+	return j.halted() || isNoSpace(err) || errors.Is(err, store.ErrLeaseLost) || errors.Is(err, fs.ErrNotExist)
 }
 
 // halted reports that the journal is closing or has failed.
@@ -225,7 +236,17 @@ func (j *Journal) worth(number uint32, live, share int64) bool {
 	if rest.blocked && j.endsAreClean(number) {
 		rest.bytes = 0
 	}
-	return length-live-rest.bytes >= leastGain
+	gain := length - live - rest.bytes
+	return gain >= leastGain || gain > 0 && j.sullied(number)
+}
+
+// sullied reports that messages in a file have gone since it was cleaned: if
+// only a few, they may be what other files are kept for.
+func (j *Journal) sullied(number uint32) bool {
+	j.indexMu.RLock()
+	defer j.indexMu.RUnlock()
+	f := j.index.files[number]
+	return f != nil && f.cleaned != 0 && !f.isClean()
 }
 
 // exceeds reports whether the complete files hold more than so many quarters
@@ -318,9 +339,9 @@ func (x *index) endsAreClean(number uint32) (removals, acks, outcomes bool) {
 		if t == nil {
 			continue
 		}
-		removals = removals && t.cleaned > number
-		acks = acks && t.cleaned > number && t.deaths == t.buried
-		outcomes = outcomes && t.cleaned > number && !t.open
+		removals = removals && (t.cleaned > number || t.isClean())
+		acks = acks && t.isClean()
+		outcomes = outcomes && (t.cleaned > number || t.isClean()) && !t.open
 	}
 	return removals, acks, outcomes
 }

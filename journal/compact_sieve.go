@@ -43,6 +43,7 @@ type sieve struct {
 	dropped   int  // records
 	blocked   bool // records were kept only because the file is not clean
 	impure    bool // what is kept needs records of other files that end something
+	sundry    bool // subscriptions or exposures are kept, which count as no deaths when they end
 	vague     bool // what is kept may end anything that the file's records ended
 	openKept  bool // what is kept has transactions that end elsewhere
 	targets   map[uint32]struct{}
@@ -247,6 +248,7 @@ func (s *sieve) keepSubscription(c *command) bool {
 	if !s.there(name) {
 		return false
 	}
+	s.sundry = true
 	d := s.x.destinations[name]
 	if d == nil || d.subscriptions[string(c.subscription)] == nil ||
 		!slices.Contains(d.subscriptions[string(c.subscription)].records, s.file) {
@@ -266,6 +268,7 @@ func (s *sieve) keepTrace(c *command) (keep, again bool) {
 		if segment == 0 {
 			return s.keepEnd(d), false
 		}
+		s.sundry = true
 		known := s.x.destinations[d]
 		return known != nil && known.exposedFile == s.file, false
 	}

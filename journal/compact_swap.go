@@ -153,7 +153,7 @@ func (x *index) learn(s *sieve) {
 	}
 	// Nothing that ended before is in it any more.
 	for n, g := range x.files {
-		if n < s.current {
+		if n < s.current || !s.sundry && f.isClean() {
 			g.ends = slices.DeleteFunc(g.ends, func(t uint32) bool { return t == s.file })
 		}
 	}

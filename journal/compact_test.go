@@ -1,8 +1,6 @@
 package journal
 
 import (
-	"errors"
-	"math/rand/v2"
 	"sync"
 	"testing"
 
@@ -10,7 +8,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/conclavemq/conclave/journal/vfs"
-	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 	"github.com/conclavemq/conclave/store/memory"
 )
@@ -97,7 +94,3 @@ func TestCompactedEqualsReplayed(t *testing.T) {
 	t.Logf("%d files were rewritten, %d bytes freed", files, freed)
 	require.NotZero(t, files)
 }
-
-var _ = errors.Is
-var _ = rand.IntN
-var _ message.Message

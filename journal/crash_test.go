@@ -193,8 +193,10 @@ func (h *history) drive(o Options) {
 		case 1:
 			require.NoError(h.r, j.Close())
 			j = mustOpen(h.r, o)
-		case 2, 3, 4:
+		case 2, 3:
 			done.Wait()
+		case 4:
+			squeezeAny(h.r, j)
 		}
 	}
 	require.NoError(h.r, j.Close())

@@ -215,7 +215,9 @@ func (x *index) endRepeated(h handle, file uint32) {
 func (x *index) update(d *destination, h handle, at location) {
 	e := x.slab.get(h)
 	if _, again := x.updated[h]; again {
-		x.file(e.file).live--
+		f := x.file(e.file)
+		f.live--
+		f.deaths++
 		x.end(at.file, e.file)
 	} else {
 		x.updated[h] = e.file
