@@ -92,7 +92,7 @@ func (o *Options) complete() error {
 	setDefault(&o.DiskSyncInterval, time.Second)
 	setDefault(&o.CleanupInterval, 30*time.Second)
 	setDefault(&o.MaxPending, DefaultMaxPending)
-	setDefault(&o.CompactAfter, 1)
+	o.CompactAfter = max(o.CompactAfter, 1)
 	setDefault(&o.CompactRate, DefaultCompactRate)
 	if o.MaxFileLength < minFileLength || o.MaxFileLength > maxFileLength {
 		return fmt.Errorf("journal: %w: file length %d is not within %d and %d", errOptions, o.MaxFileLength, minFileLength, maxFileLength)
