@@ -146,6 +146,33 @@ func (j *Journal) compactWhenDue() {
 // MessageDatabase.AckCompactionRunner.)
 func (j *Journal) Compact() error { return j.compact(0) }
 
+// CompactAll rewrites every complete file that holds anything that nothing
+// needs, however much there is.
+func (j *Journal) CompactAll() error {
+	c := j.compactor
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	live := j.measure()
+	var first error
+	numbers := j.segments.numbers()
+	for _, n := range numbers[:len(numbers)-1] {
+		if j.segments.length(n) == 0 || c.unfit[n] || j.damaged[n] {
+			continue
+		}
+		err := j.compactFile(n, live[n])
+		if err != nil && j.ends(err) {
+			return err
+		}
+		if first = cmp.Or(first, err); err != nil {
+			continue
+		}
+		if err := j.Collect(); err != nil {
+			return err
+		}
+	}
+	return first
+}
+
 func (j *Journal) compact(settle time.Duration) error {
 	c := j.compactor
 	c.mu.Lock()
