@@ -19,14 +19,18 @@
 //     zeros ahead of small batches (fill.go) and keeps a spare one, which is
 //     also the reserve for removals on a full disk;
 //   - the janitor (collect.go) deletes files that nothing needs;
+//   - the compactor (compact.go) rewrites files of which little is needed:
+//     compact_sieve.go decides, compact_copy.go writes, compact_swap.go puts the
+//     new file in its place;
 //   - the watcher, where there is a lease, fails the journal when it is lost.
 //
 // A [Follower] reads a journal that another process writes, on the goroutine
-// of its Run; trail.go has what it remembers, promote.go how Open goes on from
-// there.
+// of its Run; trail.go has what it remembers, reconcile.go how it takes in a
+// file that was rewritten, promote.go how Open goes on from there.
 //
 // Locks: queueMu orders Append and guards what waits; indexMu guards the
 // index; segments, the allocator and a file being written have their own.
 // queueMu may be taken while indexMu is held, not the other way round;
-// segments.mu, allocator.mu and dataFile.mu are taken last.
+// segments.mu, allocator.mu and dataFile.mu are taken last. compactor.mu comes
+// before collectMu, and that before all others.
 package journal

@@ -81,7 +81,13 @@ func (in *inherited) copy(o *Options, f diskFile, owned func() error) error {
 		return fmt.Errorf("open journal file: %w", err)
 	}
 	defer from.Close()
-	copied := filepath.Join(o.Directory, fmt.Sprintf("db-%d-copy%s", f.number, spareSuffix))
+	// The name is this mastership's own: one that was stopped before its rename
+	// must not find another's unfinished copy.
+	epoch := uint64(0)
+	if o.Lease != nil {
+		epoch = o.Lease.Epoch()
+	}
+	copied := filepath.Join(o.Directory, fmt.Sprintf("db-%d-%d-copy%s", epoch, f.number, spareSuffix))
 	to, err := o.FS.Create(copied)
 	if err != nil {
 		return fmt.Errorf("copy journal file: %w", err)
