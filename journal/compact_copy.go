@@ -1,11 +1,11 @@
 package journal
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/conclavemq/conclave/journal/vfs"
@@ -24,27 +24,11 @@ const (
 )
 
 // copyName is the name under which a file is rewritten. No other mastership
-// ever writes to it, and each deletes those of others before it reads: a
+// ever writes to it, and each sweeps those of others away before it reads: a
 // deposed master that was stopped just before its rename finds nothing to
 // rename.
 func (j *Journal) copyName(number uint32) string {
-	return filepath.Join(j.o.Directory, fmt.Sprintf("db-%d-%d%s", j.epoch, number, compactSuffix))
-}
-
-// removeCopies deletes what earlier masters were rewriting. Nothing of the
-// directory may have been read yet.
-func removeCopies(o *Options) error {
-	names, err := o.FS.List(o.Directory)
-	if err != nil {
-		return fmt.Errorf("list journal directory: %w", err)
-	}
-	var copies []string
-	for _, name := range names {
-		if strings.HasPrefix(name, "db-") && strings.HasSuffix(name, compactSuffix) {
-			copies = append(copies, name)
-		}
-	}
-	return removeNames(o, copies)
+	return filepath.Join(j.o.Directory, fmt.Sprintf("db-%d-%s-%d%s", j.epoch, rand.Text()[:copyMark], number, compactSuffix))
 }
 
 // fileCopy is a rewritten file before it has its name. It is made when there
