@@ -40,7 +40,7 @@ type KahaDB struct {
 	// nothing; here it is 1.
 	CompactAcksAfterNoGC int `config:"compactAcksAfterNoGC"`
 	// CompactAcksIgnoresStoreGrowth has it done as fast as it goes; otherwise
-	// the traffic comes first, and it is held to 32 MiB a second.
+	// the traffic comes first, and it is held to 32 MiB a second read, 8 MiB written.
 	CompactAcksIgnoresStoreGrowth bool `config:"compactAcksIgnoresStoreGrowth"`
 	// PreallocationScope NONE lets files grow as they are written; the others
 	// preallocate each file whole, in the background.

@@ -16,6 +16,9 @@ const (
 	// much is written between two syncs: the committer's own must not wait for
 	// a lot.
 	copyBatch = 1 << 20
+	// writeCost is how many bytes read a byte written counts for: its sync holds
+	// up the committer's.
+	writeCost = 4
 	// decided is how many records are decided on without letting go of the
 	// index.
 	decided = 256
@@ -78,7 +81,7 @@ func (c *fileCopy) flush() error {
 		return err
 	}
 	c.end += int64(len(c.batch))
-	err := c.pace.take(len(c.batch))
+	err := c.pace.take(writeCost * len(c.batch))
 	c.batch = c.batch[:batchHead]
 	return err
 }

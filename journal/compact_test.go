@@ -37,6 +37,24 @@ func squeezeAny(r *rapid.T, j *Journal) {
 	squeeze(r, j, rapid.SampledFrom(numbers).Draw(r, "squeezed"))
 }
 
+// unitOrUpdate draws a unit, or a change or a second add of a message.
+func (h *history) unitOrUpdate(done *sync.WaitGroup) *store.Unit {
+	kind := rapid.IntRange(0, 5).Draw(h.r, "update")
+	if kind > 1 || len(h.stored) == 0 {
+		return h.unit()
+	}
+	done.Wait() // nobody updates what is not stored yet
+	m := *rapid.SampledFrom(h.stored).Draw(h.r, "updated")
+	if m.Destination == crashTopic {
+		return h.unit()
+	}
+	if kind == 0 {
+		m.Content = make([]byte, rapid.IntRange(0, 2000).Draw(h.r, "size"))
+		return store.Single(store.Op{Action: store.Update, Destination: m.Destination, Message: &m}, true, nil)
+	}
+	return store.Single(store.Op{Action: store.Add, Destination: m.Destination, Message: &m}, true, nil)
+}
+
 // TestCompactedEqualsReplayed: whatever is written, and whichever files are
 // rewritten and deleted when, a journal and a replay of its files hold what
 // the model does.
@@ -51,7 +69,7 @@ func TestCompactedEqualsReplayed(t *testing.T) {
 		j := mustOpen(r, o)
 		var done sync.WaitGroup
 		for range rapid.IntRange(1, 100).Draw(r, "steps") {
-			h.append(j, h.unit(), &done)
+			h.append(j, h.unitOrUpdate(&done), &done)
 			switch rapid.IntRange(0, 14).Draw(r, "then") {
 			case 0:
 				require.NoError(r, j.Collect())

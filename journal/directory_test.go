@@ -205,7 +205,7 @@ func TestCompactDirectoriesOfActiveMQ(t *testing.T) {
 				j = mustOpen(t, o)
 				again, still := inventoryOf(t, j, j.Recovered())
 				require.Equal(t, messages, again)
-				require.Equal(t, others, still)
+				require.ElementsMatch(t, others, still)
 				require.NoError(t, j.CompactAll())
 				require.NoError(t, j.Close())
 			}

@@ -56,8 +56,8 @@ type Options struct {
 	// CompactAfter is how many cleanups in a row have to leave too much for
 	// files to be rewritten. 1. (compactAcksAfterNoGC)
 	CompactAfter int
-	// CompactRate is how many bytes a second rewriting reads and writes, 32 MiB;
-	// negative is as many as it can. (compactAcksIgnoresStoreGrowth=true)
+	// CompactRate is how many bytes a second rewriting reads, 32 MiB, or four
+	// times as many as it writes; negative is as many as it can. (compactAcksIgnoresStoreGrowth=true)
 	CompactRate int64
 	// NoChecksum leaves the checksum out of what is written.
 	// (checksumJournalFiles=false)
