@@ -65,6 +65,7 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 	if err := own.held(); err != nil {
 		return nil, err
 	}
+	f.forgetWish()
 	log := o.Log.With("broker", o.BrokerName, "lock", f.path)
 	return newLease(own.holder.Epoch, own, proven, timing{o.KeepAlivePeriod, o.Window, o.Grace}, o.clock, log), nil
 }

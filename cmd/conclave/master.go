@@ -26,6 +26,7 @@ type bootstrap struct {
 	// follower has read the journal while this process was a slave; nil if it
 	// has not.
 	follower *journal.Follower
+	suitable *suitability // of the storage; nil if there is none
 }
 
 // newFollower makes what follows the journal while this process is a slave;
@@ -61,7 +62,10 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	var took stopwatch
 	took.begin(time.Now())
 	m := &master{name: b.config.BrokerName, id: newBrokerID(), log: b.log, began: b.began}
-	var err error
+	err := b.suitable.tryLock(ctx, lease)
+	if err != nil {
+		return nil, err
+	}
 	if m.store, err = b.openStore(lease); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}

@@ -64,8 +64,12 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	if err != nil {
 		return &codedError{exitUsage, err}
 	}
-	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower}
-	n := node.New(node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: log})
+	suitable, err := newSuitability(&c.Broker, log)
+	if err != nil {
+		return &codedError{exitUsage, err}
+	}
+	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower, suitable: suitable}
+	n := node.New(nodeOptions(boot, locker))
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
 	server, err := serveControl(c, n, stop)
@@ -77,7 +81,18 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 
 	err = pauseAfterRestart(ctx)
 	if err == nil {
+		err = suitable.inspect(ctx)
+	}
+	if err == nil {
 		err = n.Run(ctx)
+	}
+	if errors.Is(err, node.ErrHandedOver) {
+		log.Info("starting again as a slave")
+		if server != nil {
+			server.Settle()
+		}
+		flush()
+		err = restart(soon)
 	}
 	if errors.Is(err, node.ErrLost) && c.Broker.RestartAllowed {
 		log.Error("mastership is lost: starting again as a slave", "cause", err)
@@ -90,6 +105,20 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		}
 	}
 	return withCode(err)
+}
+
+// nodeOptions puts a node together.
+func nodeOptions(boot *bootstrap, locker lock.Locker) node.Options {
+	o := node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: boot.log}
+	if files, ok := locker.(*lock.FileLocker); ok {
+		k := kahaDB(boot.config)
+		o.Designate = files.Designate
+		o.Holder = func() (lock.Status, error) { return lock.ReadHolder(k.Directory) }
+		if fileSystem, err := lock.Detect(k.Directory); err == nil && !fileSystem.Local {
+			o.TakeTime = time.Second + 2*k.LockAcquireSleepInterval()
+		}
+	}
+	return o
 }
 
 // withCode gives the end of a node its exit code.
@@ -145,5 +174,5 @@ func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server,
 		a := identity
 		a.Status = n.Status()
 		return a
-	}, stop)
+	}, control.Acts{Stop: stop, HandOver: n.HandOver})
 }
