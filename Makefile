@@ -11,10 +11,10 @@ STATICCHECK := bin/staticcheck
 
 # Packages whose tests run concurrently enough for the race detector to matter.
 CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./cmd/...
-# Debian packages that `make interop` and `make bench` need.
+# Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
 
-.PHONY: build run test race fuzz fuzz-list lint interop ha fault model bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop mixed ha fault model bench peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -47,8 +47,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,fault,model ./test/...
-	$(STATICCHECK) -tags interop,fault,model ./...
+	$(GO) vet -tags interop,fault,mixed,model ./test/...
+	$(STATICCHECK) -tags interop,fault,mixed,model ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -65,6 +65,11 @@ peers: # ActiveMQ itself and a JDK, from Debian
 
 interop: build peers ## real ActiveMQ clients and brokers against this one
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+
+ALTERNATIONS ?= 50
+
+mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -v ./test/mixed -alternations $(ALTERNATIONS)
 
 ha: build ## pairs of real processes: take-over, clean stop, lost locks
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 10m -v ./test/ha

@@ -105,8 +105,12 @@ func TestNewClientIsNotAudited(t *testing.T) {
 // consumed without ever having been stored, when the answer to its producer
 // was lost with the master.
 func TestResentMayHaveBeenDelivered(t *testing.T) {
-	for _, concurrent := range []bool{false, true} {
-		mode := func(o *Options) { o.ConcurrentStoreAndDispatchQueues = concurrent }
+	for _, c := range []struct{ concurrent, rival bool }{{false, false}, {true, false}, {false, true}} {
+		mode := func(o *Options) {
+			o.ConcurrentStoreAndDispatchQueues = c.concurrent
+			o.Store.Recovered().Rival = c.rival
+		}
+		suspected := c.concurrent || c.rival
 		f := start(t, mode)
 		c := f.connect(tolerant(false))
 		p := c.producer(1, orders)
@@ -121,7 +125,7 @@ func TestResentMayHaveBeenDelivered(t *testing.T) {
 		got := c.take(t, 5)
 		require.Equal(t, count(1, 5), sequencesOf(got))
 		want := int32(0)
-		if concurrent {
+		if suspected {
 			want = 1
 		}
 		require.Equal(t, want, got[3].RedeliveryCounter, "the first after the failover")

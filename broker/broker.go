@@ -82,6 +82,7 @@ type Broker struct {
 	log        *slog.Logger
 	now        func() time.Time
 	concurrent bool
+	suspicious bool // producers that failed over may send what was delivered and not stored; set by recover
 
 	registry  registry
 	flow      flow
@@ -163,6 +164,7 @@ func (b *Broker) run(f func()) {
 // recover takes up what the store held.
 func (b *Broker) recover(state *store.State) error {
 	b.sequence.Store(state.LastBrokerSequence)
+	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
 		t, _, err := b.create(d.Destination, d)

@@ -51,7 +51,7 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 		p.checks = c.info.FailoverReconnect
 		known := false
 		p.audit, known = c.b.audits.enter(info.ID, p.checks)
-		p.suspect = p.checks && !known && c.b.concurrent
+		p.suspect = p.checks && !known && c.b.suspicious
 	}
 	c.producers[info.ID] = p
 	s.producers[info.ID] = true
@@ -167,12 +167,12 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 }
 
 // suspected flags the first message that a producer sends after its client
-// has failed over to here. With concurrent store and dispatch the master that
-// is gone may have delivered it before, without a trace in the store: it was
-// in flight to the disk, or consumed before it got there, and the client got
-// no answer. Producers wait for the answer to a persistent message, so that it
-// can be no other; and what is sent in a transaction is not delivered before
-// the commit.
+// has failed over to here. With concurrent store and dispatch, which an
+// ActiveMQ may have whatever is configured here, the master that is gone may
+// have delivered it before, without a trace in the store: it was in flight to
+// the disk, or consumed before it got there, and the client got no answer.
+// Producers wait for the answer to a persistent message, so that it can be no
+// other; and what is sent in a transaction is not delivered before the commit.
 func (p *producer) suspected(m *message.Message) {
 	if !p.suspect || !m.Persistent {
 		return

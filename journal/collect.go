@@ -172,18 +172,17 @@ func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op)
 // are older.
 func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
 	carried := 0
-	for n := x.producers.known[0].prev; n != 0 && carried < maxCarried; n = x.producers.known[n].prev {
-		if p := &x.producers.known[n]; gone(p.file) {
+	for n := x.producers.known.at(0).prev; n != 0 && carried < maxCarried; n = x.producers.known.at(n).prev {
+		if p := x.producers.known.at(n); gone(p.file) {
 			records = appendTrace(records, sequenceText(p.id, p.last))
-			p.file = current
+			x.producers.known.edit(n).file = current
 			carried++
 		}
 	}
-	for n := range x.producers.known {
-		p := &x.producers.known[n]
-		if p.entries > 0 && gone(p.file) && carried < maxCarriedStored {
+	for n := range x.producers.next {
+		if p := x.producers.known.at(n); p.entries > 0 && gone(p.file) && carried < maxCarriedStored {
 			records = appendTrace(records, sequenceText(p.id, p.last))
-			p.file = current
+			x.producers.known.edit(n).file = current
 			carried++
 		}
 	}
@@ -220,7 +219,10 @@ func (j *Journal) deleteFile(number uint32) error {
 		return err
 	}
 	name := filepath.Join(j.o.Directory, fileName(number))
-	var err error
+	err := j.holds.drop(number)
+	if err != nil {
+		return err
+	}
 	if j.damaged[number] {
 		j.o.Log.Warn("damaged journal file is no longer needed and set aside", "file", fileName(number), "as", fileName(number)+".damaged")
 		err = j.o.FS.Rename(name, name+".damaged")

@@ -314,11 +314,11 @@ func (s *sieve) conclude() (records []byte) {
 	var carried []last
 	for id, p := range s.sequences {
 		n, ok := s.x.producers.numbers[id]
-		if !ok || s.x.producers.known[n].file != s.file {
+		if !ok || s.x.producers.known.at(n).file != s.file {
 			continue
 		}
 		// A message that was rolled back has been seen, and does not count.
-		if p.seen = min(p.seen, s.x.producers.known[n].last); p.seen > p.kept {
+		if p.seen = min(p.seen, s.x.producers.known.at(n).last); p.seen > p.kept {
 			carried = append(carried, last{id, p})
 		}
 	}

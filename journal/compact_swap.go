@@ -52,8 +52,11 @@ func (j *Journal) settleRewritten(r *rewriting, live int64) error {
 
 // swap gives the copy the file's name, durably, and has the index point into
 // it. Until then the old file is held open, so that nobody reads the new one
-// at places of the old one.
+// at places of the old one. A snapshot that is being written has what the index
+// said before, and comes first.
 func (j *Journal) swap(r *rewriting) error {
+	j.snapshotting.Lock()
+	defer j.snapshotting.Unlock()
 	j.collectMu.Lock()
 	defer j.collectMu.Unlock()
 	old, err := j.segments.acquire(r.number)
@@ -65,12 +68,35 @@ func (j *Journal) swap(r *rewriting) error {
 	if err != nil {
 		return err
 	}
-	if err := j.rename(r); err != nil {
+	// The second name is of the old file, whose removals may be all that keeps
+	// it from bringing messages back.
+	held := j.holds.has(r.number)
+	if held {
+		err = j.dropHold(r.number)
+	}
+	if err == nil {
+		err = j.rename(r)
+	}
+	if err != nil {
 		_ = handle.Close()
 		return err
 	}
+	if held {
+		j.holds.take([]uint32{r.number})
+	}
 	j.exchange(r, handle)
 	return nil
+}
+
+// dropHold takes a file's second name away, durably.
+func (j *Journal) dropHold(n uint32) error {
+	if err := j.owned(); err != nil {
+		return err
+	}
+	if err := j.holds.drop(n); err != nil {
+		return err
+	}
+	return j.o.FS.SyncDir(j.o.Directory)
 }
 
 // rename is for who owns the directory. A copy that is not there was removed
@@ -113,11 +139,11 @@ func (j *Journal) exchange(r *rewriting, handle vfs.File) {
 // relocate gives the records of a rewritten file their new places.
 func (x *index) relocate(s *sieve) {
 	for _, m := range s.moves {
-		if int(m.h>>slabShift) >= len(x.slab.chunks) {
+		if !x.slab.has(m.h) {
 			continue
 		}
 		if e := x.slab.get(m.h); e.file == s.file && e.offset == m.old {
-			e.offset = m.new
+			x.slab.edit(m.h).offset = m.new
 		}
 	}
 	for _, t := range x.prepared {
@@ -133,7 +159,7 @@ func (x *index) relocate(s *sieve) {
 		}
 		if h := s.find(op.destination, op.id); h != 0 {
 			if e := x.slab.get(h); e.file == s.file && e.offset == offset {
-				e.offset = s.offsets[offset]
+				x.slab.edit(h).offset = s.offsets[offset]
 			}
 		}
 	}

@@ -197,6 +197,8 @@ func (h *history) drive(o Options) {
 			done.Wait()
 		case 4:
 			squeezeAny(h.r, j)
+		case 5:
+			snapshotIfPossible(h.r, j)
 		}
 	}
 	require.NoError(h.r, j.Close())

@@ -41,7 +41,7 @@ func inherit(o *Options, inv *inventory, m mark, owned func() error) *inherited 
 		if err == nil {
 			err = owned()
 		}
-		if err == nil && in.end > 0 {
+		if err == nil && (in.end > 0 || in.tail == nil) {
 			err = in.copy(o, handle, f, owned)
 		}
 		if isNoSpace(err) {

@@ -14,11 +14,13 @@ import (
 type Journal struct {
 	o         Options
 	epoch     uint64
-	head      fileHead // of every file
+	head      fileHead       // of every file
+	inaugural []*destination // whose exposure the first file says; nil after that
 	state     *store.State
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read
 	segments  *segments
+	holds     *holds
 	allocator *allocator
 
 	wake   chan struct{}                 // capacity 1: the committer has something to do
@@ -47,10 +49,20 @@ type Journal struct {
 	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
 	unread  atomic.Int64    // messages that could not be read back
 
-	collectMu sync.Mutex // held while files are deleted or replaced
+	collectMu sync.Mutex // held while files are deleted, replaced, or looked at for a snapshot
 	compactor *compactor
 	rotated   atomic.Int64  // when the current file was begun, nanoseconds since 1970
 	moved     atomic.Uint64 // how often files were replaced; changed with indexMu
+
+	brokerSequence int64           // indexMu; the highest
+	superseded     map[uint32]bool // files while which there is no snapshot
+	staleSnapshot  bool            // the one that was found does not fit
+	opening        Opening
+	written        atomic.Int64 // bytes of batches, by the committer
+	snapshotting   sync.Mutex   // held while one is written
+	snapshotAt     atomic.Int64 // written as it was for the newest
+	snapshotMu     sync.Mutex
+	snapshots      SnapshotState // snapshotMu
 
 	writer writer // the committer's
 }
@@ -65,6 +77,9 @@ func (j *Journal) Damage() []Damage { return j.damage }
 
 // Epoch is the number of this mastership.
 func (j *Journal) Epoch() uint64 { return j.epoch }
+
+// Opening says how the journal was opened.
+func (j *Journal) Opening() Opening { return j.opening }
 
 // Failed is closed when the journal takes nothing more.
 func (j *Journal) Failed() <-chan struct{} { return j.failed }

@@ -40,6 +40,7 @@ func Open(o Options) (*Journal, error) {
 	watch.lap("inspect")
 	j := &Journal{
 		o:         o,
+		holds:     newHolds(&o),
 		segments:  newSegments(o.FS, o.Directory),
 		damaged:   map[uint32]bool{},
 		wake:      make(chan struct{}, 1),
@@ -62,11 +63,26 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err := j.owned(); err != nil {
 		return err
 	}
+	inv, index, err := j.secure(inv)
+	if err != nil {
+		return err
+	}
+	watch.lap("secure")
 	r, seal, err := j.replayAll(inv, watch)
 	if err != nil {
 		return err
 	}
+	if inv.foreignEnd(r) && index != indexClosed {
+		inv.rival = true
+		j.exposeAll(inv)
+		if err := j.holdAll(inv); err != nil {
+			return err
+		}
+	}
 	j.state = j.describe(r)
+	j.brokerSequence = j.state.LastBrokerSequence
+	j.superseded = supersededFiles(r)
+	j.state.Rival = inv.rival
 	j.index.recovered, j.lastSeq = r.seq, r.seq
 	for _, d := range j.index.destinations {
 		d.flagged = d.exposed
@@ -76,6 +92,9 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	}
 	j.setEpoch(r)
 	if err := j.owned(); err != nil {
+		return err
+	}
+	if err := j.removeSnapshot(inv); err != nil {
 		return err
 	}
 	if err := removeIndex(&j.o, inv); err != nil {
@@ -88,6 +107,7 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 		return err
 	}
 	watch.lap("begin")
+	j.opening.note(watch)
 	j.o.Log.Info("journal is open", "directory", j.o.Directory, "epoch", j.epoch, "files", len(inv.files),
 		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", watch)
 	j.dropUnfinished(r)
@@ -103,6 +123,14 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	}
 	onDisk := func(n uint32) bool { return exists[n] }
 	t := j.promote(inv)
+	switch {
+	case t == nil && inv.snapshot:
+		t = j.thaw(inv)
+		watch.lap("snapshot")
+	case t != nil && t.cold: // all that it has is the snapshot
+		j.opening.snapshot(t.snapshot, t)
+		watch.lap("snapshot")
+	}
 	if len(inv.files) == 0 {
 		return newReplayer(j.index, j.o.Log, onDisk), 0, nil
 	}
@@ -111,7 +139,8 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	r, err := j.catchUp(t, inv, in, onDisk)
 	if r == nil && err == nil {
 		r = newReplayer(j.index, j.o.Log, onDisk)
-		_, err = j.replayFiles(r, inv.files, in)
+		j.opening.Bytes, err = j.replayFiles(r, inv.files, in)
+		j.opening.Records = r.records
 	}
 	if err != nil {
 		return nil, 0, err
@@ -132,7 +161,11 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 // where it is to be read. It returns the bytes between that and their ends.
 func (j *Journal) replayFiles(r *replayer, files []diskFile, in *inherited) (size int64, err error) {
 	last := len(files) - 1
-	a := readAhead(&j.o, files, func(i int) int64 {
+	total := int64(0)
+	for _, f := range files {
+		total += f.limit - f.from
+	}
+	a := readAhead(&j.o, files, newProgress(&j.o, total, func() int { return r.x.slab.live }), func(i int) int64 {
 		if i < last {
 			return files[i].limit
 		}
@@ -172,7 +205,10 @@ func (j *Journal) setEpoch(r *replayer) {
 // begin makes the first file and starts the goroutines.
 func (j *Journal) begin(inv *inventory, seal int64) error {
 	number := uint32(1)
-	if inv.highest > 0 {
+	switch {
+	case inv.rival:
+		number = inv.highest + rivalGap
+	case inv.highest > 0:
 		number = inv.highest + numberGap
 	}
 	j.head = fileHead{epoch: j.epoch, first: number, seal: seal}
@@ -213,15 +249,24 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 		number += numberGap
 		j.head.first = number
 	}
+	j.inaugural = nil
 	j.writer.current = first
 	a.start(first)
 	go j.commit()
 	j.joined.Add(2)
 	go j.janitor(full)
 	go j.compactWhenDue()
+	if j.o.SnapshotEvery > 0 {
+		j.joined.Add(1)
+		go j.snapshotter()
+	}
 	if j.o.Lease != nil {
 		j.joined.Add(1)
 		go j.watch()
+	}
+	if len(j.holds.list()) > 0 {
+		j.joined.Add(1)
+		go j.guard()
 	}
 	return nil
 }

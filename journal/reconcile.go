@@ -21,7 +21,7 @@ type content struct {
 	first         map[handle]bool     // messages whose first record is there
 	subscriptions map[subscriptionName]bool
 	exposed       map[message.Destination]bool
-	held          map[heldName]location
+	held          map[heldOperation]location
 	c             command
 }
 
@@ -30,8 +30,8 @@ type subscriptionName struct {
 	key   string
 }
 
-// heldName tells the operations of a transaction apart.
-type heldName struct {
+// heldOperation tells the operations of a transaction apart.
+type heldOperation struct {
 	transaction  message.TransactionID
 	action       store.Action
 	destination  message.Destination
@@ -131,7 +131,7 @@ func (t *trail) reconcile(number uint32) error {
 
 func newContent(t *trail, number uint32) *content {
 	return &content{t: t, file: number, newest: map[handle]location{}, first: map[handle]bool{},
-		subscriptions: map[subscriptionName]bool{}, exposed: map[message.Destination]bool{}, held: map[heldName]location{}}
+		subscriptions: map[subscriptionName]bool{}, exposed: map[message.Destination]bool{}, held: map[heldOperation]location{}}
 }
 
 func (c *content) batch(offset uint32, payload []byte) error {
@@ -168,7 +168,7 @@ func (c *content) record(at location) {
 	case entryAdd, entryUpdate, entryRemove:
 		id := r.identity(c.c.id)
 		if transaction, err := decodeTransaction(c.c.transaction); c.c.transaction != nil && err == nil {
-			c.held[heldName{transaction, actionOf(&c.c), name, id, string(c.c.subscription)}] = at
+			c.held[heldOperation{transaction, actionOf(&c.c), name, id, string(c.c.subscription)}] = at
 		}
 		if c.c.kind == entryRemove {
 			return
@@ -214,11 +214,10 @@ func (c *content) settle() error {
 	x := c.t.r.x
 	found := len(c.first)
 	for h, at := range c.newest {
-		e := x.slab.get(h)
-		if at.size != e.size {
+		if at.size != x.slab.get(h).size {
 			return fmt.Errorf("%w: a message in %s has another size", errLost, fileName(c.file))
 		}
-		e.location = at
+		x.slab.edit(h).location = at
 		found++
 	}
 	if found < x.file(c.file).live {
@@ -296,7 +295,7 @@ func (c *content) settleOps(id message.TransactionID, t *transaction) (gone int)
 	kept := t.ops[:0]
 	for _, op := range t.ops {
 		if op.at.file == c.file {
-			at, ok := c.held[heldName{id, op.action, op.destination, op.id, op.subscription}]
+			at, ok := c.held[heldOperation{id, op.action, op.destination, op.id, op.subscription}]
 			if !ok {
 				continue
 			}
@@ -312,7 +311,7 @@ func (c *content) settleOps(id message.TransactionID, t *transaction) (gone int)
 func (t *trail) straying() error {
 	x := t.r.x
 	for _, s := range t.strays {
-		if int(s.h>>slabShift) >= len(x.slab.chunks) {
+		if !x.slab.has(s.h) {
 			continue
 		}
 		if e := x.slab.get(s.h); e.seq == s.seq && e.location == s.at && e.file != 0 {

@@ -21,6 +21,8 @@ type replayer struct {
 	seq      uint64
 	records  int
 	epoch    uint64 // highest seen
+	newest   uint32 // file with a record
+	foreign  uint32 // newest file with a record that only ActiveMQ writes
 	inflight map[message.TransactionID]*transaction
 	damage   []Damage
 
@@ -40,6 +42,7 @@ type replayer struct {
 	// For a follower, whose files may go while it reads others.
 	duplicates     int             // adds that were ignored
 	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
+	superseded     map[uint32]bool // those files
 	brokerSequence int64           // the highest of messages that have been looked at
 	stamp          stamp           // of the newest rewritten file that was read
 	replaced       []uint32        // files that were rewritten, as the log says; the newest
@@ -60,7 +63,7 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 		codec:     openwire.NewStore(openwire.StoreVersion),
 		inflight:  map[message.TransactionID]*transaction{},
 		producers: map[string]message.ProducerID{},
-		rewritten: map[uint32]bool{},
+		rewritten: map[uint32]bool{}, superseded: map[uint32]bool{},
 	}
 }
 
@@ -70,6 +73,7 @@ func (r *replayer) replay(a *ahead, number uint32) (end int64, err error) {
 	r.file = number
 	for last, superseded := false, false; !last; {
 		p := <-a.pieces
+		a.progress.add(int64(len(p.buf)))
 		for i := range p.found {
 			f := &p.found[i]
 			switch {
@@ -108,6 +112,7 @@ func (r *replayer) batch(offset int64, payload []byte) error {
 		}
 		if kind == userRecord {
 			r.records++
+			r.newest = r.file
 			at := location{r.file, uint32(offset), uint32(len(record))}
 			err := decodeCommand(record[recordHead:], &r.c)
 			if err == nil {
@@ -145,9 +150,12 @@ func (r *replayer) apply(c *command, at location) error {
 		}
 	case entrySubscription:
 		return r.subscription(c, at)
+	case entryProducerAudit, entryAckFileMap:
+		r.foreign = at.file
 	case entryRewrittenFile:
+		r.foreign = at.file
 		if c.skipIfSource && r.exists(c.source) {
-			r.rewritten[c.source] = true
+			r.rewritten[c.source], r.superseded[at.file] = true, true
 			return errSkipFile
 		}
 	}
@@ -156,6 +164,7 @@ func (r *replayer) apply(c *command, at location) error {
 
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
+		r.foreign = at.file
 		return
 	}
 	text := string(c.text)

@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -98,6 +100,11 @@ func (s *segments) acquire(number uint32) (*segment, error) {
 			s.closeOneLocked()
 		}
 		handle, err := s.fs.Open(s.path(number))
+		if errors.Is(err, fs.ErrNotExist) { // an ActiveMQ that woke may have deleted it
+			if held, heldErr := s.fs.Open(filepath.Join(s.dir, heldName(number))); heldErr == nil {
+				handle, err = held, nil
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -28,6 +28,11 @@ type inventory struct {
 	orphans []uint32   // written by masters that had been deposed
 	highest uint32     // file number in use, of whatever kind
 	index   bool       // ActiveMQ's index is there
+	// snapshot says that one of the index is there, for whatever journal.
+	snapshot bool
+	held     []uint32 // files with a second name
+	onDisk   map[uint32]bool
+	rival    bool // an ActiveMQ that did not stop cleanly may go on as a master
 }
 
 const (
@@ -35,6 +40,9 @@ const (
 	// numberGap is how far a new master's first file is from what it found, so
 	// that a deposed one does not come to it by counting on.
 	numberGap = 100
+	// rivalGap is the same after an ActiveMQ, which does not notice that it has
+	// been deposed, and may have small files.
+	rivalGap = 10_000
 )
 
 var indexFiles = []string{"db.data", "db.redo", "db.free"}
@@ -45,14 +53,19 @@ func inspect(o *Options) (*inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list journal directory: %w", err)
 	}
-	inv := &inventory{}
+	inv := &inventory{onDisk: map[uint32]bool{}}
 	var found []diskFile
 	for _, name := range names {
+		inv.snapshot = inv.snapshot || name == snapshotName
 		inv.index = inv.index || slices.Contains(indexFiles, name)
+		if n, ok := heldNumber(name); ok {
+			inv.held = append(inv.held, n)
+		}
 		number, ok := fileNumber(name)
 		if !ok {
 			continue
 		}
+		inv.onDisk[number] = true
 		inv.highest = max(inv.highest, number)
 		f, err := inspectFile(o, number)
 		if err != nil {

@@ -97,13 +97,8 @@ func (j *Journal) rotate() error {
 
 // admitFile writes a file's head and gives it its name in the journal.
 func (j *Journal) admitFile(f *dataFile, number uint32) error {
-	records := appendTrace(nil, j.head.text())
-	b := append(make([]byte, batchHead), records...)
-	sum := uint32(0)
-	if !j.o.NoChecksum {
-		sum = checksum(records)
-	}
-	putBatchHead(b, len(records), sum)
+	b := j.appendBatch(nil, appendTrace(nil, j.head.text()))
+	b = j.inauguralBatches(b, number)
 	f.claim(int64(len(b) + eofSize))
 	if _, err := f.handle.WriteAt(append(b, eofRecord...), 0); err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
@@ -121,6 +116,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
 	f.number, f.pos = number, int64(len(b))
+	f.mark.noteAll(b)
 	j.segments.put(number, f.pos)
 	j.rotated.Store(time.Now().UnixNano())
 	return nil
@@ -131,11 +127,10 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 func (j *Journal) flush(sync bool) error {
 	w := &j.writer
 	payload := len(w.batch) - batchHead
-	sum := w.sum
 	if j.o.NoChecksum {
-		sum = 0
+		w.sum = 0
 	}
-	putBatchHead(w.batch, payload, sum)
+	putBatchHead(w.batch, payload, w.sum)
 	f := w.current
 	b := append(w.batch, eofRecord...)
 	w.batch = b[:len(w.batch)]

@@ -76,6 +76,9 @@ type State struct {
 	Prepared     []Prepared
 	// LastBrokerSequence is the highest MessageID.BrokerSequence seen.
 	LastBrokerSequence int64
+	// Rival says that a broker which records nothing of what it delivers was
+	// the last to write, and did not stop cleanly.
+	Rival bool
 }
 
 // DestinationState is a destination at recovery.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/conclavemq/conclave/broker"
+	"github.com/conclavemq/conclave/cmd/conclave/control"
 	"github.com/conclavemq/conclave/cmd/conclave/node"
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/journal"
@@ -27,6 +29,7 @@ type bootstrap struct {
 	// has not.
 	follower *journal.Follower
 	suitable *suitability // of the storage; nil if there is none
+	serving  atomic.Pointer[master]
 }
 
 // newFollower makes what follows the journal while this process is a slave;
@@ -55,6 +58,7 @@ type master struct {
 	store     store.Store
 	broker    *broker.Broker
 	listeners []*transport.Listener
+	start     control.Start // how it went
 }
 
 // start implements node.Options.Start.
@@ -80,8 +84,13 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
 	}
 	took.lap(&took.ports)
+	s := &m.start
+	*s = control.Start{TakeoverMS: took.total(), StoreMS: took.store, BrokerMS: took.broker, PortsMS: took.ports}
+	noteOpening(s, m)
+	b.serving.Store(m)
 	b.log.Info("Conclave started", "version", fullVersion(), "broker", m.name, "id", string(m.id),
-		"epoch", epochOf(lease), "takeoverMS", took.total(), "storeMS", took.store, "brokerMS", took.broker, "portsMS", took.ports)
+		"epoch", epochOf(lease), "takeoverMS", s.TakeoverMS, "storeMS", s.StoreMS, "index", s.Index, "snapshotMS", s.SnapshotMS,
+		"tailMS", s.TailMS, "tailBytes", s.TailBytes, "inheritMS", s.InheritMS, "brokerMS", s.BrokerMS, "portsMS", s.PortsMS)
 	return m, nil
 }
 

@@ -72,7 +72,7 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	n := node.New(nodeOptions(boot, locker))
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
-	server, err := serveControl(c, n, stop)
+	server, err := serveControl(c, n, boot, stop)
 	if err != nil {
 		log.Warn("status and stop will not find this broker", "error", err)
 	}
@@ -159,7 +159,7 @@ func untilSignal(ctx context.Context, log *slog.Logger, flush func()) (context.C
 	return ctx, cancel
 }
 
-func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server, error) {
+func serveControl(c *config.Config, n *node.Node, boot *bootstrap, stop func()) (*control.Server, error) {
 	directory, err := absoluteStore(&c.Broker)
 	if err != nil {
 		return nil, err
@@ -173,6 +173,7 @@ func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server,
 	return control.Serve(func() control.Account {
 		a := identity
 		a.Status = n.Status()
+		boot.describe(&a)
 		return a
 	}, control.Acts{Stop: stop, HandOver: n.HandOver})
 }

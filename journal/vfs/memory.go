@@ -200,8 +200,9 @@ func (m *Memory) Remove(name string) error {
 
 func (m *Memory) unlink(name string) {
 	if n := m.names[name]; n != nil {
-		m.used -= int64(len(n.data))
-		n.links--
+		if n.links--; n.links == 0 {
+			m.used -= int64(len(n.data))
+		}
 		delete(m.names, name)
 	}
 }

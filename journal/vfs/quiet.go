@@ -72,3 +72,6 @@ func (Quiet) Truncate(name string, _ int64) error { return refuse("truncate", na
 
 // SyncDir is refused.
 func (Quiet) SyncDir(dir string) error { return refuse("sync", dir) }
+
+// Link is refused.
+func (Quiet) Link(oldName, _ string) error { return refuse("link", oldName) }

@@ -1,3 +1,4 @@
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,7 +24,8 @@ import org.apache.activemq.transport.DefaultTransportListener;
  * Arguments are key=value: url, run (a name), messages, rate (sends a second
  * over all producers, 0 for no limit), mode (auto, dups, client, transacted,
  * durable: the consumers'; durable is auto on topics, and needs pairs), pairs (true: each producer has a queue and a consumer of its
- * own), times (a file for the times of the acknowledged sends).
+ * own), times (a file for the times of the acknowledged sends), until (told:
+ * sending ends early, with the first line on standard input).
  *
  * Prints READY, PROGRESS n while sending, SENT, and at the end LEDGER and BAD
  * lines. Each producer and each consumer has a connection of its own.
@@ -41,6 +43,7 @@ public final class Ledger {
     private final ActiveMQConnectionFactory factory;
     private final LedgerBook book;
     private final List<Connection> connections = new ArrayList<>();
+    private volatile boolean told;
 
     private Ledger(Map<String, String> args) {
         this.args = args;
@@ -108,6 +111,11 @@ public final class Ledger {
             producers.add(new Thread(() -> produce(session, producer, number, interruptions), "producer " + p));
         }
         System.out.println("READY");
+        if ("told".equals(args.get("until"))) {
+            Thread listener = new Thread(this::listen, "listener");
+            listener.setDaemon(true);
+            listener.start();
+        }
         consumers.forEach(Thread::start);
         producers.forEach(Thread::start);
         for (Thread producer : producers) {
@@ -130,11 +138,20 @@ public final class Ledger {
         book.print(System.out, confirms);
     }
 
+    private void listen() {
+        try {
+            System.in.read();
+        } catch (IOException e) {
+            System.out.println("LISTENER " + e);
+        }
+        told = true;
+    }
+
     private void produce(Session session, MessageProducer producer, int number, AtomicInteger interruptions) {
         long rate = Long.parseLong(args.getOrDefault("rate", "0"));
         long interval = rate == 0 ? 0 : PRODUCERS * 1_000_000_000L / rate;
         long start = System.nanoTime();
-        for (int seq = 0; seq < each; seq++) {
+        for (int seq = 0; seq < each && !told; seq++) {
             for (long early; (early = start + seq * interval - System.nanoTime()) > 0;) {
                 LockSupport.parkNanos(early);
             }

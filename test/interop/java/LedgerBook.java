@@ -5,6 +5,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import javax.jms.BytesMessage;
 import javax.jms.JMSException;
 import javax.jms.Message;
@@ -38,6 +40,7 @@ final class LedgerBook {
     private int again; // confirmed and delivered once more
     private int disorder;
     private int alien;
+    private final Map<String, Integer> unflaggedBy = new TreeMap<>();
     private final List<String> examples = new ArrayList<>();
     private volatile long lastDelivery = System.nanoTime();
 
@@ -105,8 +108,15 @@ final class LedgerBook {
         return Arrays.equals(got, body(producer, seq)) ? producer : -1;
     }
 
-    /** Records a delivery to the application; false if the message is none of ours. */
     boolean delivered(Message message, String consumer) throws JMSException {
+        return delivered(message, consumer, "");
+    }
+
+    /**
+     * Records a delivery to the application; false if the message is none of
+     * ours. The owner is who delivered it, empty if that is not certain.
+     */
+    boolean delivered(Message message, String consumer, String owner) throws JMSException {
         int producer = producerOf(message);
         boolean redelivered = message.getJMSRedelivered();
         lastDelivery = System.nanoTime();
@@ -121,17 +131,18 @@ final class LedgerBook {
             short before = entries[producer][seq];
             if ((before & SEEN) == 0) {
                 seen++;
-                first[producer][seq] = consumer + (redelivered ? " flagged " : " ") + micros() / 1000;
+                first[producer][seq] = consumer + "@" + owner + (redelivered ? " flagged " : " ") + micros() / 1000;
             } else if (redelivered) {
                 flagged++;
             } else {
                 unflagged++;
+                unflaggedBy.merge(owner, 1, Integer::sum);
                 mark = UNFLAGGED;
-                example("unflagged duplicate, first at " + first[producer][seq], message, consumer);
+                example("unflagged duplicate, first at " + first[producer][seq], message, consumer + "@" + owner);
             }
             if ((before & CONFIRMED) != 0) {
                 again++;
-                example("confirmed and delivered again, first at " + first[producer][seq], message, consumer);
+                example("confirmed and delivered again, first at " + first[producer][seq], message, consumer + "@" + owner);
             }
             entries[producer][seq] |= (short) (SEEN | mark);
             return true;
@@ -211,6 +222,7 @@ final class LedgerBook {
             + " flagged=" + flagged + " unflagged=" + unflagged + " unflagged_resent=" + count(UNFLAGGED | RESENT, 0) + " again=" + again
             + " disorder=" + disorder + " alien=" + alien
             + " dead=" + count(DEAD, 0) + " dead_only=" + count(DEAD, missing) + " left=" + count(LEFT, missing));
+        unflaggedBy.forEach((owner, n) -> out.println("UNFLAGGED by=" + owner + " n=" + n));
         for (String example : examples) {
             out.println("BAD " + example);
         }

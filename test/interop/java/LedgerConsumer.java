@@ -9,6 +9,7 @@ import javax.jms.MessageConsumer;
 import javax.jms.Session;
 import javax.jms.Topic;
 import org.apache.activemq.ActiveMQConnection;
+import org.apache.activemq.command.ActiveMQMessage;
 import org.apache.activemq.transport.DefaultTransportListener;
 
 /**
@@ -32,6 +33,9 @@ final class LedgerConsumer extends Thread {
     private volatile boolean finishing;
     /** Even while connected, odd while not; every failover adds two. */
     private volatile long epoch;
+    /** The address of the broker that the connection leads to. */
+    private volatile String owner;
+    private volatile long interrupted; // milliseconds of the wall clock
 
     /**
      * With strict, first deliveries have to come without gaps or inversions
@@ -48,11 +52,13 @@ final class LedgerConsumer extends Thread {
         connection.addTransportListener(new DefaultTransportListener() {
             @Override
             public void transportInterupted() {
+                interrupted = System.currentTimeMillis();
                 epoch |= 1; // both are called by the transport's own thread
             }
 
             @Override
             public void transportResumed() {
+                owner = remote(connection);
                 epoch = (epoch | 1) + 1;
             }
 
@@ -61,6 +67,7 @@ final class LedgerConsumer extends Thread {
                 System.out.println("BROKEN " + name + " " + error);
             }
         });
+        owner = remote(connection);
         session = switch (mode) {
             case "transacted" -> connection.createSession(true, Session.SESSION_TRANSACTED);
             case "client" -> connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
@@ -76,13 +83,32 @@ final class LedgerConsumer extends Thread {
         return mode.equals("client") || mode.equals("transacted");
     }
 
+    private static String remote(ActiveMQConnection connection) {
+        return String.valueOf(connection.getTransport().getRemoteAddress());
+    }
+
+    /**
+     * What kind of broker delivered a message whose receive() spans a failover:
+     * ActiveMQ writes the time into it, Conclave does not. Empty if that time
+     * is of before the failover, for it may have been stored with it.
+     */
+    private String kindOf(Message message) {
+        long out = ((ActiveMQMessage) message).getBrokerOutTime();
+        if (out == 0) {
+            return "conclave";
+        }
+        return out >= interrupted ? "activemq" : "";
+    }
+
     @Override
     public void run() {
         while (!finishing) {
             try {
                 long before = epoch;
+                String from = owner;
                 Message message = consumer.receive(200);
-                if (message != null && book.delivered(message, getName())) {
+                boolean certain = before == epoch && (before & 1) == 0;
+                if (message != null && book.delivered(message, getName(), certain ? from : kindOf(message))) {
                     checkOrder(message, before);
                     if (confirms(mode)) {
                         hold(message, before);
