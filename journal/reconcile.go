@@ -48,7 +48,9 @@ type stray struct {
 }
 
 // refresh looks for files that have been rewritten since they were read, and
-// reads them again. A rewritten file is shorter than what was read of it.
+// reads them again. A rewritten file is shorter than what was read of it. Who
+// began with a snapshot does not know enough of what ended where, and begins
+// anew.
 func (t *trail) refresh() error {
 	for number, d := range t.read {
 		if number >= t.position || d.end == 0 || !t.onDisk[number] {
@@ -66,6 +68,9 @@ func (t *trail) refresh() error {
 func (t *trail) refreshFile(number uint32, d *readFile) error {
 	size, err := t.o.FS.Size(t.path(number))
 	if err == nil && size < d.end {
+		if !t.snapshot.IsZero() {
+			return fmt.Errorf("%w: %s, which a snapshot describes, was rewritten", errLost, fileName(number))
+		}
 		err = t.reconcile(number)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
