@@ -15,6 +15,9 @@ import (
 // forward.
 const maxCarried = 1024
 
+// maxCarriedStored bounds that with the producers that have something stored.
+const maxCarriedStored = 64 << 10
+
 // maxLookedAt bounds the search for a message that was exposed; where there
 // are more, it is taken to be there.
 const maxLookedAt = 10_000
@@ -30,9 +33,11 @@ func (j *Journal) janitor(full <-chan struct{}) {
 		tick = ticker.C
 	}
 	for {
+		found := false
 		select {
 		case <-tick:
 		case <-full:
+			found = true
 		case <-j.stop:
 			return
 		}
@@ -41,7 +46,9 @@ func (j *Journal) janitor(full <-chan struct{}) {
 		}
 		if err := j.Collect(); err != nil {
 			j.o.Log.Warn("cleaning up journal files", "directory", j.o.Directory, "error", err)
+			continue
 		}
+		j.consider(found)
 	}
 }
 
@@ -58,8 +65,12 @@ func (j *Journal) Collect() error {
 	if err := j.carryForward(candidates); err != nil {
 		return err
 	}
-	// What was written again may have let go of more, or taken hold of some.
+	// What was written again may have taken hold of some, or let go of more:
+	// of those nothing was written again.
 	for _, number := range j.candidates(false) {
+		if _, found := slices.BinarySearch(candidates, number); !found {
+			continue
+		}
 		if err := j.deleteFile(number); err != nil {
 			return err
 		}
@@ -156,12 +167,20 @@ func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op)
 	return ops
 }
 
-// carriedSequences is the same for the last sequences of producers that have
-// nothing stored, the most recent ones.
+// carriedSequences is the same for the last sequences of producers: those that
+// have nothing stored, the most recent ones, and those whose stored messages
+// are older.
 func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
 	carried := 0
 	for n := x.producers.known.at(0).prev; n != 0 && carried < maxCarried; n = x.producers.known.at(n).prev {
 		if p := x.producers.known.at(n); gone(p.file) {
+			records = appendTrace(records, sequenceText(p.id, p.last))
+			x.producers.known.edit(n).file = current
+			carried++
+		}
+	}
+	for n := range x.producers.next {
+		if p := x.producers.known.at(n); p.entries > 0 && gone(p.file) && carried < maxCarriedStored {
 			records = appendTrace(records, sequenceText(p.id, p.last))
 			x.producers.known.edit(n).file = current
 			carried++

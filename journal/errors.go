@@ -11,7 +11,9 @@ var (
 	errSync     = errors.New("sync failed")
 	errSkipFile = errors.New("rest of the file is superseded")
 	errStopped  = errors.New("reading was stopped")
+	errMoved    = errors.New("file was replaced")
 	errSnapshot = errors.New("wrong snapshot")
+	errRepeated = errors.New("there are messages that were stored twice")
 )
 
 // ErrStoreVersion reports a directory whose messages are encoded in another

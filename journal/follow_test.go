@@ -135,7 +135,9 @@ type masters struct {
 
 func (m *masters) step() {
 	r := m.h.r
-	switch rapid.IntRange(0, 19).Draw(r, "master") {
+	switch rapid.IntRange(0, 22).Draw(r, "master") {
+	case 20, 21, 22:
+		squeezeAny(r, m.j)
 	case 0:
 		require.NoError(r, m.j.Close())
 		m.j = mustOpen(r, m.o)

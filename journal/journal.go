@@ -49,7 +49,10 @@ type Journal struct {
 	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
 	unread  atomic.Int64    // messages that could not be read back
 
-	collectMu sync.Mutex // held while files are deleted, or looked at for a snapshot
+	collectMu sync.Mutex // held while files are deleted, replaced, or looked at for a snapshot
+	compactor *compactor
+	rotated   atomic.Int64  // when the current file was begun, nanoseconds since 1970
+	moved     atomic.Uint64 // how often files were replaced; changed with indexMu
 
 	brokerSequence int64           // indexMu; the highest
 	superseded     map[uint32]bool // files while which there is no snapshot

@@ -44,12 +44,17 @@ type replayer struct {
 	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
 	superseded     map[uint32]bool // those files
 	brokerSequence int64           // the highest of messages that have been looked at
+	stamp          stamp           // of the newest rewritten file that was read
+	replaced       []uint32        // files that were rewritten, as the log says; the newest
 }
 
 const (
 	recentAdds = 256
 	// maxKnownProducers bounds the replayer's memory of producers' texts.
 	maxKnownProducers = 10_000
+	// maxReplaced bounds what a replay remembers of rewritten files. A follower
+	// looks at them in every pass, and at all files when it is promoted.
+	maxReplaced = 10_000
 )
 
 func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer {
@@ -169,6 +174,10 @@ func (r *replayer) trace(c *command, at location) {
 		r.x.expose(r.x.destination(d), segment, at.file)
 	} else if producer, sequence, ok := parseSequence(text); ok {
 		r.x.producers.note(r.x.producers.number(producer), sequence, at.file)
+	} else if s, ok := parseStamp(text); ok {
+		r.stamp = s
+	} else if number, ok := parseReplaced(text); ok && len(r.replaced) < maxReplaced {
+		r.replaced = append(r.replaced, number)
 	}
 }
 

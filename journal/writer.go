@@ -119,6 +119,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	f.number, f.pos = number, int64(len(b))
 	f.mark.noteAll(b)
 	j.segments.put(number, f.pos)
+	j.rotated.Store(time.Now().UnixNano())
 	return nil
 }
 

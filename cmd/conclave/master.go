@@ -109,11 +109,16 @@ func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
 		DiskSync:          diskSyncs[k.JournalDiskSyncStrategy],
 		DiskSyncInterval:  k.JournalDiskSyncInterval,
 		CleanupInterval:   k.CleanupInterval,
+		NoCompaction:      !k.EnableAckCompaction,
+		CompactAfter:      k.CompactAcksAfterNoGC,
 		NoChecksum:        !k.ChecksumJournalFiles,
 		NoPreallocation:   k.PreallocationScope == "NONE",
 		MaxPending:        pendingBatches * k.JournalMaxWriteBatchSize,
 		FailIfNoSpace:     b.config.SystemUsage.SendFailIfNoSpace,
 		Log:               b.log,
+	}
+	if k.CompactAcksIgnoresStoreGrowth {
+		options.CompactRate = -1
 	}
 	if options.CleanupInterval == 0 {
 		options.CleanupInterval = -1 // never, as in ActiveMQ
