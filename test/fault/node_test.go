@@ -48,8 +48,7 @@ type node struct {
 // newNode writes a configuration on dir, "" for one of its own.
 func newNode(t *testing.T, dir string, s settings) *node {
 	t.Helper()
-	port, err := harness.FreePort()
-	require.NoError(t, err)
+	port := reservePort(t)
 	n := &node{t: t, name: s.name, host: s.host, port: port, dir: dir, work: t.TempDir()}
 	if n.name == "" {
 		n.name = "a"
