@@ -37,7 +37,7 @@ func (f *FileLocker) lookForRival(ctx context.Context, d *descriptor) (settle ti
 	}
 	last, err := readEpoch(f.options.Directory)
 	if err != nil || last.Epoch == 0 || f.gone(last) {
-		return 0, nil // takeOffice sees to the error
+		return f.options.KeepAlivePeriod, nil // takeOffice sees to the error
 	}
 	first, err := stampAt(d.path)
 	if err != nil {
