@@ -23,6 +23,8 @@ const (
 	reserveLength = 2 * firstFill
 	// spaceRetry is how often a full disk is tried again.
 	spaceRetry = 500 * time.Millisecond
+	// leaseRetry is how often a lease that is not valid is asked again.
+	leaseRetry = 100 * time.Millisecond
 	// spareSuffix ends the names of files that are not part of the journal
 	// yet. ActiveMQ does not look at them.
 	spareSuffix = ".spare"
@@ -57,6 +59,7 @@ type allocator struct {
 	onRoom func() // called when it has room again
 
 	small atomic.Bool // batches are small
+	roomy atomic.Bool // a spare file is ready
 
 	wake chan struct{} // capacity 1
 	stop chan struct{}
@@ -110,7 +113,9 @@ func (a *allocator) run() {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
-		if err := a.work(); err != nil {
+		if !a.owned() {
+			retry.Reset(leaseRetry)
+		} else if err := a.work(); err != nil {
 			if !isNoSpace(err) {
 				a.fatal(fmt.Errorf("preallocate journal file: %w", err))
 				return
@@ -217,6 +222,7 @@ func (a *allocator) makeSpare(spare, current *dataFile) error {
 	}
 	a.mu.Lock()
 	a.spare = spare
+	a.roomy.Store(!a.full)
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	return nil
@@ -305,6 +311,7 @@ func (a *allocator) setFull(full bool) {
 	a.mu.Lock()
 	was := a.full
 	a.full = full
+	a.roomy.Store(!full && a.spare != nil)
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	if full && !was {
@@ -317,6 +324,13 @@ func (a *allocator) setFull(full bool) {
 		a.o.Log.Info("there is space for the journal again", "directory", a.o.Directory)
 		a.onRoom()
 	}
+}
+
+// refused is called when a write found no space. The disk counts as full until
+// it is tried again.
+func (a *allocator) refused() {
+	a.setFull(true)
+	time.AfterFunc(spaceRetry, a.nudge)
 }
 
 // settle waits until it is known whether there is a spare file, and reports
@@ -338,11 +352,15 @@ func (a *allocator) isFull() bool {
 	return a.full
 }
 
+// isStopped reports that nothing more is to be written, because the journal
+// closes or its lease is not valid now.
 func (a *allocator) isStopped() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.stopped
+	return a.stopped || !a.owned()
 }
+
+func (a *allocator) owned() bool { return a.o.Lease == nil || a.o.Lease.Valid() }
 
 // nudge has the disk tried again now.
 func (a *allocator) nudge() {
@@ -368,6 +386,7 @@ func (a *allocator) take() (*dataFile, error) {
 	}
 	f := a.spare
 	a.spare = nil
+	a.roomy.Store(false)
 	return f, nil
 }
 

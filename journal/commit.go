@@ -138,7 +138,7 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 		if w.empty() && !j.fits(k.size) && w.current.pos > fileHeadEnd {
 			if err := j.rotate(); err == store.ErrNoSpace {
 				j.allocator.onFull()
-				k.err = err
+				k.err, full = err, true // nobody's next message passes this one
 				continue
 			} else if err != nil {
 				j.fail(err)
@@ -214,6 +214,7 @@ func (j *Journal) withoutSpace(units []*store.Unit) {
 			k.err = store.ErrNoSpace
 		}
 	}
+	j.allocator.refused()
 }
 
 // refuse ends units with an error.

@@ -125,6 +125,10 @@ func (j *Journal) Admit(ctx context.Context) error {
 	}
 }
 
+// Roomy reports that what is appended now will find space: another file is
+// ready for it.
+func (j *Journal) Roomy() bool { return j.allocator.roomy.Load() }
+
 // releaseRoom lets everyone in Admit look again.
 func (j *Journal) releaseRoom() {
 	j.queueMu.Lock()
