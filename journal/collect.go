@@ -55,11 +55,16 @@ func (j *Journal) Collect() error {
 	if len(candidates) == 0 {
 		return nil
 	}
+	defer j.segments.stay()
 	if err := j.carryForward(candidates); err != nil {
 		return err
 	}
-	// What was written again may have let go of more, or taken hold of some.
+	// What was written again may have taken hold of some, or let go of more,
+	// whose deletion is not recorded yet.
 	for _, number := range j.candidates(false) {
+		if !j.segments.isLeaving(number) {
+			continue
+		}
 		if err := j.deleteFile(number); err != nil {
 			return err
 		}
@@ -131,7 +136,7 @@ func (j *Journal) carryForward(candidates []uint32) error {
 		defer e.release()
 		var records []byte
 		if records, k.err = e.unit(nil, u); k.err == nil {
-			records = append(records, sequences...)
+			records = j.leave(append(records, sequences...), candidates)
 			k.buf = &records
 		}
 	})

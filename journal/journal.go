@@ -15,6 +15,7 @@ type Journal struct {
 	o         Options
 	epoch     uint64
 	head      fileHead // of every file
+	lost      []uint32 // files that should be there and were not when it was opened
 	state     *store.State
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read

@@ -38,6 +38,7 @@ type replayer struct {
 	recentNext int
 
 	// For a follower, whose files may go while it reads others.
+	roster         roster
 	duplicates     int             // adds that were ignored
 	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
 	brokerSequence int64           // the highest of messages that have been looked at
@@ -89,6 +90,10 @@ func (r *replayer) report(d Damage) {
 	if d.Tail {
 		r.log.Warn("journal ends in an incomplete write; it is cut off",
 			"file", d.File, "offset", d.Offset, "bytes", d.Length, "reason", d.Reason)
+		return
+	}
+	if d.Doubtful {
+		r.log.Warn("journal may be damaged", "file", d.File, "files", d.Missing, "bytes", d.Length, "reason", d.Reason)
 		return
 	}
 	r.log.Error("journal is damaged; the rest is served",
@@ -151,9 +156,13 @@ func (r *replayer) apply(c *command, at location) error {
 
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
+		r.roster.foreign = true
 		return
 	}
 	text := string(c.text)
+	if r.roster.note(at.file, text) {
+		return
+	}
 	if h, ok := parseFileHead(text); ok {
 		r.epoch = max(r.epoch, h.epoch)
 	} else if d, segment, ok := parseExposed(text); ok {

@@ -49,6 +49,7 @@ type trail struct {
 	noted    int  // adds until which broker sequences are known
 	notedAt  time.Time
 	scanner  scanner // its buffer is kept
+	absence  absence
 }
 
 // readFile is how far a file has been read.
@@ -118,6 +119,7 @@ func (t *trail) pass() (moved bool, err error) {
 	}
 	t.caughtUp = true
 	t.noteSequences()
+	t.watchFiles()
 	return moved, t.settle()
 }
 

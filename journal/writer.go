@@ -98,6 +98,9 @@ func (j *Journal) rotate() error {
 // admitFile writes a file's head and gives it its name in the journal.
 func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	records := appendTrace(nil, j.head.text())
+	if j.o.DiskSync == Always { // or a deletion could outlive the record of it
+		records = appendTrace(records, filesText(j.segments.listed(j.lost), j.lastEnd()))
+	}
 	b := append(make([]byte, batchHead), records...)
 	sum := uint32(0)
 	if !j.o.NoChecksum {
@@ -120,7 +123,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	if err := j.o.FS.SyncDir(j.o.Directory); err != nil {
 		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
-	f.number, f.pos = number, int64(len(b))
+	f.number, f.pos, f.begun = number, int64(len(b)), int64(len(b))
 	j.segments.put(number, f.pos)
 	return nil
 }
