@@ -39,9 +39,10 @@ type replayer struct {
 
 	// For a follower, whose files may go while it reads others.
 	roster         roster
-	duplicates     int             // adds that were ignored
-	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
-	brokerSequence int64           // the highest of messages that have been looked at
+	acknowledged   func(c *command, at location) // is told of subscriptions' acknowledgements; may be nil
+	duplicates     int                           // adds that were ignored
+	rewritten      map[uint32]bool               // sources for whose sake rewritten files were skipped
+	brokerSequence int64                         // the highest of messages that have been looked at
 }
 
 const (
@@ -243,6 +244,9 @@ func (r *replayer) remove(c *command, at location) error {
 	action := store.Remove
 	if c.subscription != nil {
 		action = store.Acknowledge
+		if r.acknowledged != nil {
+			r.acknowledged(c, at)
+		}
 	}
 	d, id := r.lookup(c.destination), r.identity(c.id)
 	if c.transaction != nil {

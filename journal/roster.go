@@ -279,3 +279,6 @@ func (s *segments) stay() {
 		f.leaving = false
 	}
 }
+
+// cutTrace returns what follows the prefix of our traces.
+func cutTrace(text string) (string, bool) { return strings.CutPrefix(text, tracePrefix) }

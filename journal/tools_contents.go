@@ -24,6 +24,7 @@ type Contents struct {
 	// again and again: what they ended may still count as pending.
 	Moving   bool
 	x        *index
+	activity map[subscriptionKey]Place // the newest acknowledgements
 	segments *segments
 	codec    *openwire.Store
 }
@@ -55,7 +56,7 @@ func load(o vfs.FS, directory string) (c *Contents, gone bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	c = &Contents{segments: newSegments(o, directory), codec: openwire.NewStore(openwire.StoreVersion)}
+	c = &Contents{segments: newSegments(o, directory), codec: openwire.NewStore(openwire.StoreVersion), activity: map[subscriptionKey]Place{}}
 	var files []diskFile
 	exists := map[uint32]bool{}
 	for _, f := range all {
@@ -69,6 +70,9 @@ func load(o vfs.FS, directory string) (c *Contents, gone bool, err error) {
 	r := newReplayer(newIndex(), slog.New(slog.DiscardHandler), func(n uint32) bool { return exists[n] })
 	a := readAhead(&Options{Directory: directory, FS: o}, files, func(i int) int64 { return files[i].limit })
 	defer a.close()
+	r.acknowledged = func(k *command, at location) {
+		c.activity[subscriptionKey{string(k.destination.name), string(k.subscription)}] = placeOf(at)
+	}
 	for _, f := range c.Files {
 		end, err := r.replay(a, f.Number)
 		if err != nil && !isGone(o, directory, f) {
@@ -87,6 +91,9 @@ func isGone(o vfs.FS, directory string, f File) bool {
 	_, err := o.Size(filepath.Join(directory, f.Name))
 	return errors.Is(err, fs.ErrNotExist)
 }
+
+// subscriptionKey names a durable subscription: its topic's name and its key.
+type subscriptionKey struct{ topic, key string }
 
 // Close lets go of the files.
 func (c *Contents) Close() { c.segments.close() }
@@ -166,7 +173,8 @@ func (c *Contents) Message(p Place) (*message.Message, error) {
 type PreparedHolding struct {
 	Transaction message.TransactionID
 	Adds        []Place
-	Removals    int // and acknowledgements
+	Removals    int      // and acknowledgements
+	Files       []uint32 // that its operations lie in
 }
 
 // Prepared lists the branches that wait for their outcome.
@@ -180,9 +188,28 @@ func (c *Contents) Prepared() []PreparedHolding {
 			} else {
 				p.Removals++
 			}
+			if !slices.Contains(p.Files, t.ops[i].at.file) {
+				p.Files = append(p.Files, t.ops[i].at.file)
+			}
 		}
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b PreparedHolding) int { return cmp.Compare(a.Transaction.String(), b.Transaction.String()) })
 	return list
 }
+
+// LastActivity is the newest record that a subscription has left: its own or an
+// acknowledgement.
+func (c *Contents) LastActivity(topic message.Destination, key string) (Place, bool) {
+	if at, ok := c.activity[subscriptionKey{topic.Name, key}]; ok {
+		return at, true
+	}
+	d := c.x.destinations[topic]
+	if d == nil || d.subscriptions[key] == nil {
+		return Place{}, false
+	}
+	return Place{File: d.subscriptions[key].latest}, true
+}
+
+// Ranges writes ascending file numbers as "1-5,7".
+func Ranges(numbers []uint32) string { return rangesText(numbers) }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -179,4 +180,9 @@ func (r *Record) Check(codec *openwire.Store) error {
 		return fmt.Errorf("%s: %w", r.Type(), err)
 	}
 	return nil
+}
+
+// Trace returns a copy of a trace that may be kept.
+func (r *Record) Trace() Record {
+	return Record{Offset: r.Offset, Size: r.Size, c: command{kind: r.c.kind, text: bytes.Clone(r.c.text)}}
 }

@@ -20,6 +20,7 @@ func newRootCommand() *cobra.Command {
 		newCheckConfigCommand(),
 		newProducerCommand(),
 		newConsumerCommand(),
+		newJournalCommand(),
 		newVersionCommand(),
 	)
 	return root
