@@ -110,11 +110,17 @@ func (r *roster) note(file uint32, text string) bool {
 				return found
 			})
 		}
-	} else if strings.HasPrefix(text, rewrittenPrefix) {
+	} else if rest, ok := strings.CutPrefix(text, rewrittenPrefix); ok {
 		if r.rewritten == nil {
 			r.rewritten = map[uint32]bool{}
 		}
-		r.rewritten[file] = true
+		if numbers, ok := parseRanges(strings.TrimSpace(rest)); ok && len(numbers) > 0 {
+			for _, n := range numbers {
+				r.rewritten[n] = true
+			}
+		} else {
+			r.rewritten[file] = true
+		}
 	} else {
 		return false
 	}

@@ -136,5 +136,13 @@ func AppendBatch(b, records []byte) []byte {
 	return append(b, records...)
 }
 
+// AppendUnchecked is AppendBatch without a checksum.
+func AppendUnchecked(b, records []byte) []byte {
+	at := len(b)
+	b = append(b, make([]byte, batchHead)...)
+	putBatchHead(b[at:], len(records), 0)
+	return append(b, records...)
+}
+
 // EndOfFile is what stands behind the last batch of a file.
 func EndOfFile() []byte { return slices.Clone(eofRecord) }

@@ -63,9 +63,19 @@ func AppendAccepted(b []byte, files []uint32) []byte {
 	return b
 }
 
-// AppendRewritten appends a record to b that says that its file was shortened
-// on purpose.
-func AppendRewritten(b []byte) []byte { return appendTrace(b, rewrittenPrefix) }
+// AppendRewritten appends a record to b that says that files were shortened on
+// purpose: the named ones or, without, the one that it is in.
+func AppendRewritten(b []byte, files ...uint32) []byte {
+	if len(files) == 0 {
+		return appendTrace(b, rewrittenPrefix)
+	}
+	for len(files) > 0 {
+		n := min(len(files), 256)
+		b = appendTrace(b, rewrittenPrefix+" "+rangesText(files[:n]))
+		files = files[n:]
+	}
+	return b
+}
 
 // AboutFiles reports that a Register has to know the record.
 func (r *Record) AboutFiles() bool {

@@ -21,7 +21,7 @@ func newJournalCommand() *cobra.Command {
 		Long: "Look into a KahaDB directory of Conclave or ActiveMQ, whether or not a broker\n" +
 			"uses it. All but `repair --write` only read.",
 	}
-	cmd.AddCommand(newVerifyCommand(), newDumpCommand(), newStatsCommand())
+	cmd.AddCommand(newVerifyCommand(), newDumpCommand(), newStatsCommand(), newRepairCommand(), newExtractCommand())
 	return cmd
 }
 

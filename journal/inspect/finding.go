@@ -31,6 +31,7 @@ type Finding struct {
 	// Record says that one record of a batch is meant whose checksum holds.
 	Record bool `json:"record,omitempty"`
 	tail   bool
+	short  bool // the file ends there
 }
 
 // Held counts the records that decode in a damaged part. No checksum vouches

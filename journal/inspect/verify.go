@@ -31,7 +31,8 @@ type Verdict struct {
 	Records   int       `json:"records"`
 	Findings  []Finding `json:"findings"`
 	// More is how many findings are left out.
-	More int `json:"more,omitempty"`
+	More int      `json:"more,omitempty"`
+	lost []uint32 // missing for certain
 }
 
 // maxFindings bounds the findings that are kept.
@@ -204,8 +205,11 @@ func (v *Verdict) take(f *journal.File, r *reading, register *journal.Register) 
 
 // compare finds the files that are missing and those that end early.
 func (v *Verdict) compare(register *journal.Register) {
+	v.lost = register.Lost()
 	for _, d := range register.Damage(nil) {
-		v.find(ofDamage(d))
+		found := ofDamage(d)
+		found.short = d.Missing == 0
+		v.find(found)
 	}
 	if !register.Knows() && v.Files > 0 {
 		v.find(Finding{Severity: Note, Reason: "no file says which files there are: ones deleted by hand would not be missed"})
