@@ -51,6 +51,9 @@ func (j *Journal) janitor(full <-chan struct{}) {
 func (j *Journal) Collect() error {
 	j.collectMu.Lock()
 	defer j.collectMu.Unlock()
+	if j.held() {
+		return nil
+	}
 	candidates := j.candidates(true)
 	if len(candidates) == 0 {
 		return nil

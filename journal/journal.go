@@ -47,7 +47,8 @@ type Journal struct {
 	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
 	unread  atomic.Int64    // messages that could not be read back
 
-	collectMu sync.Mutex // held while files are deleted
+	collectMu sync.Mutex   // held while files are deleted
+	holds     atomic.Int32 // moments that are kept; raised with collectMu
 
 	writer writer // the committer's
 }

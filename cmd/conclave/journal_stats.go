@@ -79,16 +79,19 @@ func printFiles(out io.Writer, s *inspect.Stats) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "\nFILE\tSIZE\tLIVE\tMESSAGES\tKEPT BY")
 	for _, f := range s.Files {
-		kept := "nothing: deleted at the next clean-up"
+		var kept []string
 		if f.Newest {
-			kept = "the journal ends in it"
+			kept = append(kept, "the journal ends in it")
 		}
-		if len(f.Pins) > 0 {
-			kept = pinText(f.Pins[0])
+		for _, p := range f.Pins {
+			kept = append(kept, pinText(p))
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\n", f.File, f.Size, f.LiveBytes, f.Messages, kept)
-		for _, p := range f.Pins[min(1, len(f.Pins)):] {
-			fmt.Fprintf(t, "\t\t\t\t%s\n", pinText(p))
+		if len(kept) == 0 {
+			kept = append(kept, "nothing: it goes, or is written again, at the next clean-up")
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\n", f.File, f.Size, f.LiveBytes, f.Messages, kept[0])
+		for _, text := range kept[1:] {
+			fmt.Fprintf(t, "\t\t\t\t%s\n", text)
 		}
 	}
 	_ = t.Flush()

@@ -21,6 +21,7 @@ func newRootCommand() *cobra.Command {
 		newProducerCommand(),
 		newConsumerCommand(),
 		newJournalCommand(),
+		newBackupCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -33,6 +33,7 @@ type Verdict struct {
 	// More is how many findings are left out.
 	More int      `json:"more,omitempty"`
 	lost []uint32 // missing for certain
+	end  int64    // of the newest file's batches
 }
 
 // maxFindings bounds the findings that are kept.
@@ -69,6 +70,7 @@ func Verify(o vfs.FS, directory string) (*Verdict, error) {
 	}
 	v.compare(&register)
 	v.checkEpoch(status, errStatus)
+	v.checkManifest(o, files)
 	if err := v.others(o); err != nil {
 		return nil, err
 	}
@@ -190,6 +192,9 @@ func (v *Verdict) take(f *journal.File, r *reading, register *journal.Register) 
 	v.Unchecked += r.unchecked
 	v.Records += r.records
 	v.Epoch = max(v.Epoch, f.Epoch)
+	if f.Newest {
+		v.end = r.end
+	}
 	for i := range r.traces {
 		register.Record(f.Number, &r.traces[i])
 	}

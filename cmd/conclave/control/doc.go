@@ -6,11 +6,13 @@
 //
 // The protocol is one line of JSON each way: {"command":"status"} gets an
 // Account, {"command":"stop"} gets one too and begins a clean stop.
+// {"command":"hold"} gets a Moment of the journal for a backup, which ends with
+// the connection or with the line "release".
 //
 // Trust: the directory belongs to its user alone (mode 0700), which both sides
 // check; the pid and user of the far end come from the kernel (SO_PEERCRED),
 // not from what it says.
 //
 // Goroutines of a Server: one accepts and answers, one request at a time, each
-// within a second.
+// within a second; one for each moment that is held.
 package control

@@ -32,6 +32,7 @@ type Server struct {
 	stop     func()
 	identity string // path of the file, see writeIdentity
 	done     sync.WaitGroup
+	holds    holds
 }
 
 // Serve opens this process's socket. account is asked for every answer; stop
@@ -66,6 +67,7 @@ func Serve(account func() Account, stop func()) (*Server, error) {
 // Close removes the socket and joins the server's goroutine.
 func (s *Server) Close() error {
 	err := errors.Join(s.listener.Close(), removeIdentity(s.identity))
+	s.holds.close()
 	s.done.Wait()
 	return err
 }
@@ -85,16 +87,27 @@ func (s *Server) serve() {
 }
 
 func (s *Server) answer(conn *net.UnixConn) {
-	defer conn.Close()
+	kept := false
+	defer func() {
+		if !kept {
+			_ = conn.Close()
+		}
+	}()
 	if peer, err := peerOf(conn); err != nil || peer.user != 0 && peer.user != os.Getuid() {
 		return
 	}
 	if conn.SetDeadline(time.Now().Add(answerTime)) != nil {
 		return
 	}
-	line, err := bufio.NewReader(io.LimitReader(conn, maxLine)).ReadBytes('\n')
+	from := bufio.NewReader(io.LimitReader(conn, maxLine))
+	line, err := from.ReadBytes('\n')
 	var r request
 	if err != nil || json.Unmarshal(line, &r) != nil {
+		return
+	}
+	if r.Command == "hold" {
+		kept = true
+		s.done.Go(func() { s.keep(conn, from) })
 		return
 	}
 	if r.Command != "status" && r.Command != "stop" {
