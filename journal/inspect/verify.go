@@ -159,7 +159,7 @@ func readOnce(o vfs.FS, directory string, f journal.File) (r reading) {
 	if errors.Is(r.err, fs.ErrNotExist) {
 		return reading{gone: true}
 	}
-	if r.err == nil && f.Newest && r.end > 0 && len(r.damage) == 0 && !w.closed(r.end) {
+	if r.err == nil && f.Newest && len(r.damage) == 0 && !w.closed(r.end) {
 		r.find(Finding{Severity: Warning, File: f.Name, Offset: r.end, Length: f.Limit - r.end, tail: true,
 			Reason: "the last batch is not followed by an end-of-file record: what came after it may be lost"})
 	}
