@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -109,10 +110,22 @@ func backup(cmd *cobra.Command, b control.Broker, to string, o *inspect.CopyOpti
 		return nil, fmt.Errorf("broker %s: %w", b.BrokerName, err)
 	}
 	defer held.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { // which ends when the moment does
+		<-held.Gone
+		cancel(errGone)
+	}()
 	o.Files = held.Files
 	o.Manifest = inspect.Manifest{Broker: held.BrokerName, Host: held.Host, From: b.Directory, Epoch: held.Moment.Epoch, Began: began.UTC()}
-	return inspect.Copy(ctx, to, *o, held.Finish)
+	m, err := inspect.Copy(ctx, to, *o, held.Finish)
+	if err != nil && context.Cause(ctx) == errGone {
+		err = errors.Join(errGone, err)
+	}
+	return m, err
 }
+
+var errGone = errors.New("the master ended before the copy was whole")
 
 // progress writes a line every second.
 func progress(out io.Writer, o *inspect.CopyOptions) func(int64) {

@@ -133,8 +133,11 @@ func answerLine(conn net.Conn, v any) error {
 // Held is a moment as a client has it.
 type Held struct {
 	Moment
+	// Gone is closed when the broker has gone, or has answered for the last time.
+	Gone chan struct{}
 	conn net.Conn
 	from *bufio.Reader
+	err  error // before Gone
 }
 
 // Hold asks the broker for a moment of its journal.
@@ -147,14 +150,24 @@ func (b Broker) Hold() (*Held, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSilent, err)
 	}
-	h := &Held{conn: conn, from: bufio.NewReader(io.LimitReader(conn, maxMoment))}
+	h := &Held{Gone: make(chan struct{}), conn: conn, from: bufio.NewReader(io.LimitReader(conn, maxMoment))}
 	if peer, err := peerOf(conn.(*net.UnixConn)); err != nil || peer.user != owner && peer.user != 0 {
 		return nil, errors.Join(errors.New("the socket is not the broker's"), err, conn.Close())
 	}
 	if h.Moment, err = h.ask("{\"command\":\"hold\"}\n", holdTime+answerTime); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	go h.listen()
 	return h, nil
+}
+
+// listen waits for the last answer, or the broker's end.
+func (h *Held) listen() {
+	defer close(h.Gone)
+	_, h.err = h.read()
 }
 
 func (h *Held) ask(line string, limit time.Duration) (m Moment, err error) {
@@ -164,6 +177,10 @@ func (h *Held) ask(line string, limit time.Duration) (m Moment, err error) {
 	if _, err := io.WriteString(h.conn, line); err != nil {
 		return m, fmt.Errorf("%w: %w", ErrSilent, err)
 	}
+	return h.read()
+}
+
+func (h *Held) read() (m Moment, err error) {
 	text, err := h.from.ReadBytes('\n')
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", ErrSilent, err)
@@ -179,8 +196,15 @@ func (h *Held) ask(line string, limit time.Duration) (m Moment, err error) {
 
 // Finish ends the moment. An error says that it may not have lasted until now.
 func (h *Held) Finish() error {
-	_, err := h.ask(endCommand+"\n", 10*answerTime)
-	return errors.Join(err, h.conn.Close())
+	err := h.conn.SetDeadline(time.Now().Add(10 * answerTime))
+	if err == nil {
+		_, err = io.WriteString(h.conn, endCommand+"\n")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSilent, errors.Join(err, h.conn.Close()))
+	}
+	<-h.Gone
+	return errors.Join(h.err, h.conn.Close())
 }
 
 // Close ends the moment without asking.
