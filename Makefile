@@ -14,7 +14,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 # Debian packages that `make interop` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
 
-.PHONY: build run test race fuzz fuzz-list lint interop ha fault bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop ha fault model bench peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -47,8 +47,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,fault ./test/...
-	$(STATICCHECK) -tags interop,fault ./...
+	$(GO) vet -tags interop,fault,model ./test/...
+	$(STATICCHECK) -tags interop,fault,model ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -71,6 +71,9 @@ ha: build ## pairs of real processes: take-over, clean stop, lost locks
 
 fault: build ## bad input on ports and disks, processes that die and hang; root runs all of it
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags fault -count=1 -timeout 20m -v ./test/fault
+
+model: ## the election as a model, explored in full (needs spin and gcc)
+	$(GO) test -tags model -count=1 -timeout 20m -v ./test/model
 
 bench: build peers ## figures beside ActiveMQ's, in the same run
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench

@@ -94,6 +94,7 @@ type Broker struct {
 	segment   atomic.Uint32 // highest store.Segment seen
 	located   atomic.Bool   // segment has been seen
 	stopping  atomic.Bool
+	paused    atomic.Bool
 	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
 	pending   atomic.Int64   // units whose outcome somebody waits for
 	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -21,6 +22,9 @@ type Connection struct {
 	closing   sync.Once
 	gone      chan struct{} // closed when Close is complete
 	spill     spill         // sends that wait for the store
+	batches   atomic.Bool   // it acknowledges several messages at once; see Trickle
+	open      atomic.Int32  // local transactions
+	retired   atomic.Bool   // see Retire
 
 	// mu is held throughout each method.
 	mu           sync.Mutex
@@ -193,6 +197,9 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 	if err := c.usable(); err != nil {
 		done(err)
 		return
+	}
+	if a.Count > 1 && a.Type == message.StandardAck && !c.batches.Load() {
+		c.batches.Store(true)
 	}
 	s := c.consumers[a.Consumer]
 	var t *transaction

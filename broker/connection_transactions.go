@@ -28,6 +28,7 @@ func (c *Connection) Begin(id message.TransactionID) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
+	c.batches.Store(true)
 	switch {
 	case id.IsZero():
 		return failure(ErrTransaction, "Transaction id is missing")
@@ -39,6 +40,7 @@ func (c *Connection) Begin(id message.TransactionID) error {
 		return failure(ErrLimit, "Too many transactions on connection %s", c.info.ID)
 	}
 	c.transactions[id] = c.b.newTransaction(id, c)
+	c.open.Store(int32(len(c.transactions)))
 	return nil
 }
 
@@ -108,6 +110,7 @@ func (c *Connection) ending(id message.TransactionID) (*transaction, error) {
 	t, err := c.transaction(id)
 	if err == nil && !id.XA {
 		delete(c.transactions, id)
+		c.open.Store(int32(len(c.transactions)))
 	}
 	return t, err
 }

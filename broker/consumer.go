@@ -35,6 +35,7 @@ type consumer struct {
 	hold      hold        // mu
 	prefetch  int         // mu
 	extension int         // mu; credit beyond prefetch
+	allowance int         // mu; credit in a pause, see Trickle
 	delivered int64       // mu; messages so far
 	closed    bool        // mu
 	awaits    bool        // mu; a pull wants to hear at once that there is nothing
@@ -69,6 +70,11 @@ func (c *consumer) creditLocked() int {
 	switch {
 	case c.closed:
 		return 0
+	case c.b.paused.Load():
+		if c.conn.retired.Load() {
+			return 0
+		}
+		return c.allowance
 	case c.prefetch == 0:
 		return c.extension
 	}
@@ -82,6 +88,7 @@ func (c *consumer) take(r *ref, dest message.Destination) bool {
 		c.mu.Unlock()
 		return false
 	}
+	c.allowance = 0
 	if c.prefetch == 0 {
 		c.extension-- // asked for one by one, which is bound enough
 	}

@@ -20,6 +20,9 @@
 // the part of the log that it lies in is recorded as exposed, so that another
 // master flags it as redelivered after a crash.
 //
+// Before a planned end dispatch pauses, so that consumers come to acknowledge
+// all that they were given; see [Broker.Pause] and [Broker.Trickle].
+//
 // # Memory
 //
 // A message counts, once, from its arrival until nobody needs the copy in

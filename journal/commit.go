@@ -14,6 +14,7 @@ func (j *Journal) commit() {
 	defer close(j.ended)
 	var units []*store.Unit
 	for {
+		j.turnIfAsked()
 		j.writer.company.wait(j.asking)
 		var closed bool
 		units, closed = j.take(units)

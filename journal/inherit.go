@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -21,24 +22,27 @@ type inherited struct {
 	err    error         // before done
 }
 
-// inherit begins to take over the newest file. Before it is copied, what
-// earlier masters had allocated makes room, if the disk is full; that need not
-// be gone for good yet.
+// inherit begins to take over the newest file. What earlier masters had
+// allocated has made room for the copy, if the disk is full.
 func inherit(o *Options, inv *inventory, m mark, owned func() error) *inherited {
 	in := &inherited{mark: m, marked: m == mark{}, sealed: make(chan struct{}), done: make(chan struct{})}
 	f := inv.files[len(inv.files)-1]
 	go func() {
 		defer close(in.done)
-		err := in.find(o, f)
+		handle, err := o.FS.Open(filepath.Join(o.Directory, fileName(f.number)))
+		if err != nil {
+			in.err = fmt.Errorf("open journal file: %w", err)
+			close(in.sealed)
+			return
+		}
+		defer handle.Close()
+		err = in.find(handle, f)
 		close(in.sealed)
 		if err == nil {
 			err = owned()
 		}
-		if err == nil {
-			err = removeNames(o, inv.spares)
-		}
 		if err == nil && in.end > 0 {
-			err = in.copy(o, f, owned)
+			err = in.copy(o, handle, f, owned)
 		}
 		if isNoSpace(err) {
 			o.Log.Warn("no space to copy the newest journal file; it is kept without its empty end", "file", fileName(f.number))
@@ -50,12 +54,7 @@ func inherit(o *Options, inv *inventory, m mark, owned func() error) *inherited 
 }
 
 // find looks for the end of the last valid batch.
-func (in *inherited) find(o *Options, f diskFile) error {
-	handle, err := o.FS.Open(filepath.Join(o.Directory, fileName(f.number)))
-	if err != nil {
-		return fmt.Errorf("open journal file: %w", err)
-	}
-	defer handle.Close()
+func (in *inherited) find(handle vfs.File, f diskFile) (err error) {
 	s := &scanner{file: handle, length: f.limit}
 	s.damage = func(offset, length int64, reason string) {
 		if offset+length >= s.length {
@@ -74,14 +73,14 @@ func (in *inherited) find(o *Options, f diskFile) error {
 	return nil
 }
 
-func (in *inherited) copy(o *Options, f diskFile, owned func() error) error {
+// copyMark is how many random letters a copy's name has: another master, which
+// was deposed while it copied, must not have the same file open.
+const copyMark = 10
+
+// copy copies the file that was read, whatever has that name by now.
+func (in *inherited) copy(o *Options, from vfs.File, f diskFile, owned func() error) error {
 	name := filepath.Join(o.Directory, fileName(f.number))
-	from, err := o.FS.Open(name)
-	if err != nil {
-		return fmt.Errorf("open journal file: %w", err)
-	}
-	defer from.Close()
-	copied := filepath.Join(o.Directory, fmt.Sprintf("db-%d-copy%s", f.number, spareSuffix))
+	copied := filepath.Join(o.Directory, fmt.Sprintf("db-%d-copy-%s%s", f.number, rand.Text()[:copyMark], spareSuffix))
 	to, err := o.FS.Create(copied)
 	if err != nil {
 		return fmt.Errorf("copy journal file: %w", err)

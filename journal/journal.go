@@ -22,10 +22,11 @@ type Journal struct {
 	segments  *segments
 	allocator *allocator
 
-	wake   chan struct{} // capacity 1: the committer has something to do
-	failed chan struct{} // closed by fail
-	ended  chan struct{} // closed when the committer has ended
-	stop   chan struct{} // closed by Close; ends the janitor and the watcher
+	wake   chan struct{}                 // capacity 1: the committer has something to do
+	turn   atomic.Pointer[chan struct{}] // see Turn
+	failed chan struct{}                 // closed by fail
+	ended  chan struct{}                 // closed when the committer has ended
+	stop   chan struct{}                 // closed by Close; ends the janitor and the watcher
 	joined sync.WaitGroup
 	closer sync.Once
 	result error // of Close; before ended

@@ -1,11 +1,16 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
+
+// mostClaims is how many numbers are tried for a mastership's first file.
+const mostClaims = 8
 
 // firstFill is how much space the first file has before the journal is open;
 // the rest follows behind the committer's back.
@@ -25,6 +30,9 @@ func Open(o Options) (*Journal, error) {
 		return nil, err
 	}
 	watch := newStopwatch()
+	if err := sweep(&o); err != nil {
+		return nil, err
+	}
 	inv, err := inspect(&o)
 	if err != nil {
 		return nil, err
@@ -95,7 +103,7 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	onDisk := func(n uint32) bool { return exists[n] }
 	t := j.promote(inv)
 	if len(inv.files) == 0 {
-		return newReplayer(j.index, j.o.Log, onDisk), 0, removeNames(&j.o, inv.spares)
+		return newReplayer(j.index, j.o.Log, onDisk), 0, nil
 	}
 	in := inherit(&j.o, inv, t.markOf(inv.files[len(inv.files)-1].number), j.owned)
 	defer func() { <-in.done }()
@@ -191,9 +199,19 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 	if err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
 	}
-	if err := j.admitFile(first, number); err != nil {
-		_ = first.close()
-		return err
+	for tries := 1; ; tries++ {
+		err := j.admitFile(first, number)
+		if err == nil {
+			break
+		}
+		if tries == mostClaims || !errors.Is(err, fs.ErrExist) {
+			_ = first.close()
+			return err
+		}
+		// A deposed master's file came after we had looked. It is an orphan: it
+		// lies between what we found and what we begin.
+		number += numberGap
+		j.head.first = number
 	}
 	j.writer.current = first
 	a.start(first)

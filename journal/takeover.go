@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/conclavemq/conclave/journal/vfs"
 	"github.com/conclavemq/conclave/openwire"
@@ -25,7 +24,6 @@ type diskFile struct {
 type inventory struct {
 	files   []diskFile // of the journal, ascending
 	orphans []uint32   // written by masters that had been deposed
-	spares  []string   // names of files that never became part of it
 	highest uint32     // file number in use, of whatever kind
 	index   bool       // ActiveMQ's index is there
 }
@@ -48,9 +46,6 @@ func inspect(o *Options) (*inventory, error) {
 	inv := &inventory{}
 	var found []diskFile
 	for _, name := range names {
-		if strings.HasSuffix(name, spareSuffix) && strings.HasPrefix(name, "db-") {
-			inv.spares = append(inv.spares, name)
-		}
 		inv.index = inv.index || slices.Contains(indexFiles, name)
 		number, ok := fileNumber(name)
 		if !ok {

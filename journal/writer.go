@@ -117,7 +117,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	if err := j.owned(); err != nil {
 		return err
 	}
-	if err := j.o.FS.Rename(f.path, filepath.Join(j.o.Directory, fileName(number))); err != nil {
+	if err := j.o.FS.Claim(f.path, filepath.Join(j.o.Directory, fileName(number))); err != nil {
 		return fmt.Errorf("name journal file: %w", err)
 	}
 	if err := j.o.FS.SyncDir(j.o.Directory); err != nil {

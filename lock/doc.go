@@ -4,7 +4,7 @@
 // A [Locker] gives a [Lease] to one process at a time, over all hosts that
 // share the storage. The lock decides who starts; the lease's epoch, which
 // rises with every ownership, decides whose work counts. [FileLocker] locks a
-// directory; FORMAT.md beside this file describes the two files that it uses
+// directory; FORMAT.md beside this file describes the files that it uses
 // and ReadHolder reads them without taking part in the election.
 //
 // # Validity

@@ -21,6 +21,10 @@ import (
 // describes it.
 const EpochFileName = "conclave.epoch"
 
+// temporarySuffix ends the name of a new epoch file until it takes the old
+// one's place.
+const temporarySuffix = ".tmp"
+
 const (
 	epochFormat   = 1
 	maxEpochBytes = 64 << 10
@@ -141,7 +145,7 @@ func writeEpoch(dir string, h Holder, owned func() error) error {
 		return fmt.Errorf("write epoch file: %w", err)
 	}
 	path := filepath.Join(dir, EpochFileName)
-	next := path + ".tmp"
+	next := path + "." + h.ID + temporarySuffix
 	err = writeSynced(next, b, os.O_CREATE|os.O_TRUNC)
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		_ = os.Remove(next) // it may not even be there
@@ -162,6 +166,22 @@ func writeEpoch(dir string, h Holder, owned func() error) error {
 		return fmt.Errorf("write epoch file: %w", err)
 	}
 	return syncDirectory(dir)
+}
+
+// sweepEpochs removes what is left of epochs that were not taken, so that a
+// rename which was asked for long ago, and is carried out by the storage only
+// now, finds nothing to rename.
+func sweepEpochs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), EpochFileName) || !strings.HasSuffix(e.Name(), temporarySuffix) {
+			continue
+		}
+		if gone := os.Remove(filepath.Join(dir, e.Name())); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
 }
 
 // writeSynced makes b all that a file holds.

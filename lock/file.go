@@ -111,8 +111,9 @@ type FileLocker struct {
 	options FileOptions
 	path    string
 
-	mu   sync.Mutex
-	left *wait // guarded by mu; a wait in the kernel whose caller has gone
+	mu      sync.Mutex
+	left    *wait  // guarded by mu; a wait in the kernel whose caller has gone
+	gaveWay uint64 // guarded by mu; highest epoch whose owner's wish was honoured
 }
 
 // NewFile checks the options. It does not touch the directory.
@@ -134,20 +135,37 @@ func (f *FileLocker) Acquire(ctx context.Context) (*Lease, error) {
 	if err := os.MkdirAll(f.options.Directory, 0o755); err != nil {
 		return nil, fmt.Errorf("create directory of the lock: %w", err)
 	}
-	d, err := f.tryOnce()
+	d, err := f.win(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if d == nil {
-		if d, err = f.becomeSlave(ctx); err != nil {
-			return nil, err
-		}
 	}
 	lease, err := f.takeOffice(ctx, d)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return lease, nil
+}
+
+// win takes the lock, unless it is meant for another.
+func (f *FileLocker) win(ctx context.Context) (*descriptor, error) {
+	for {
+		d, err := f.tryOnce()
+		if err != nil {
+			return nil, err
+		}
+		if d == nil {
+			if d, err = f.becomeSlave(ctx); err != nil {
+				return nil, err
+			}
+		}
+		patience, yes := f.givesWay()
+		if !yes {
+			return d, nil
+		}
+		if err := errors.Join(d.close(), f.giveWay(ctx, patience)); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // becomeSlave reports that the lock is held and waits for it, or fails if that

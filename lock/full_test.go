@@ -40,5 +40,7 @@ func TestFullDisk(t *testing.T) {
 	holder, err := readEpoch(dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, holder.Epoch)
-	require.NoFileExists(t, filepath.Join(dir, EpochFileName+".tmp"))
+	left, err := filepath.Glob(filepath.Join(dir, "*"+temporarySuffix))
+	require.NoError(t, err)
+	require.Empty(t, left)
 }

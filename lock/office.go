@@ -22,9 +22,11 @@ type fileOwnership struct {
 // synced by the keeper's first proof. It does not close d.
 func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, error) {
 	o := f.options
-	won := o.clock()
 	if err := d.writeStamp(time.Now()); err != nil {
 		return nil, err
+	}
+	if err := sweepEpochs(o.Directory); err != nil {
+		return nil, fmt.Errorf("remove what is left of earlier epochs: %w", err)
 	}
 	last, err := readEpoch(o.Directory)
 	if errors.Is(err, ErrDamagedEpoch) && !errors.Is(err, errUnknownFormat) && o.Floor != nil {
@@ -36,6 +38,12 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 	if last.Epoch == 0 && o.Floor != nil { // somebody may have deleted its record
 		last = Holder{Epoch: o.Floor(), WindowMillis: o.Window.Milliseconds(), Inode: d.id.Number}
 	}
+	// Not after the epoch is taken: an end of this process within the wait would
+	// leave a record from which the next one concludes that all is well.
+	if err := f.outwait(ctx, last, d); err != nil {
+		return nil, err
+	}
+	won := o.clock()
 	own := &fileOwnership{d: d, dir: o.Directory, holder: f.next(last, d)}
 	if own.holder.Epoch > maxEpoch {
 		return nil, fmt.Errorf("no epoch is left after %d", own.holder.Epoch-1)
@@ -45,18 +53,19 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 		if took := o.clock() - won; took >= o.Window {
 			return fmt.Errorf("take epoch %d: %w: it took %v", own.holder.Epoch, ErrHung, took)
 		}
+		if err := own.check("was deleted or replaced", d.inPlace); err != nil {
+			return err
+		}
 		return own.check("is locked by another", d.retake)
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err := f.outwait(ctx, last, d); err != nil {
 		return nil, err
 	}
 	proven := o.clock()
 	if err := own.held(); err != nil {
 		return nil, err
 	}
+	f.forgetWish()
 	log := o.Log.With("broker", o.BrokerName, "lock", f.path)
 	return newLease(own.holder.Epoch, own, proven, timing{o.KeepAlivePeriod, o.Window, o.Grace}, o.clock, log), nil
 }

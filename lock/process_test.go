@@ -2,6 +2,7 @@ package lock
 
 import (
 	"context"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -118,6 +119,34 @@ func TestPausedHolderFindsItsFileReplaced(t *testing.T) {
 		return strings.Contains(said, "woke false") && strings.Contains(said, "lost lock is no longer held")
 	}, 10*time.Second, time.Millisecond)
 	require.NotContains(t, a.said(), "checked true true")
+}
+
+// Who dies while it waits for an earlier owner to notice must not leave a
+// record from which its successor concludes that there is nobody to wait for.
+func TestEndWithinTheWaitForAnEarlierOwner(t *testing.T) {
+	dir := t.TempDir()
+	a := start(t, "broker", dir)
+	a.epoch()
+	a.pause()
+	require.NoError(t, os.Remove(filepath.Join(dir, FileName)))
+	b := start(t, "broker", dir)
+	b.expect("waiting until it must have noticed")
+	b.signal(syscall.SIGKILL)
+	c := start(t, "broker", dir)
+	c.expect("waiting until it must have noticed")
+	require.EqualValues(t, 2, c.epoch())
+	a.signal(syscall.SIGCONT)
+	require.Equal(t, "woke false", a.expect("woke"))
+}
+
+// A rename of the epoch file that a network file system carries out long after
+// it was asked for must find nothing to rename.
+func TestAnotherEpochThatWasNeverTaken(t *testing.T) {
+	dir := t.TempDir()
+	late := filepath.Join(dir, EpochFileName+"."+newHolderID()+temporarySuffix)
+	require.NoError(t, writeSynced(late, []byte("an epoch"), os.O_CREATE))
+	acquire(t, quick(dir))
+	require.ErrorIs(t, os.Rename(late, filepath.Join(dir, EpochFileName)), fs.ErrNotExist)
 }
 
 func TestWaiterLeavesAFileThatWasReplaced(t *testing.T) {

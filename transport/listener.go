@@ -26,6 +26,16 @@ type Session interface {
 	// Stop takes no more commands, lets those that were taken be answered
 	// until ctx ends, then closes the socket. It returns before Run does.
 	Stop(ctx context.Context)
+	// Unwind, Park and Dismiss are a planned end in three steps. Unwind lets
+	// the session go on until no transaction is open and then end by itself;
+	// Transactions counts them. Park takes no more commands, lets those that
+	// were taken be answered until ctx ends, and gives back what the client had
+	// in the broker, but may leave it waiting for answers. Dismiss ends that; it
+	// does not block.
+	Unwind()
+	Transactions() int
+	Park(ctx context.Context)
+	Dismiss()
 	// Silence closes the socket at once: not one byte more is written. It
 	// does not block.
 	Silence()
@@ -130,6 +140,41 @@ func (l *Listener) Stop(ctx context.Context) {
 		stopping.Go(func() { session.Stop(ctx) })
 	}
 	stopping.Wait()
+	l.running.Wait()
+	l.log.Info("connector stopped")
+}
+
+// Unwind begins a planned end of every session; see Session.
+func (l *Listener) Unwind() {
+	for _, session := range l.all() {
+		session.Unwind()
+	}
+}
+
+// Transactions is the number of transactions that are open.
+func (l *Listener) Transactions() (n int) {
+	for _, session := range l.all() {
+		n += session.Transactions()
+	}
+	return n
+}
+
+// Park is the second step of a planned end; see Session. It returns when no
+// session works any more.
+func (l *Listener) Park(ctx context.Context) {
+	l.StopAccepting()
+	var parking sync.WaitGroup
+	for _, session := range l.all() {
+		parking.Go(func() { session.Park(ctx) })
+	}
+	parking.Wait()
+}
+
+// Dismiss is the last step of a planned end. It joins every goroutine.
+func (l *Listener) Dismiss() {
+	for _, session := range l.all() {
+		session.Dismiss()
+	}
 	l.running.Wait()
 	l.log.Info("connector stopped")
 }

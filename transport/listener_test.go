@@ -34,6 +34,10 @@ func (s *echoSession) Run() {
 }
 
 func (s *echoSession) Stop(context.Context) { s.stopped.Add(1); s.socket.Close() }
+func (s *echoSession) Unwind()              {}
+func (s *echoSession) Transactions() int    { return 0 }
+func (s *echoSession) Park(context.Context) {}
+func (s *echoSession) Dismiss()             { s.socket.Close() }
 func (s *echoSession) Silence()             { s.silenced.Add(1); s.socket.Close() }
 
 // log collects what is logged.

@@ -16,6 +16,7 @@ const (
 	exitHeld      = 6   // start: the lock is held and failIfLocked is set
 	exitLost      = 7   // start: mastership lost and restartAllowed is false
 	exitUnclean   = 8   // start: the stop did not finish in its bound
+	exitElsewhere = 9   // switchover: not the node that was asked for
 	exitSignalled = 128 // plus the number of a second signal
 )
 

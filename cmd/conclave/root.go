@@ -17,6 +17,7 @@ func newRootCommand() *cobra.Command {
 		newStartCommand(),
 		newStopCommand(),
 		newStatusCommand(),
+		newSwitchoverCommand(),
 		newCheckConfigCommand(),
 		newProducerCommand(),
 		newConsumerCommand(),

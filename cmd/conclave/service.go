@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/conclavemq/conclave/store"
@@ -29,24 +26,14 @@ func (m *master) Silence() {
 	}
 }
 
-// Stop implements node.Service: ports, then connections, then what was
-// appended, then the files.
+// Stop implements node.Service: ports, then what clients are about to finish,
+// then what was appended, then the files.
 func (m *master) Stop(ctx context.Context) error {
 	m.log.Info("Conclave is shutting down", "broker", m.name, "id", string(m.id))
-	var stopping sync.WaitGroup
-	for _, l := range m.listeners {
-		stopping.Go(func() { l.Stop(ctx) })
-	}
-	stopping.Wait()
-	var errs []error
-	if err := m.broker.Close(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("stop broker: %w", err))
-	}
-	if err := m.store.Close(); err != nil {
-		errs = append(errs, fmt.Errorf("close store: %w", err))
-	}
+	m.drain(ctx, stopDrain)
+	err := m.closeBelow(ctx)
 	m.log.Info("Conclave is shutdown", "broker", m.name, "id", string(m.id), "uptime", time.Since(m.began).Round(time.Millisecond))
-	return errors.Join(errs...)
+	return err
 }
 
 func epochOf(lease store.Lease) uint64 {

@@ -65,7 +65,7 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		return &codedError{exitUsage, err}
 	}
 	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower}
-	n := node.New(node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: log})
+	n := node.New(nodeOptions(boot, locker))
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
 	server, err := serveControl(c, n, stop)
@@ -81,6 +81,14 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	if err == nil {
 		err = n.Run(ctx)
 	}
+	if errors.Is(err, node.ErrHandedOver) {
+		log.Info("starting again as a slave")
+		if server != nil {
+			server.Settle()
+		}
+		flush()
+		err = restart(soon)
+	}
 	if errors.Is(err, node.ErrLost) && c.Broker.RestartAllowed {
 		log.Error("mastership is lost: starting again as a slave", "cause", err)
 		flush()
@@ -92,6 +100,20 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		}
 	}
 	return withCode(err)
+}
+
+// nodeOptions puts a node together.
+func nodeOptions(boot *bootstrap, locker lock.Locker) node.Options {
+	o := node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: boot.log}
+	if files, ok := locker.(*lock.FileLocker); ok {
+		k := kahaDB(boot.config)
+		o.Designate = files.Designate
+		o.Holder = func() (lock.Status, error) { return lock.ReadHolder(k.Directory) }
+		if fileSystem, err := lock.Detect(k.Directory); err == nil && !fileSystem.Local {
+			o.TakeTime = time.Second + 2*k.LockAcquireSleepInterval()
+		}
+	}
+	return o
 }
 
 // withCode gives the end of a node its exit code.
@@ -147,5 +169,5 @@ func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server,
 		a := identity
 		a.Status = n.Status()
 		return a
-	}, stop)
+	}, control.Acts{Stop: stop, HandOver: n.HandOver})
 }

@@ -67,6 +67,11 @@ func (f *Faulty) Rename(oldName, newName string) error {
 	return f.do(CallRename, newName, func() error { return f.FS.Rename(oldName, newName) })
 }
 
+// Claim renames a file to a free name.
+func (f *Faulty) Claim(oldName, newName string) error {
+	return f.do(CallRename, newName, func() error { return f.FS.Claim(oldName, newName) })
+}
+
 // Remove deletes a file.
 func (f *Faulty) Remove(name string) error {
 	return f.do(CallRemove, name, func() error { return f.FS.Remove(name) })

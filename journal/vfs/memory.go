@@ -175,6 +175,17 @@ func (m *Memory) Rename(oldName, newName string) error {
 	return nil
 }
 
+// Claim renames a file to a free name.
+func (m *Memory) Claim(oldName, newName string) error {
+	m.mu.Lock()
+	taken := m.names[filepath.Clean(newName)] != nil && m.names[filepath.Clean(oldName)] != nil
+	m.mu.Unlock()
+	if taken {
+		return &fs.PathError{Op: "claim", Path: newName, Err: fs.ErrExist}
+	}
+	return m.Rename(oldName, newName)
+}
+
 // Remove deletes a file.
 func (m *Memory) Remove(name string) error {
 	m.mu.Lock()

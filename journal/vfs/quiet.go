@@ -61,6 +61,9 @@ func (Quiet) Create(name string) (File, error) { return nil, refuse("create", na
 // Rename is refused.
 func (Quiet) Rename(oldName, _ string) error { return refuse("rename", oldName) }
 
+// Claim is refused.
+func (Quiet) Claim(oldName, _ string) error { return refuse("rename", oldName) }
+
 // Remove is refused.
 func (Quiet) Remove(name string) error { return refuse("remove", name) }
 

@@ -17,6 +17,9 @@ type FS interface {
 	Open(name string) (File, error)
 	// Rename replaces newName by the file called oldName.
 	Rename(oldName, newName string) error
+	// Claim renames a file to a name that must be free: otherwise the error is
+	// fs.ErrExist, and nothing has changed.
+	Claim(oldName, newName string) error
 	// Remove deletes a file.
 	Remove(name string) error
 	// Size is the length of a file in bytes.

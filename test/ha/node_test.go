@@ -135,6 +135,26 @@ func (n *node) signal(s syscall.Signal) {
 	require.NoError(n.t, n.process.Signal(s))
 }
 
+// freeze stops the process and returns when all its threads have stopped.
+func (n *node) freeze() {
+	n.t.Helper()
+	n.signal(syscall.SIGSTOP)
+	n.waitFor("stop", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", n.process.Pid()))
+		require.NoError(n.t, err)
+		for _, path := range threads {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return false
+			}
+			if _, state, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(state, "T") {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
+}
+
 // ends waits for the end of the process and returns its exit code.
 func (n *node) ends(limit time.Duration) int {
 	n.t.Helper()

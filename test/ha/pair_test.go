@@ -70,7 +70,7 @@ func TestPausedMasterDoesNotAcknowledge(t *testing.T) {
 	s.send(10)
 	pid := a.process.Pid()
 
-	a.signal(syscall.SIGSTOP)
+	a.freeze()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*startLimit)
 	defer cancel()
 	result := make(chan error, 1)

@@ -20,7 +20,11 @@ type pair struct {
 	nodes  [2]*harness.Broker
 	master int // index of the node that served last
 	random *rand.Rand
+	// runtime is where the nodes' control sockets are.
+	runtime string
 }
+
+const runtimeVariable = "CONCLAVE_RUNTIME_DIR"
 
 // startPair starts two nodes, of these kinds or of the kind under test, and
 // waits until one serves and the other says that it is a slave.
@@ -30,12 +34,13 @@ func startPair(t *testing.T, kinds ...harness.Kind) *pair {
 		kinds = []harness.Kind{lab.kind, lab.kind}
 	}
 	dir := t.TempDir()
-	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0))}
+	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0)), runtime: dir + "/run"}
 	for i, name := range []string{"a", "b"} {
 		p.nodes[i] = newBroker(t, harness.Options{
 			Kind: kinds[i], Name: name, Directory: dir + "/kahadb", WorkDir: dir,
 			// ActiveMQ's own interval of 10 s would make every kill last that long
 			LockAcquireSleepInterval: 100 * time.Millisecond,
+			Env:                      []string{runtimeVariable + "=" + p.runtime},
 		})
 		require.NoError(t, p.nodes[i].Start())
 		if i == 0 {

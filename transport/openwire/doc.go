@@ -15,6 +15,9 @@
 // waits where too many are owed, and all together by a hard limit, beyond
 // which the connection fails.
 //
+// A planned end, of a broker that stops or hands over, comes in three steps;
+// farewell.go has them and what each kind of client sees.
+//
 // A session that may write no more, because another process may own the store,
 // is silenced: its socket is reset without another byte.
 package openwire

@@ -142,6 +142,8 @@ func (c *fakeConnection) Rollback(tx message.TransactionID, done func(error)) {
 	done(c.result("rollback", tx))
 }
 func (c *fakeConnection) Forget(tx message.TransactionID) error { return c.result("forget", tx) }
+func (c *fakeConnection) Retire(int) bool                       { return true }
+
 func (c *fakeConnection) Recover() []message.TransactionID {
 	c.note("recover")
 	return []message.TransactionID{xid, {Connection: "c", Value: 7}}

@@ -28,6 +28,7 @@ type frameReader struct {
 	buf    []byte
 	read   int // buf[read:write] has come and was not used yet
 	write  int
+	torn   bool // a frame was lost half-way: what follows has no beginning
 }
 
 func newFrameReader(source io.Reader, size int) *frameReader {
@@ -123,6 +124,7 @@ func (f *frameReader) large(size int) ([]byte, error) {
 		got, err := f.source.Read(frame[len(frame):min(cap(frame), size)])
 		frame = frame[:len(frame)+got]
 		if err != nil && len(frame) < size {
+			f.torn = true
 			return nil, err
 		}
 	}

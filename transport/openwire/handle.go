@@ -16,9 +16,14 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 	case *message.Message:
 		s.onMessage(ctx, h, c)
 	case *message.Ack:
+		if s.ending.unwinding.Load() && s.boundary(c) {
+			s.out.cork()
+			s.onAck(h, c)
+			return errUnwound
+		}
 		s.onAck(h, c)
 	case *codec.TransactionInfo:
-		s.onTransaction(h, c)
+		return s.onTransactionInfo(h, c)
 	case *message.Pull:
 		s.reply(h, s.withConsumer(c.Consumer, func(m *member) error { return m.Pull(c) }))
 	case *codec.KeepAlive:
@@ -108,6 +113,18 @@ func (s *session) onAck(h codec.Header, a *message.Ack) {
 		return
 	}
 	member.Acknowledge(a, h.ResponseRequired, s.done(h))
+}
+
+// onTransactionInfo carries out c, and ends the session with the last
+// transaction if that was asked for.
+func (s *session) onTransactionInfo(h codec.Header, c *codec.TransactionInfo) error {
+	if last := s.open.follow(c); !last || !s.ending.unwinding.Load() || !s.roster.retire(0) {
+		s.onTransaction(h, c)
+		return nil
+	}
+	s.out.cork()
+	s.onTransaction(h, c)
+	return errUnwound
 }
 
 // onTransaction moves a transaction on. (ActiveMQ: TransactionInfo.visit)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -48,6 +49,8 @@ type outbound struct {
 	idle     bool      // guarded by mu: the writer waits and has written all it took
 	lent     bool      // guarded by mu: the idle writer's buffer is somebody else's
 	rest     bool      // guarded by mu: which came back with something to write
+	corked   bool      // guarded by mu: nothing is taken before finish
+	gathered int       // guarded by mu: answers in a corked queue
 
 	bytes   atomic.Int64 // of messages queued or being written; changed under mu
 	resumes []func()     // guarded by mu: who waits for bytes to fall
@@ -76,6 +79,10 @@ func (o *outbound) push(e *entry) bool {
 		if e.kind == aDelivery && e.delivery.Message != nil {
 			o.bytes.Add(e.delivery.Message.Size())
 		}
+		if o.corked && e.answers {
+			o.gathered++
+			o.settled.Broadcast()
+		}
 	}
 	wake := len(o.queue) == 1
 	o.mu.Unlock()
@@ -89,7 +96,7 @@ func (o *outbound) push(e *entry) bool {
 func (o *outbound) borrow() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.idle || o.lent || o.rest || len(o.queue) > 0 || o.finished || o.closed {
+	if !o.idle || o.lent || o.rest || o.corked || len(o.queue) > 0 || o.finished || o.closed {
 		return false
 	}
 	o.lent = true
@@ -162,7 +169,7 @@ func (o *outbound) forgive() {
 
 func (o *outbound) settleLocked(n int) {
 	o.owed -= n
-	if o.owed == 0 || o.owed < mostOwed && o.owed+n >= mostOwed {
+	if o.owed == 0 || o.corked || o.owed < mostOwed && o.owed+n >= mostOwed {
 		o.settled.Broadcast()
 	}
 }
@@ -181,7 +188,7 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 		o.settleLocked(answers)
 	}
 	o.idle = true
-	for o.lent || len(o.queue) == 0 && !o.rest && !o.finished && !o.closed {
+	for o.lent || !o.rest && !o.finished && !o.closed && (len(o.queue) == 0 || o.corked) {
 		o.work.Wait()
 	}
 	o.idle = false
@@ -220,6 +227,36 @@ func (o *outbound) drain(ctx context.Context) {
 	defer o.mu.Unlock()
 	o.draining = true
 	for o.owed > 0 && !o.closed && !o.finished && ctx.Err() == nil {
+		o.settled.Wait()
+	}
+}
+
+// cork keeps what is queued until finish, so that it is written in one piece
+// with the end.
+func (o *outbound) cork() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.corked = true
+	for i := range o.queue {
+		if o.queue[i].answers {
+			o.gathered++
+		}
+	}
+}
+
+// gather waits until every answer that is owed waits in the corked queue, for
+// limit at most.
+func (o *outbound) gather(limit time.Duration) {
+	over := false
+	defer time.AfterFunc(limit, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		over = true
+		o.settled.Broadcast()
+	}).Stop()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.gathered < o.owed && !o.closed && !o.finished && !over {
 		o.settled.Wait()
 	}
 }

@@ -30,6 +30,8 @@ type Options struct {
 	MaximumConsumersAllowedPerConnection int // 0 is no bound
 	WarnOnRemoteClose                    bool
 
+	farewell time.Duration // 0 is farewellTime
+
 	ProviderVersion string       // in WireFormatInfo, "" is not sent
 	Log             *slog.Logger // nil: slog.Default()
 }
@@ -58,6 +60,9 @@ func New(options Options) *Protocol {
 	}
 	if options.MaximumConsumersAllowedPerConnection <= 0 {
 		p.options.MaximumConsumersAllowedPerConnection = math.MaxInt32
+	}
+	if options.farewell == 0 {
+		p.options.farewell = farewellTime
 	}
 	p.offer = offer(options.URI, options.ProviderVersion)
 	p.connect = func(info *message.ConnectionInfo, peer broker.Peer) (connection, error) {

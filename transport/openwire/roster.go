@@ -31,6 +31,7 @@ type connection interface {
 	Rollback(tx message.TransactionID, done func(error))
 	Forget(message.TransactionID) error
 	Recover() []message.TransactionID
+	Retire(unclaimed int) bool
 	Close()
 }
 
@@ -113,6 +114,26 @@ func (m *member) consumers() (n int) {
 		n += len(t.consumers)
 	}
 	return n
+}
+
+// consumes reports whether a client would lose acknowledgements: whether it has
+// consumers, beside those for the broker's advisories.
+func (r *roster) consumes() bool {
+	for _, m := range r.members {
+		if m.consumers() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// retire ends all deliveries, if clients have no more than n messages that are
+// not acknowledged. With several connections on one socket it never does.
+func (r *roster) retire(n int) bool {
+	for _, m := range r.members {
+		return len(r.members) == 1 && m.Retire(n)
+	}
+	return true
 }
 
 func (m *member) addSession(id message.SessionID) {

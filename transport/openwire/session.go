@@ -46,6 +46,8 @@ type session struct {
 	// updates says that the client takes ConnectionControl at any time.
 	updates  atomic.Bool
 	stopping atomic.Bool
+	open     openTransactions
+	ending   ending
 
 	endOnce sync.Once
 	cause   error         // set once by end, read after ended is closed
@@ -63,6 +65,7 @@ func newSession(p *Protocol, socket net.Conn) *session {
 		writer:   newWriter(socket),
 		ended:    make(chan struct{}),
 		read:     make(chan struct{}),
+		ending:   ending{settled: make(chan struct{}), parked: make(chan struct{})},
 	}
 	s.log = p.log.With("peer", s.peer)
 	s.frames = newFrameReader(countingReader{socket, &s.reads}, p.options.URI.Socket.IOBufferSize)
@@ -100,6 +103,10 @@ func (s *session) Run() {
 	cause := s.guard(s.serve)
 	close(s.read)
 	switch {
+	case errors.Is(cause, errUnwound):
+		s.leave()
+	case s.ending.parking.Load():
+		s.rest()
 	case s.stopping.Load(): // Stop ends it when what is owed has been written
 	case errors.Is(cause, errShutdown):
 		s.lastWords()
@@ -127,6 +134,9 @@ func (s *session) guard(serve func() error) (cause error) {
 // write is the writing goroutine.
 func (s *session) write() {
 	err := s.guard(func() error { return s.writer.run(s.out) })
+	if err == nil && s.halfClose() {
+		return // the reader ends it
+	}
 	if err == nil {
 		err = errFinished
 	}
@@ -197,6 +207,9 @@ func (s *session) Prefetch(consumer message.ConsumerID, dest message.Destination
 
 // Fail tells the client why its connection ends, and ends it.
 func (s *session) Fail(err error) {
+	if s.ending.parking.Load() {
+		return // it ends another way
+	}
 	s.log.Info("connection ended by the broker", "reason", err)
 	s.send(&codec.ConnectionError{Exception: throwable(err)})
 	s.lastWords()
@@ -231,7 +244,7 @@ var (
 // logEnd says in one line why the connection ended where that is news.
 func (s *session) logEnd() {
 	switch cause := s.cause; {
-	case errors.Is(cause, errShutdown), errors.Is(cause, errFinished), errors.Is(cause, errStopped),
+	case errors.Is(cause, errShutdown), errors.Is(cause, errFinished), errors.Is(cause, errStopped), errors.Is(cause, errUnwound), errors.Is(cause, errParked),
 		errors.Is(cause, errSilenced), s.stopping.Load():
 		s.log.Debug("connection closed", "reason", cause)
 	case s.remoteClose(cause) && !s.protocol.options.WarnOnRemoteClose:

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/conclavemq/conclave/cmd/conclave/node"
 )
 
 const socketSuffix = ".sock"
@@ -41,7 +43,7 @@ func Find(m Match) []Broker {
 		}
 		paths, _ := filepath.Glob(filepath.Join(dir, "*"+socketSuffix))
 		for _, path := range paths {
-			b, ok := ask(path, owner, "status")
+			b, ok := ask(path, owner, request{Command: "status"})
 			if ok && m.fits(b.Account) {
 				found = append(found, b)
 			}
@@ -57,7 +59,7 @@ func (b Broker) Stop() error {
 	if err != nil {
 		return err
 	}
-	answer, ok := ask(b.path, owner, "stop")
+	answer, ok := ask(b.path, owner, request{Command: "stop"})
 	if !ok {
 		return nil // it has ended
 	}
@@ -79,45 +81,72 @@ func (b Broker) Running() bool {
 
 // ask sends a command to a socket. It is not ok if nobody is there; the file
 // that a killed process left is removed.
-func ask(path string, owner int, command string) (Broker, bool) {
-	conn, err := net.DialTimeout("unix", path, answerTime)
-	if err != nil {
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			_ = os.Remove(path)
-			_ = os.Remove(identityPath(path))
-		}
+func ask(path string, owner int, r request) (Broker, bool) {
+	conn, peer, ok := dial(path, owner)
+	if !ok {
 		return Broker{}, false
 	}
 	defer conn.Close()
-	peer, err := peerOf(conn.(*net.UnixConn))
-	if err != nil || peer.user != owner && peer.user != 0 {
-		return Broker{}, false
-	}
-	account, err := exchange(conn, command)
-	if err != nil {
+	var account Account
+	if err := exchange(conn, r, 2*answerTime, &account); err != nil {
 		return Broker{Account: readIdentity(path, peer.pid), path: path, Err: fmt.Errorf("%w: %w", ErrSilent, err)}, true
 	}
 	account.PID = peer.pid
 	return Broker{Account: account, path: path}, true
 }
 
-func exchange(conn net.Conn, command string) (Account, error) {
-	var a Account
-	if err := conn.SetDeadline(time.Now().Add(2 * answerTime)); err != nil {
-		return a, err
-	}
-	text, err := json.Marshal(request{Command: command})
+// dial connects to a socket whose process is its owner's.
+func dial(path string, owner int) (net.Conn, peer, bool) {
+	conn, err := net.DialTimeout("unix", path, answerTime)
 	if err != nil {
-		return a, err
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = os.Remove(path)
+			_ = os.Remove(identityPath(path))
+		}
+		return nil, peer{}, false
 	}
-	if _, err := conn.Write(append(text, '\n')); err != nil {
-		return a, err
+	p, err := peerOf(conn.(*net.UnixConn))
+	if err != nil || p.user != owner && p.user != 0 {
+		conn.Close()
+		return nil, peer{}, false
+	}
+	return conn, p, true
+}
+
+// exchange sends r and reads an answer that comes within limit.
+func exchange(conn net.Conn, r request, limit time.Duration, answer any) error {
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	if err := reply(conn, r); err != nil {
+		return err
 	}
 	line, err := bufio.NewReader(io.LimitReader(conn, maxLine)).ReadBytes('\n')
 	if err != nil {
-		return a, err
+		return err
 	}
-	return a, json.Unmarshal(line, &a)
+	return json.Unmarshal(line, answer)
+}
+
+// HandOver makes the broker give its mastership up and says what became of it.
+func (b Broker) HandOver(plan node.Plan, limit time.Duration) (node.Outcome, error) {
+	owner, err := ownerOf(filepath.Dir(b.path))
+	if err != nil {
+		return node.Outcome{}, err
+	}
+	conn, _, ok := dial(b.path, owner)
+	if !ok {
+		return node.Outcome{}, ErrSilent
+	}
+	defer conn.Close()
+	var answer handOverAnswer
+	switch err := exchange(conn, request{Command: "switchover", HandOver: &plan}, limit, &answer); {
+	case err != nil:
+		return node.Outcome{}, fmt.Errorf("%w: %w", ErrSilent, err)
+	case answer.Outcome == nil:
+		return node.Outcome{}, errors.New(answer.Error)
+	}
+	return *answer.Outcome, nil
 }
 
 // peer is the far end of a Unix socket as the kernel knows it.

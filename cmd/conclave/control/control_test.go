@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -39,7 +41,7 @@ func mine(m Match) []Broker {
 func TestStatusAndStop(t *testing.T) {
 	sandbox(t)
 	stopped := make(chan struct{}, 1)
-	s, err := Serve(account, func() { stopped <- struct{}{} })
+	s, err := Serve(account, Acts{Stop: func() { stopped <- struct{}{} }})
 	require.NoError(t, err)
 	defer s.Close()
 
@@ -60,6 +62,33 @@ func TestStatusAndStop(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.False(t, found[0].Running())
 	require.NoError(t, found[0].Stop(), "it has ended")
+}
+
+func TestHandOver(t *testing.T) {
+	sandbox(t)
+	refused := errors.New("this node is a slave")
+	want := node.Outcome{Serving: true, GapMillis: 7}
+	s, err := Serve(account, Acts{HandOver: func(_ context.Context, p node.Plan) (node.Outcome, error) {
+		if p.To == "" {
+			return node.Outcome{}, refused
+		}
+		<-time.After(answerTime + answerTime/5) // longer than other answers may take
+		return want, nil
+	}})
+	require.NoError(t, err)
+	defer s.Close()
+	found := mine(Match{})
+	require.Len(t, found, 1)
+	_, err = found[0].HandOver(node.Plan{}, 10*time.Second)
+	require.EqualError(t, err, refused.Error())
+	got, err := found[0].HandOver(node.Plan{To: "b", DrainMillis: 5}, 10*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	_, err = found[0].HandOver(node.Plan{To: "b"}, time.Millisecond)
+	require.ErrorIs(t, err, ErrSilent)
+	require.NoError(t, s.Close())
+	_, err = found[0].HandOver(node.Plan{To: "b"}, 10*time.Second)
+	require.ErrorIs(t, err, ErrSilent)
 }
 
 func TestProcessThatDoesNotAnswer(t *testing.T) {
@@ -99,7 +128,7 @@ func TestServerReplacesItsOwnOldSocket(t *testing.T) {
 	require.NoError(t, err)
 	l.SetUnlinkOnClose(false)
 	require.NoError(t, l.Close())
-	s, err := Serve(account, func() {})
+	s, err := Serve(account, Acts{})
 	require.NoError(t, err)
 	require.Len(t, mine(Match{}), 1)
 	require.NoError(t, s.Close())
@@ -107,7 +136,7 @@ func TestServerReplacesItsOwnOldSocket(t *testing.T) {
 
 func TestGarbageGetsNoAnswer(t *testing.T) {
 	dir := sandbox(t)
-	s, err := Serve(account, func() { t.Error("stopped by garbage") })
+	s, err := Serve(account, Acts{Stop: func() { t.Error("stopped by garbage") }})
 	require.NoError(t, err)
 	defer s.Close()
 	for _, line := range []string{"\n", "{}\n", `{"command":"format"}` + "\n", "stop\n"} {
@@ -126,7 +155,7 @@ func TestDirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
 	dir := sandbox(t)
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.Chmod(dir, 0o777))
-	_, err := Serve(account, func() {})
+	_, err := Serve(account, Acts{})
 	require.ErrorContains(t, err, "its user alone")
 	require.Empty(t, mine(Match{}))
 }

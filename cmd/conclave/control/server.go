@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/conclavemq/conclave/cmd/conclave/node"
 )
 
 const (
@@ -22,22 +25,31 @@ const (
 
 // request is what a client sends.
 type request struct {
-	Command string `json:"command"`
+	Command  string     `json:"command"`
+	HandOver *node.Plan `json:"handOver,omitempty"`
 }
 
 // Server answers on this process's socket.
 type Server struct {
 	listener *net.UnixListener
 	account  func() Account
-	stop     func()
-	identity string // path of the file, see writeIdentity
-	done     sync.WaitGroup
+	acts     Acts
+	identity string         // path of the file, see writeIdentity
+	done     sync.WaitGroup // the accept loop, and holds
+	working  sync.WaitGroup // answers that take longer
 	holds    holds
 }
 
-// Serve opens this process's socket. account is asked for every answer; stop
-// is called for a stop command and must not block.
-func Serve(account func() Account, stop func()) (*Server, error) {
+// Acts are what a process does on demand.
+type Acts struct {
+	// Stop begins a clean stop and must not block.
+	Stop func()
+	// HandOver gives the mastership up; it may take as long as it needs.
+	HandOver func(context.Context, node.Plan) (node.Outcome, error)
+}
+
+// Serve opens this process's socket. account is asked for every answer.
+func Serve(account func() Account, acts Acts) (*Server, error) {
 	dir, err := ownDirectory()
 	if err != nil {
 		return nil, err
@@ -56,7 +68,7 @@ func Serve(account func() Account, stop func()) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	s := &Server{listener: listener, account: account, stop: stop, identity: identityPath(path)}
+	s := &Server{listener: listener, account: account, acts: acts, identity: identityPath(path)}
 	if err := writeIdentity(s.identity, account()); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -69,8 +81,12 @@ func (s *Server) Close() error {
 	err := errors.Join(s.listener.Close(), removeIdentity(s.identity))
 	s.holds.close()
 	s.done.Wait()
+	s.Settle()
 	return err
 }
+
+// Settle waits until every hand-over has been answered.
+func (s *Server) Settle() { s.working.Wait() }
 
 func (s *Server) serve() {
 	for {
@@ -90,7 +106,7 @@ func (s *Server) answer(conn *net.UnixConn) {
 	kept := false
 	defer func() {
 		if !kept {
-			_ = conn.Close()
+			conn.Close()
 		}
 	}()
 	if peer, err := peerOf(conn); err != nil || peer.user != 0 && peer.user != os.Getuid() {
@@ -105,22 +121,50 @@ func (s *Server) answer(conn *net.UnixConn) {
 	if err != nil || json.Unmarshal(line, &r) != nil {
 		return
 	}
-	if r.Command == "hold" {
+	switch r.Command {
+	case "status":
+		_ = reply(conn, s.account())
+	case "stop":
+		if reply(conn, s.account()) == nil {
+			s.acts.Stop()
+		}
+	case "switchover":
+		if r.HandOver != nil {
+			kept = true
+			s.working.Go(func() { s.handOver(conn, *r.HandOver) })
+		}
+	case "hold":
 		kept = true
 		s.done.Go(func() { s.keep(conn, from) })
-		return
 	}
-	if r.Command != "status" && r.Command != "stop" {
-		return
-	}
-	text, err := json.Marshal(s.account())
+}
+
+func reply(conn net.Conn, answer any) error {
+	text, err := json.Marshal(answer)
 	if err != nil {
-		return
+		return err
 	}
-	if _, err := conn.Write(append(text, '\n')); err != nil {
-		return
+	_, err = conn.Write(append(text, '\n'))
+	return err
+}
+
+// handOver answers when it is over.
+func (s *Server) handOver(conn net.Conn, plan node.Plan) {
+	defer conn.Close()
+	var answer handOverAnswer
+	outcome, err := s.acts.HandOver(context.Background(), plan)
+	if err != nil {
+		answer.Error = err.Error()
+	} else {
+		answer.Outcome = &outcome
 	}
-	if r.Command == "stop" {
-		s.stop()
+	if conn.SetDeadline(time.Now().Add(answerTime)) == nil {
+		_ = reply(conn, answer) // whoever asked may have gone
 	}
+}
+
+// handOverAnswer has one of the two.
+type handOverAnswer struct {
+	Outcome *node.Outcome `json:"outcome,omitempty"`
+	Error   string        `json:"error,omitempty"`
 }

@@ -28,9 +28,15 @@ type Service interface {
 	// Silence closes ports and sockets: not one byte more to any client. It
 	// does not block and touches no file.
 	Silence()
-	// Stop ends cleanly. What is not finished when ctx ends is cut short; the
-	// store is closed in any case.
+	// Stop ends cleanly, but for clients that are left waiting for another
+	// master until Dismiss. What is not finished when ctx ends is cut short;
+	// the store is closed in any case.
 	Stop(ctx context.Context) error
+	// Yield is Stop when another is to serve at once. drain bounds the wait for
+	// acknowledgements and the wait for transactions.
+	Yield(ctx context.Context, drain time.Duration) (Residue, error)
+	// Dismiss ends the connections that Stop or Yield left.
+	Dismiss()
 }
 
 // Options configures a Node. Start is needed.
@@ -43,6 +49,14 @@ type Options struct {
 	// Follow prepares this node to serve while it waits for the lock, until ctx
 	// ends. It changes nothing in the store. It may be nil.
 	Follow func(ctx context.Context)
+	// Designate records who shall have the lock next, and returns how long
+	// others will give way; Holder reads who has it. Without them this node
+	// cannot hand over.
+	Designate func(epoch uint64, successor string) (time.Duration, error)
+	Holder    func() (lock.Status, error)
+	// TakeTime is how long a slave may take to notice that the lock is free; 0
+	// is 1 s.
+	TakeTime time.Duration
 	// StopTimeout bounds the work in flight at a clean stop; 0 is 10 s.
 	StopTimeout time.Duration
 	Log         *slog.Logger // nil: slog.Default()
@@ -52,6 +66,7 @@ type Options struct {
 type Node struct {
 	options Options
 	log     *slog.Logger
+	orders  chan order // to the mastership
 
 	mu     sync.Mutex
 	status Status // guarded by mu
@@ -59,12 +74,15 @@ type Node struct {
 
 // New makes a node that does nothing until Run.
 func New(options Options) *Node {
-	n := &Node{options: options, log: options.Log}
+	n := &Node{options: options, log: options.Log, orders: make(chan order)}
 	if n.log == nil {
 		n.log = slog.Default()
 	}
 	if n.options.StopTimeout == 0 {
 		n.options.StopTimeout = 10 * time.Second
+	}
+	if n.options.TakeTime == 0 {
+		n.options.TakeTime = time.Second
 	}
 	n.become(Slave, 0, nil)
 	return n
@@ -72,7 +90,8 @@ func New(options Options) *Node {
 
 // Run waits for the lock, serves, and stops cleanly when ctx ends; it then
 // returns nil, or ErrUnclean when something hung. It returns ErrLost when the
-// lease or the store is lost, and other errors when it could not serve.
+// lease or the store is lost, ErrHandedOver after a hand-over, and other errors
+// when it could not serve.
 func (n *Node) Run(ctx context.Context) error {
 	if n.options.Locker == nil {
 		return n.serve(ctx, nil, nil)
@@ -109,9 +128,16 @@ func (n *Node) serve(ctx context.Context, lease *lock.Lease, lost <-chan struct{
 		return err
 	}
 	n.become(Master, epoch(lease), service.URIs())
+	return n.mastership(ctx, service, lease, lost)
+}
+
+// mastership lasts until something ends it.
+func (n *Node) mastership(ctx context.Context, service Service, lease *lock.Lease, lost <-chan struct{}) error {
 	select {
 	case <-ctx.Done():
 		return n.stop(service, lease)
+	case o := <-n.orders:
+		return n.handOver(ctx, service, lease, o)
 	case <-lost:
 		service.Silence()
 		return fmt.Errorf("%w: %w", ErrLost, lease.Cause())
@@ -168,11 +194,27 @@ func (n *Node) stop(service Service, lease *lock.Lease) error {
 	go func() { done <- service.Stop(bounded) }()
 	select {
 	case err := <-done:
-		return errors.Join(err, release(lease))
+		err = errors.Join(err, release(lease))
+		n.linger(lease)
+		service.Dismiss()
+		return err
 	case <-time.After(n.options.StopTimeout + stopGrace):
 		service.Silence()
 		return fmt.Errorf("%w: the store does not close", ErrUnclean)
 	}
+}
+
+// lingerTime is how long clients are left waiting at a clean stop for a slave
+// to take the lock. Where there is one, it is woken at once.
+const lingerTime = 100 * time.Millisecond
+
+// linger waits a little for a successor, which clients then find at once.
+func (n *Node) linger(lease *lock.Lease) {
+	if lease == nil || n.options.Holder == nil {
+		return
+	}
+	var outcome Outcome
+	n.await(context.Background(), &outcome, lease.Epoch(), lingerTime)
 }
 
 // stopGrace is what closing the store may take beyond the work in flight.

@@ -22,6 +22,7 @@ type service struct {
 	failed  chan struct{}
 	events  chan string
 	stopErr error
+	yield   chan struct{} // nil, or Yield hangs until it is closed
 }
 
 func newService() *service {
@@ -31,6 +32,14 @@ func newService() *service {
 func (s *service) URIs() []string          { return []string{"tcp://h:1"} }
 func (s *service) Failed() <-chan struct{} { return s.failed }
 func (s *service) Silence()                { s.events <- "silence" }
+func (s *service) Dismiss()                { s.events <- "dismiss" }
+func (s *service) Yield(context.Context, time.Duration) (Residue, error) {
+	s.events <- "yield"
+	if s.yield != nil {
+		<-s.yield
+	}
+	return Residue{Silence: time.Now()}, s.stopErr
+}
 func (s *service) Stop(context.Context) error {
 	s.events <- "stop"
 	return s.stopErr
@@ -93,6 +102,7 @@ func TestSlaveTakesOverAfterCleanStop(t *testing.T) {
 	stopA()
 	require.NoError(t, <-doneA)
 	require.Equal(t, "stop", <-sa.events)
+	require.Equal(t, "dismiss", <-sa.events)
 	require.Equal(t, Stopping, a.Status().Role)
 	reaches(t, b, Master)
 	require.EqualValues(t, 2, b.Status().Epoch)

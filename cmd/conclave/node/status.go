@@ -11,6 +11,7 @@ const (
 	Slave    Role = "slave"    // waits for the lock, no port is open
 	Master   Role = "master"
 	Stopping Role = "stopping"
+	Yielding Role = "handing over"
 )
 
 // Status is a node's account of itself.

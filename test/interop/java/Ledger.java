@@ -6,22 +6,23 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import javax.jms.Connection;
+import javax.jms.Destination;
 import javax.jms.JMSException;
 import javax.jms.Message;
 import javax.jms.MessageConsumer;
 import javax.jms.MessageProducer;
-import javax.jms.Queue;
 import javax.jms.Session;
 import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
 import org.apache.activemq.command.ActiveMQQueue;
+import org.apache.activemq.command.ActiveMQTopic;
 import org.apache.activemq.transport.DefaultTransportListener;
 
 /**
  * Producers and consumers of numbered messages that live through failovers.
  * Arguments are key=value: url, run (a name), messages, rate (sends a second
- * over all producers, 0 for no limit), mode (auto, client, transacted: the
- * consumers'), pairs (true: each producer has a queue and a consumer of its
+ * over all producers, 0 for no limit), mode (auto, dups, client, transacted,
+ * durable: the consumers'; durable is auto on topics, and needs pairs), pairs (true: each producer has a queue and a consumer of its
  * own), times (a file for the times of the acknowledged sends).
  *
  * Prints READY, PROGRESS n while sending, SENT, and at the end LEDGER and BAD
@@ -48,7 +49,7 @@ public final class Ledger {
         mode = args.getOrDefault("mode", "auto");
         factory = new ActiveMQConnectionFactory(args.get("url"));
         // with answered acknowledgements the client knows what the broker confirmed
-        factory.setSendAcksAsync(mode.equals("auto"));
+        factory.setSendAcksAsync(!LedgerConsumer.confirms(mode));
         book = new LedgerBook(args.get("run"), PRODUCERS, each, 1024);
     }
 
@@ -66,12 +67,21 @@ public final class Ledger {
         System.exit(0);
     }
 
-    private Queue queue(int i) {
-        return new ActiveMQQueue("LEDGER." + args.get("run") + (pairs ? "." + i : ""));
+    private Destination queue(int i) {
+        String name = "LEDGER." + args.get("run") + (pairs ? "." + i : "");
+        return mode.equals("durable") ? new ActiveMQTopic(name) : new ActiveMQQueue(name);
     }
 
     private Connection connect() throws JMSException {
+        return connect("");
+    }
+
+    /** A client id makes durable subscriptions possible. */
+    private Connection connect(String clientID) throws JMSException {
         Connection connection = factory.createConnection();
+        if (!clientID.isEmpty()) {
+            connection.setClientID(clientID);
+        }
         connection.start();
         connections.add(connection);
         return connection;
@@ -80,7 +90,7 @@ public final class Ledger {
     private void run() throws Exception {
         List<LedgerConsumer> consumers = new ArrayList<>();
         for (int c = 0; c < CONSUMERS; c++) {
-            consumers.add(new LedgerConsumer(book, (ActiveMQConnection) connect(), queue(c), mode, "c" + c, pairs));
+            consumers.add(new LedgerConsumer(book, (ActiveMQConnection) connect(args.get("run") + c), queue(c), mode, "c" + c, pairs));
         }
         List<Thread> producers = new ArrayList<>();
         for (int p = 0; p < PRODUCERS; p++) {
@@ -104,7 +114,7 @@ public final class Ledger {
             producer.join();
         }
         System.out.println("SENT");
-        boolean confirms = !mode.equals("auto");
+        boolean confirms = LedgerConsumer.confirms(mode);
         while (!book.complete(confirms) && book.idleMillis() < IDLE_LIMIT_MILLIS) {
             Thread.sleep(50);
         }

@@ -2,11 +2,12 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import javax.jms.Destination;
 import javax.jms.JMSException;
 import javax.jms.Message;
 import javax.jms.MessageConsumer;
-import javax.jms.Queue;
 import javax.jms.Session;
+import javax.jms.Topic;
 import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.transport.DefaultTransportListener;
 
@@ -36,7 +37,7 @@ final class LedgerConsumer extends Thread {
      * With strict, first deliveries have to come without gaps or inversions
      * even across failovers, which holds for the only consumer of a queue.
      */
-    LedgerConsumer(LedgerBook book, ActiveMQConnection connection, Queue queue, String mode, String name, boolean strict)
+    LedgerConsumer(LedgerBook book, ActiveMQConnection connection, Destination queue, String mode, String name, boolean strict)
         throws JMSException {
         super(name);
         this.book = book;
@@ -63,9 +64,16 @@ final class LedgerConsumer extends Thread {
         session = switch (mode) {
             case "transacted" -> connection.createSession(true, Session.SESSION_TRANSACTED);
             case "client" -> connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
+            case "dups" -> connection.createSession(false, Session.DUPS_OK_ACKNOWLEDGE);
             default -> connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
         };
-        consumer = session.createConsumer(queue);
+        consumer = queue instanceof Topic topic
+            ? session.createDurableSubscriber(topic, "ledger") : session.createConsumer(queue);
+    }
+
+    /** Whether the application acknowledges, and so knows what the broker confirmed. */
+    static boolean confirms(String mode) {
+        return mode.equals("client") || mode.equals("transacted");
     }
 
     @Override
@@ -76,7 +84,7 @@ final class LedgerConsumer extends Thread {
                 Message message = consumer.receive(200);
                 if (message != null && book.delivered(message, getName())) {
                     checkOrder(message, before);
-                    if (!mode.equals("auto")) {
+                    if (confirms(mode)) {
                         hold(message, before);
                     }
                 }

@@ -1,4 +1,4 @@
-package harness
+package ledger
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 
 func TestLedger(t *testing.T) {
 	sent := func() *Ledger {
-		l := NewLedger()
+		l := New()
 		for range 4 {
 			number, body := l.Next("p", 40)
 			require.Len(t, body, 40)
