@@ -59,7 +59,15 @@ func (j *Journal) Collect() error {
 		return nil
 	}
 	defer j.segments.stay()
-	if err := j.carryForward(candidates); err != nil {
+	err := j.carryForward(candidates, true)
+	if errors.Is(err, store.ErrNoSpace) {
+		// Room comes first, the record of the deletions after it.
+		if err = j.carryForward(candidates, false); err == nil {
+			j.segments.leave(candidates)
+			defer j.recordGone(candidates)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	// What was written again may have taken hold of some, or let go of more,
@@ -127,8 +135,9 @@ func (j *Journal) candidates(movable bool) []uint32 {
 	return result
 }
 
-// carryForward writes the records again that only candidates hold.
-func (j *Journal) carryForward(candidates []uint32) error {
+// carryForward writes the records again that only candidates hold and, if asked
+// to, that they are about to be deleted.
+func (j *Journal) carryForward(candidates []uint32, record bool) error {
 	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
 	return j.appendBuilt(func(u *store.Unit, k *work) {
 		j.indexMu.Lock()
@@ -139,7 +148,10 @@ func (j *Journal) carryForward(candidates []uint32) error {
 		defer e.release()
 		var records []byte
 		if records, k.err = e.unit(nil, u); k.err == nil {
-			records = j.leave(append(records, sequences...), candidates)
+			records = append(records, sequences...)
+			if record {
+				records = j.leave(records, candidates)
+			}
 			k.buf = &records
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/conclavemq/conclave/store"
 )
 
 // roster is what the journal says about its own files, so that one that
@@ -288,3 +290,20 @@ func (s *segments) stay() {
 
 // cutTrace returns what follows the prefix of our traces.
 func cutTrace(text string) (string, bool) { return strings.CutPrefix(text, tracePrefix) }
+
+// recordGone records deletions that a full disk had no room to record before.
+// If there is still none, the next file's list does it. A crash before that
+// leaves the files to be reported as missing.
+func (j *Journal) recordGone(files []uint32) {
+	j.allocator.nudge()
+	err := j.appendBuilt(func(_ *store.Unit, k *work) {
+		var records []byte
+		for _, text := range goneTexts(files) {
+			records = appendTrace(records, text)
+		}
+		k.buf = &records
+	})
+	if err != nil {
+		j.o.Log.Warn("deleted journal files are not recorded yet", "files", rangesText(files), "error", err)
+	}
+}
