@@ -46,7 +46,7 @@ func filesText(files []uint32, end int64) string {
 	}
 }
 
-// goneText names files that are about to be deleted, in as many texts as it
+// goneTexts name files that are about to be deleted, in as many texts as it
 // takes.
 func goneTexts(files []uint32) (texts []string) {
 	for len(files) > 0 {
@@ -143,12 +143,6 @@ func (r *roster) list(file uint32, text string) {
 		}
 		r.ends[numbers[last]] = end
 	}
-}
-
-// forget drops a file that was deleted.
-func (r *roster) forget(file uint32) {
-	delete(r.ends, file)
-	delete(r.rewritten, file)
 }
 
 // absent lists the files that should be there and are not. They are certain
