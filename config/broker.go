@@ -18,6 +18,9 @@ type Broker struct {
 	// HotStandby false has a slave begin to read the journal when it has the
 	// lock, instead of following it before. Not in ActiveMQ.
 	HotStandby bool `config:"hotStandby"`
+	// AllowUnsafeStorage names checks of the storage, "a,b", whose finding
+	// does not keep the broker from starting. Not in ActiveMQ.
+	AllowUnsafeStorage string `config:"allowUnsafeStorage"`
 
 	PersistenceAdapter  PersistenceAdapter   `config:"persistenceAdapter"`
 	TransportConnectors []TransportConnector `config:"transportConnectors,item=transportConnector"`

@@ -13,6 +13,8 @@ type ahead struct {
 	free   chan *piece
 	stop   chan struct{}
 	ended  sync.WaitGroup
+	// progress is told of every piece that is replayed.
+	progress *progress
 }
 
 // piece is what one read has brought of a file, or less.
@@ -36,8 +38,8 @@ const piecesAhead = 4
 
 // readAhead begins to read files, in order. limit says how far each belongs to
 // the journal; it may wait.
-func readAhead(o *Options, files []diskFile, limit func(i int) int64) *ahead {
-	a := &ahead{pieces: make(chan *piece, piecesAhead), free: make(chan *piece, piecesAhead), stop: make(chan struct{})}
+func readAhead(o *Options, files []diskFile, p *progress, limit func(i int) int64) *ahead {
+	a := &ahead{progress: p, pieces: make(chan *piece, piecesAhead), free: make(chan *piece, piecesAhead), stop: make(chan struct{})}
 	for range piecesAhead {
 		a.free <- &piece{}
 	}
@@ -67,7 +69,7 @@ func (a *ahead) close() {
 // release gives a piece back that has been replayed.
 func (a *ahead) release(p *piece) {
 	clear(p.found)
-	p.found, p.last, p.err = p.found[:0], false, nil
+	p.found, p.last, p.err, p.buf = p.found[:0], false, nil, p.buf[:0]
 	if cap(p.buf) > maxScanBuffer {
 		p.buf = nil
 	}
@@ -120,5 +122,6 @@ func (r *fileReader) renew(n int64) ([]byte, error) {
 	if int64(cap(r.piece.buf)) < n {
 		r.piece.buf = make([]byte, n)
 	}
-	return r.piece.buf[:n], nil
+	r.piece.buf = r.piece.buf[:n]
+	return r.piece.buf, nil
 }

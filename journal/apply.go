@@ -32,6 +32,9 @@ func (j *Journal) applyPrepared(u *store.Unit, t *transaction, records []byte, a
 			t.ops[i].at = at
 			records = records[at.size:]
 			at.offset += at.size
+			if m := t.content[i].Message; m != nil {
+				j.brokerSequence = max(j.brokerSequence, m.ID.BrokerSequence)
+			}
 		}
 		x.prepare(u.Transaction, t, at.file)
 	case store.Commit:
@@ -54,6 +57,7 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 	case store.Add:
 		id := identity{op.Message.ID.Producer, op.Message.ID.ProducerSequence}
 		op.Segment = store.Segment(at.file)
+		j.brokerSequence = max(j.brokerSequence, op.Message.ID.BrokerSequence)
 		if !x.add(x.destination(op.Destination), id, at, uint64(op.Seq)) {
 			warnDuplicate(j.o.Log, op.Destination, id)
 		}
@@ -122,5 +126,5 @@ func (x *index) target(d *destination, op *store.Op) handle {
 
 func (x *index) is(h handle, id message.MessageID) bool {
 	e := x.slab.get(h)
-	return e.sequence == id.ProducerSequence && x.producers.known[e.producer].id == id.Producer
+	return e.sequence == id.ProducerSequence && x.producers.known.at(e.producer).id == id.Producer
 }

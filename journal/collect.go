@@ -180,10 +180,10 @@ func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op)
 // nothing stored, the most recent ones.
 func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
 	carried := 0
-	for n := x.producers.known[0].prev; n != 0 && carried < maxCarried; n = x.producers.known[n].prev {
-		if p := &x.producers.known[n]; gone(p.file) {
+	for n := x.producers.known.at(0).prev; n != 0 && carried < maxCarried; n = x.producers.known.at(n).prev {
+		if p := x.producers.known.at(n); gone(p.file) {
 			records = appendTrace(records, sequenceText(p.id, p.last))
-			p.file = current
+			x.producers.known.edit(n).file = current
 			carried++
 		}
 	}

@@ -106,6 +106,8 @@ func (j *Journal) round(units []*store.Unit) (rest []*store.Unit) {
 		w.company.wrote(w.asked, j.asking(), time.Since(began))
 	}
 	start := w.current.pos + batchHead
+	w.current.mark.note(start, w.batch[batchHead:], uint64(w.sum))
+	j.written.Add(int64(len(w.batch)))
 	w.current.pos += int64(len(w.batch))
 	j.segments.setLength(w.current.number, w.current.pos)
 	j.finish(units[:n], start)

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -195,6 +196,8 @@ func (h *history) drive(o Options) {
 			j = mustOpen(h.r, o)
 		case 2, 3, 4:
 			done.Wait()
+		case 5:
+			require.NoError(h.r, j.Snapshot(context.Background()))
 		}
 	}
 	require.NoError(h.r, j.Close())

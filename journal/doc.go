@@ -4,8 +4,9 @@
 // writes into them for itself.
 //
 // An index in memory says where each message lies. It is built by replaying
-// the files in [Open] and changes by the same records afterwards; nothing of
-// it is stored. A message costs it about 50 bytes.
+// the files in [Open] and changes by the same records afterwards. A message
+// costs it about 50 bytes. A snapshot of it (snapshot*.go) saves a cold start
+// the reading of all files but the last; without one nothing is lost.
 //
 // While it is opened, one goroutine reads and verifies the files ahead of the
 // replay (ahead.go), and another makes the newest one safe (inherit.go).
@@ -19,6 +20,8 @@
 //     zeros ahead of small batches (fill.go) and keeps a spare one, which is
 //     also the reserve for removals on a full disk;
 //   - the janitor (collect.go) deletes files that nothing needs;
+//   - the snapshotter (snapshot.go) writes snapshots of the index, from views
+//     that the committer makes and that share the index's memory (pages.go);
 //   - the watcher, where there is a lease, fails the journal when it is lost.
 //
 // A [Follower] reads a journal that another process writes, on the goroutine
@@ -28,5 +31,6 @@
 // Locks: queueMu orders Append and guards what waits; indexMu guards the
 // index; segments, the allocator and a file being written have their own.
 // queueMu may be taken while indexMu is held, not the other way round;
-// segments.mu, allocator.mu and dataFile.mu are taken last.
+// segments.mu, allocator.mu, dataFile.mu and snapshotMu are taken last.
+// snapshotting, then collectMu, are taken before all others.
 package journal

@@ -22,20 +22,18 @@ type entry struct {
 	holders uint32
 }
 
-const (
-	slabShift = 13
-	slabSize  = 1 << slabShift
-)
-
-// slab allocates entries in chunks. Handles of freed entries are used again.
+// slab allocates entries in pages. Handles of freed entries are used again.
 type slab struct {
-	chunks [][]entry
+	pages  pages[entry]
 	free   handle // linked through entry.seq
 	next   handle // the first that was never used
 	live   int
+	frozen bool // a view has the pages, and the blocks of every order
 }
 
-func (s *slab) get(h handle) *entry { return &s.chunks[h>>slabShift][h&(slabSize-1)] }
+// get returns an entry for reading, edit for writing.
+func (s *slab) get(h handle) *entry  { return s.pages.at(uint32(h)) }
+func (s *slab) edit(h handle) *entry { return s.pages.edit(uint32(h)) }
 
 func (s *slab) put(e entry) handle {
 	s.live++
@@ -48,19 +46,17 @@ func (s *slab) put(e entry) handle {
 		}
 		h = s.next
 		s.next++
-		if int(h>>slabShift) == len(s.chunks) {
-			s.chunks = append(s.chunks, make([]entry, slabSize))
-		}
+		s.pages.reach(uint32(h))
 	}
-	*s.get(h) = e
+	*s.edit(h) = e
 	return h
 }
 
 func (s *slab) drop(h handle) {
-	*s.get(h) = entry{seq: uint64(s.free)}
+	*s.edit(h) = entry{seq: uint64(s.free)}
 	s.free = h
 	s.live--
 	if s.live == 0 {
-		*s = slab{}
+		*s = slab{frozen: s.frozen}
 	}
 }

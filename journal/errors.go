@@ -11,6 +11,7 @@ var (
 	errSync     = errors.New("sync failed")
 	errSkipFile = errors.New("rest of the file is superseded")
 	errStopped  = errors.New("reading was stopped")
+	errSnapshot = errors.New("wrong snapshot")
 )
 
 // ErrStoreVersion reports a directory whose messages are encoded in another

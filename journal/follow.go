@@ -53,11 +53,14 @@ type Follower struct {
 	began    time.Time
 	stopping atomic.Bool // set by Open, and when Run shall end
 
+	state   atomic.Pointer[FollowState]
 	mu      sync.Mutex
-	t       *trail // mu; nil when it has been taken over
-	anew    int    // mu; how often it began again
-	reached bool   // mu; the end has been reached once
-	failing bool   // mu; the last pass failed
+	t       *trail    // mu; nil when it has been taken over
+	anew    int       // mu; how often it began again
+	why     error     // mu; the last time
+	end     time.Time // mu; when it was at the end last
+	reached bool      // mu; the end has been reached once
+	failing bool      // mu; the last pass failed
 }
 
 // Follow makes a follower that does nothing until Run.
@@ -74,7 +77,8 @@ func Follow(o FollowOptions) (*Follower, error) {
 		o.Log = slog.Default()
 	}
 	f := &Follower{o: o, began: time.Now()}
-	f.t = newTrail(f)
+	f.t = f.newTrail()
+	f.publish()
 	return f, nil
 }
 
@@ -120,8 +124,9 @@ func (f *Follower) pass() (moved bool, err error) {
 	switch {
 	case errors.Is(err, errLost):
 		f.anew++
+		f.why = err
 		f.o.Log.Info("the journal is read from its beginning again", "directory", f.o.Directory, "reason", err)
-		f.t = newTrail(f)
+		f.t = f.newTrail()
 	case err != nil:
 		if !f.failing {
 			f.o.Log.Warn("following the journal; trying again", "directory", f.o.Directory, "error", err)
@@ -132,7 +137,18 @@ func (f *Follower) pass() (moved bool, err error) {
 			"messages", f.t.r.x.slab.live, "took", time.Since(f.began).Round(time.Millisecond))
 	}
 	f.failing = err != nil
+	if err == nil && f.t.caughtUp {
+		f.end = time.Now()
+	}
+	f.publish()
 	return moved, err
+}
+
+// newTrail begins with the snapshot, the first time.
+func (f *Follower) newTrail() *trail {
+	t := newTrail(Options{Directory: f.o.Directory, FS: f.o.FS, Log: f.o.Log}, &f.stopping)
+	t.thawing, t.tell = f.anew == 0, f.publish
+	return t
 }
 
 // FollowState says how far a follower is.
@@ -144,21 +160,40 @@ type FollowState struct {
 	File     uint32 // that it reads, 0 before the first
 	Offset   int64  // in that
 	Anew     int    // how often it had to begin again
+	Reason   string // why it did the last time
+	// BehindBytes is what it knows of and has not read, at most: files have
+	// their space before they are written. 0 at the end.
+	BehindBytes int64
+	// End is when it was at the end last; zero if it has never been.
+	End time.Time
+	// Snapshot is when the snapshot was written that it began with; zero
+	// without one.
+	Snapshot time.Time
+	// Taken says that Open has taken it over.
+	Taken bool
 }
 
-// State may be asked for from any goroutine; it waits for a file that is
-// being read.
-func (f *Follower) State() FollowState {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := FollowState{Anew: f.anew}
+// State says how far the follower is. Any goroutine may ask; it waits for
+// nothing.
+func (f *Follower) State() FollowState { return *f.state.Load() }
+
+// publish makes what State returns. mu is held, but for the first time.
+func (f *Follower) publish() {
+	s := FollowState{Anew: f.anew, End: f.end}
+	if f.why != nil {
+		s.Reason = f.why.Error()
+	}
 	if t := f.t; t != nil {
 		s.CaughtUp, s.Files, s.Records, s.Messages, s.File = t.caughtUp, len(t.read), t.r.records, t.r.x.slab.live, t.position
+		s.Snapshot = t.snapshot
+		if !t.caughtUp {
+			s.BehindBytes = max(0, t.ahead)
+		}
 		if d := t.read[t.position]; d != nil {
 			s.Offset = d.end
 		}
 	}
-	return s
+	f.state.Store(&s)
 }
 
 // take ends the follower and returns what it has; nil the second time.
@@ -168,5 +203,8 @@ func (f *Follower) take() *trail {
 	defer f.mu.Unlock()
 	t := f.t
 	f.t = nil
+	last := f.State()
+	last.Taken = true
+	f.state.Store(&last)
 	return t
 }

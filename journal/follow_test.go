@@ -100,8 +100,7 @@ func promoted(t require.TestingT, disk *vfs.Memory, f *Follower) (used bool) {
 	o.Follower = f
 	r := f.t.r
 	followed := mustOpen(t, o)
-	o = smallFiles(disk.Snapshot())
-	fresh := mustOpen(t, o)
+	fresh := mustOpen(t, smallFiles(withoutSnapshot(t, disk)))
 	for _, j := range []*Journal{followed, fresh} {
 		require.NoError(t, j.appendBuilt(func(*store.Unit, *work) {})) // the committer is idle
 	}

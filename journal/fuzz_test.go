@@ -52,7 +52,7 @@ func FuzzFile(f *testing.F) {
 		var found [2][]string
 		for i := range found {
 			r := newReplayer(newIndex(), quiet, func(uint32) bool { return false })
-			files := readAhead(&o, []diskFile{{number: 1}}, func(int) int64 { return int64(len(content)) })
+			files := readAhead(&o, []diskFile{{number: 1}}, nil, func(int) int64 { return int64(len(content)) })
 			end, err := r.replay(files, 1)
 			files.close()
 			require.NoError(t, err)

@@ -177,6 +177,7 @@ func (x *index) acknowledge(d *destination, key string, h handle, file uint32) {
 	if first, ok := x.updated[h]; ok {
 		x.end(file, first)
 	}
+	e = x.slab.edit(h)
 	if e.holders--; e.holders == 0 {
 		x.remove(d, h, file)
 	}
@@ -193,7 +194,7 @@ func (x *index) update(d *destination, h handle, at location) {
 	}
 	x.file(at.file).live++
 	d.bytes += int64(at.size) - int64(e.size)
-	e.location = at
+	x.slab.edit(h).location = at
 }
 
 // subscribe makes or changes a subscription because of a record in file.
@@ -209,7 +210,7 @@ func (x *index) subscribe(d *destination, key string, info message.SubscriptionI
 		if retroactive {
 			d.order.after(&x.slab, 0, func(h handle) bool {
 				sub.pending.push(h)
-				x.slab.get(h).holders++
+				x.slab.edit(h).holders++
 				return true
 			})
 		}
@@ -241,12 +242,13 @@ func (x *index) unsubscribe(d *destination, key string, file uint32) {
 	delete(d.subscriptions, key)
 	x.unpin(sub, file)
 	sub.pending.after(&x.slab, 0, func(h handle) bool {
-		if e := x.slab.get(h); e.holders > 1 {
+		e := x.slab.edit(h)
+		if e.holders > 1 {
 			e.holders--
 			x.end(file, e.file)
 			return true
 		}
-		x.slab.get(h).holders = 0
+		e.holders = 0
 		x.remove(d, h, file)
 		return true
 	})

@@ -48,8 +48,18 @@ type Journal struct {
 	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
 	unread  atomic.Int64    // messages that could not be read back
 
-	collectMu sync.Mutex   // held while files are deleted
+	collectMu sync.Mutex   // held while files are deleted, or looked at for a snapshot
 	holds     atomic.Int32 // moments that are kept; raised with collectMu
+
+	brokerSequence int64           // indexMu; the highest
+	superseded     map[uint32]bool // files while which there is no snapshot
+	staleSnapshot  bool            // the one that was found does not fit
+	opening        Opening
+	written        atomic.Int64 // bytes of batches, by the committer
+	snapshotting   sync.Mutex   // held while one is written
+	snapshotAt     atomic.Int64 // written as it was for the newest
+	snapshotMu     sync.Mutex
+	snapshots      SnapshotState // snapshotMu
 
 	writer writer // the committer's
 }
@@ -64,6 +74,9 @@ func (j *Journal) Damage() []Damage { return j.damage }
 
 // Epoch is the number of this mastership.
 func (j *Journal) Epoch() uint64 { return j.epoch }
+
+// Opening says how the journal was opened.
+func (j *Journal) Opening() Opening { return j.opening }
 
 // Failed is closed when the journal takes nothing more.
 func (j *Journal) Failed() <-chan struct{} { return j.failed }

@@ -66,6 +66,8 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 		return err
 	}
 	j.state = j.describe(r)
+	j.brokerSequence = j.state.LastBrokerSequence
+	j.superseded = supersededFiles(r)
 	j.index.recovered, j.lastSeq = r.seq, r.seq
 	for _, d := range j.index.destinations {
 		d.flagged = d.exposed
@@ -75,6 +77,9 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	}
 	j.setEpoch(r)
 	if err := j.owned(); err != nil {
+		return err
+	}
+	if err := j.removeSnapshot(inv); err != nil {
 		return err
 	}
 	if err := removeIndex(&j.o, inv); err != nil {
@@ -87,6 +92,7 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 		return err
 	}
 	watch.lap("begin")
+	j.opening.note(watch)
 	j.o.Log.Info("journal is open", "directory", j.o.Directory, "epoch", j.epoch, "files", len(inv.files),
 		"records", r.records, "messages", j.index.slab.live, "file", fileName(j.writer.current.number), "took", watch)
 	j.dropUnfinished(r)
@@ -102,6 +108,14 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	}
 	onDisk := func(n uint32) bool { return exists[n] }
 	t := j.promote(inv)
+	switch {
+	case t == nil && inv.snapshot:
+		t = j.thaw(inv)
+		watch.lap("snapshot")
+	case t != nil && t.cold: // all that it has is the snapshot
+		j.opening.snapshot(t.snapshot, t)
+		watch.lap("snapshot")
+	}
 	if len(inv.files) == 0 {
 		return newReplayer(j.index, j.o.Log, onDisk), 0, nil
 	}
@@ -110,7 +124,8 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	r, err := j.catchUp(t, inv, in, onDisk)
 	if r == nil && err == nil {
 		r = newReplayer(j.index, j.o.Log, onDisk)
-		_, err = j.replayFiles(r, inv.files, in)
+		j.opening.Bytes, err = j.replayFiles(r, inv.files, in)
+		j.opening.Records = r.records
 	}
 	if err != nil {
 		return nil, 0, err
@@ -132,7 +147,11 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 // where it is to be read. It returns the bytes between that and their ends.
 func (j *Journal) replayFiles(r *replayer, files []diskFile, in *inherited) (size int64, err error) {
 	last := len(files) - 1
-	a := readAhead(&j.o, files, func(i int) int64 {
+	total := int64(0)
+	for _, f := range files {
+		total += f.limit - f.from
+	}
+	a := readAhead(&j.o, files, newProgress(&j.o, total, func() int { return r.x.slab.live }), func(i int) int64 {
 		if i < last {
 			return files[i].limit
 		}
@@ -218,6 +237,10 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 	go j.commit()
 	j.joined.Add(1)
 	go j.janitor(full)
+	if j.o.SnapshotEvery > 0 {
+		j.joined.Add(1)
+		go j.snapshotter()
+	}
 	if j.o.Lease != nil {
 		j.joined.Add(1)
 		go j.watch()

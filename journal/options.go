@@ -59,6 +59,11 @@ type Options struct {
 	// MaxPending is how many bytes may wait unwritten before Admit holds
 	// producers back. 64 MiB.
 	MaxPending int64
+	// SnapshotEvery is how many bytes are written to the journal, at least,
+	// between two snapshots of the index that are written in the background.
+	// 128 MiB; negative is never.
+	SnapshotEvery int64
+	snapshotPoll  time.Duration
 	// FailIfNoSpace has Admit return store.ErrNoSpace where it would wait for
 	// space.
 	FailIfNoSpace bool
@@ -83,6 +88,8 @@ func (o *Options) complete() error {
 	setDefault(&o.DiskSyncInterval, time.Second)
 	setDefault(&o.CleanupInterval, 30*time.Second)
 	setDefault(&o.MaxPending, DefaultMaxPending)
+	setDefault(&o.SnapshotEvery, DefaultSnapshotEvery)
+	setDefault(&o.snapshotPoll, snapshotPoll)
 	if o.MaxFileLength < minFileLength || o.MaxFileLength > maxFileLength {
 		return fmt.Errorf("journal: %w: file length %d is not within %d and %d", errOptions, o.MaxFileLength, minFileLength, maxFileLength)
 	}

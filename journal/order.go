@@ -77,9 +77,12 @@ func (o *order) remove(s *slab, seq uint64) bool {
 		return false
 	}
 	o.n--
-	if i == 0 {
+	switch {
+	case i == 0:
 		b = b[1:]
-	} else {
+	case s.frozen: // a view has the block
+		b = slices.Concat(b[:i], b[i+1:])
+	default:
 		b = append(b[:i], b[i+1:]...)
 	}
 	o.blocks[block] = b

@@ -14,7 +14,8 @@ const maxIdleProducers = 100_000
 // sequence of those and of the ones that added most recently.
 type producers struct {
 	numbers map[message.ProducerID]uint32
-	known   []producer // by number; number 0 ends the idle list
+	known   pages[producer] // by number; number 0 ends the idle list
+	next    uint32          // the first number that was never used
 	free    []uint32
 	idle    int
 }
@@ -28,7 +29,9 @@ type producer struct {
 }
 
 func newProducers() producers {
-	return producers{numbers: map[message.ProducerID]uint32{}, known: make([]producer, 1)}
+	p := producers{numbers: map[message.ProducerID]uint32{}, next: 1}
+	p.known.reach(0)
+	return p
 }
 
 // number returns the number of a producer; an unknown one gets one, and is
@@ -38,17 +41,18 @@ func (p *producers) number(id message.ProducerID) uint32 {
 		return n
 	}
 	if p.idle >= maxIdleProducers {
-		p.forget(p.known[0].next)
+		p.forget(p.known.at(0).next)
 	}
 	id.Connection = message.ConnectionID(strings.Clone(string(id.Connection)))
 	var n uint32
 	if last := len(p.free) - 1; last >= 0 {
 		n, p.free = p.free[last], p.free[:last]
 	} else {
-		n = uint32(len(p.known))
-		p.known = append(p.known, producer{})
+		n = p.next
+		p.next++
+		p.known.reach(n)
 	}
-	p.known[n] = producer{id: id, last: -1}
+	*p.known.edit(n) = producer{id: id, last: -1}
 	p.numbers[id] = n
 	p.link(n)
 	return n
@@ -56,7 +60,7 @@ func (p *producers) number(id message.ProducerID) uint32 {
 
 // note records that a producer added a message with that sequence, in file.
 func (p *producers) note(n uint32, sequence int64, file uint32) {
-	k := &p.known[n]
+	k := p.known.edit(n)
 	k.last = max(k.last, sequence)
 	k.file = max(k.file, file)
 	if k.entries == 0 {
@@ -67,48 +71,68 @@ func (p *producers) note(n uint32, sequence int64, file uint32) {
 
 // hold and release count the stored messages of a producer.
 func (p *producers) hold(n uint32) {
-	if p.known[n].entries == 0 {
+	k := p.known.edit(n)
+	if k.entries++; k.entries == 1 {
 		p.unlink(n)
 	}
-	p.known[n].entries++
 }
 
 func (p *producers) release(n uint32) {
-	if p.known[n].entries--; p.known[n].entries == 0 {
+	k := p.known.edit(n)
+	if k.entries--; k.entries == 0 {
 		p.link(n)
 		if p.idle > maxIdleProducers {
-			p.forget(p.known[0].next)
+			p.forget(p.known.at(0).next)
 		}
 	}
 }
 
 func (p *producers) last(id message.ProducerID) int64 {
 	if n, ok := p.numbers[id]; ok {
-		return p.known[n].last
+		return p.known.at(n).last
 	}
 	return -1
 }
 
 // link puts a producer at the young end of the idle ring.
 func (p *producers) link(n uint32) {
-	youngest := p.known[0].prev
-	p.known[n].prev, p.known[n].next = youngest, 0
-	p.known[youngest].next = n
-	p.known[0].prev = n
+	youngest := p.known.at(0).prev
+	k := p.known.edit(n)
+	k.prev, k.next = youngest, 0
+	p.known.edit(youngest).next = n
+	p.known.edit(0).prev = n
 	p.idle++
 }
 
 func (p *producers) unlink(n uint32) {
-	k := &p.known[n]
-	p.known[k.prev].next = k.next
-	p.known[k.next].prev = k.prev
+	k := p.known.edit(n)
+	p.known.edit(k.prev).next = k.next
+	p.known.edit(k.next).prev = k.prev
 	k.prev, k.next = 0, 0
 	p.idle--
 }
 
 func (p *producers) forget(n uint32) {
 	p.unlink(n)
-	delete(p.numbers, p.known[n].id)
-	p.known[n] = producer{}
+	k := p.known.edit(n)
+	delete(p.numbers, k.id)
+	*k = producer{}
 	p.free = append(p.free, n)
+}
+
+// restore makes a producer with a number that was never used. One with
+// messages gets its entries afterwards, an idle one is the youngest of those.
+func (p *producers) restore(id message.ProducerID, last int64, file uint32, held bool) (n uint32, ok bool) {
+	if _, known := p.numbers[id]; known || !held && p.idle >= maxIdleProducers {
+		return 0, false
+	}
+	n = p.next
+	p.next++
+	p.known.reach(n)
+	*p.known.edit(n) = producer{id: id, last: last, file: file}
+	p.numbers[id] = n
+	if !held {
+		p.link(n)
+	}
+	return n, true
 }

@@ -39,8 +39,13 @@ func (j *Journal) promote(inv *inventory) *trail {
 	return t
 }
 
-// doubt says why what a follower has read is not used.
+// doubt says why what a follower or a snapshot has brought is not used.
 func (j *Journal) doubt(err error) {
+	if j.opening.From == FromSnapshot {
+		j.opening, j.staleSnapshot = Opening{}, true
+		rejectSnapshot(&j.o, err)
+		return
+	}
 	j.o.Log.Warn("what was read while following is not used; the whole journal is replayed",
 		"directory", j.o.Directory, "reason", err)
 }
@@ -83,6 +88,7 @@ func (j *Journal) catchUp(t *trail, inv *inventory, in *inherited, onDisk func(u
 		return nil, nil
 	}
 	began, records := time.Now(), t.r.records
+	t.progress = nil
 	t.r.log, t.r.exists = j.o.Log, onDisk
 	lag, err := j.continueFrom(t, inv, in)
 	if err == nil {
@@ -97,6 +103,13 @@ func (j *Journal) catchUp(t *trail, inv *inventory, in *inherited, onDisk func(u
 		return nil, err
 	}
 	j.index = t.r.x
+	j.opening.Bytes, j.opening.Records = lag, t.r.records-records
+	if j.opening.From == FromSnapshot {
+		j.o.Log.Info("the index was read from a snapshot", "directory", j.o.Directory, "messages", j.opening.SnapshotMessages,
+			"written", j.opening.SnapshotAt, "tailBytes", lag, "tailRecords", j.opening.Records, "tailMS", time.Since(began).Milliseconds())
+		return t.r, nil
+	}
+	j.opening.From = FromFollowing
 	j.o.Log.Info("the journal had been followed", "directory", j.o.Directory, "since", time.Since(t.began).Round(time.Millisecond),
 		"lagBytes", lag, "lagRecords", t.r.records-records, "catchUpMS", time.Since(began).Milliseconds())
 	return t.r, nil
@@ -138,6 +151,9 @@ func (t *trail) conclude() error {
 			return fmt.Errorf("%w: %s was deleted, another file has its acknowledgements", errLost, fileName(number))
 		}
 		t.forget(number)
+	}
+	if t.cold && t.r.foreign {
+		return fmt.Errorf("%w: another program has written to the journal since", errLost)
 	}
 	if t.missed && t.r.duplicates > 0 {
 		return fmt.Errorf("%w: files were deleted unread, and messages stored twice", errLost)

@@ -42,6 +42,8 @@ type replayer struct {
 	acknowledged   func(c *command, at location) // is told of subscriptions' acknowledgements; may be nil
 	duplicates     int                           // adds that were ignored
 	rewritten      map[uint32]bool               // sources for whose sake rewritten files were skipped
+	superseded     map[uint32]bool               // those files
+	foreign        bool                          // there are records of ActiveMQ's
 	brokerSequence int64                         // the highest of messages that have been looked at
 }
 
@@ -57,7 +59,7 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 		codec:     openwire.NewStore(openwire.StoreVersion),
 		inflight:  map[message.TransactionID]*transaction{},
 		producers: map[string]message.ProducerID{},
-		rewritten: map[uint32]bool{},
+		rewritten: map[uint32]bool{}, superseded: map[uint32]bool{},
 	}
 }
 
@@ -67,6 +69,7 @@ func (r *replayer) replay(a *ahead, number uint32) (end int64, err error) {
 	r.file = number
 	for last, superseded := false, false; !last; {
 		p := <-a.pieces
+		a.progress.add(int64(len(p.buf)))
 		for i := range p.found {
 			f := &p.found[i]
 			switch {
@@ -146,9 +149,12 @@ func (r *replayer) apply(c *command, at location) error {
 		}
 	case entrySubscription:
 		return r.subscription(c, at)
+	case entryProducerAudit, entryAckFileMap:
+		r.foreign = true
 	case entryRewrittenFile:
+		r.foreign = true
 		if c.skipIfSource && r.exists(c.source) {
-			r.rewritten[c.source] = true
+			r.rewritten[c.source], r.superseded[at.file] = true, true
 			return errSkipFile
 		}
 	}
@@ -157,6 +163,7 @@ func (r *replayer) apply(c *command, at location) error {
 
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
+		r.foreign = true
 		r.roster.foreign = true
 		return
 	}

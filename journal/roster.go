@@ -145,6 +145,8 @@ func (r *roster) list(file uint32, text string) {
 	}
 }
 
+const missingReason = "the file is missing or empty"
+
 // absent lists the files that should be there and are not. They are certain
 // to be lost, unless ActiveMQ has been master since.
 func (r *roster) absent(there func(uint32) bool) (files []uint32) {
@@ -164,7 +166,7 @@ func (r *roster) missing(there func(uint32) bool) (list []Damage) {
 		for n < len(files) && files[n] == files[n-1]+1 {
 			n++
 		}
-		d := Damage{File: fileName(files[0]), Reason: "the file is missing or empty", Missing: n, Doubtful: r.foreign}
+		d := Damage{File: fileName(files[0]), Reason: missingReason, Missing: n, Doubtful: r.foreign}
 		for _, f := range files[:n] {
 			d.Length += r.ends[f]
 		}

@@ -23,6 +23,16 @@ func (w *stopwatch) lap(name string) {
 	w.last = now
 }
 
+// of is the time of a phase, 0 if there was none.
+func (w *stopwatch) of(name string) time.Duration {
+	for _, lap := range w.laps {
+		if lap.Key == name {
+			return lap.Value.Duration()
+		}
+	}
+	return 0
+}
+
 // LogValue is the time of each phase and the total.
 func (w *stopwatch) LogValue() slog.Value {
 	return slog.GroupValue(append(w.laps, slog.Duration("total", w.last.Sub(w.began)))...)

@@ -26,6 +26,8 @@ type inventory struct {
 	orphans []uint32   // written by masters that had been deposed
 	highest uint32     // file number in use, of whatever kind
 	index   bool       // ActiveMQ's index is there
+	// snapshot says that one of the index is there, for whatever journal.
+	snapshot bool
 }
 
 const (
@@ -46,6 +48,7 @@ func inspect(o *Options) (*inventory, error) {
 	inv := &inventory{}
 	var found []diskFile
 	for _, name := range names {
+		inv.snapshot = inv.snapshot || name == snapshotName
 		inv.index = inv.index || slices.Contains(indexFiles, name)
 		number, ok := fileNumber(name)
 		if !ok {

@@ -68,7 +68,7 @@ func load(o vfs.FS, directory string) (c *Contents, gone bool, err error) {
 		exists[f.Number] = true
 	}
 	r := newReplayer(newIndex(), slog.New(slog.DiscardHandler), func(n uint32) bool { return exists[n] })
-	a := readAhead(&Options{Directory: directory, FS: o}, files, func(i int) int64 { return files[i].limit })
+	a := readAhead(&Options{Directory: directory, FS: o}, files, nil, func(i int) int64 { return files[i].limit })
 	defer a.close()
 	r.acknowledged = func(k *command, at location) {
 		c.activity[subscriptionKey{string(k.destination.name), string(k.subscription)}] = placeOf(at)

@@ -45,12 +45,23 @@ type trail struct {
 	position uint32               // the file being read, 0 before the first
 	// missed says that files came and went unread.
 	missed   bool
+	cold     bool // it began with a snapshot, and has not reached the end yet
 	caughtUp bool // the end was reached in the last pass
+	reached  bool // or before
 	noted    int  // adds until which broker sequences are known
 	notedAt  time.Time
 	scanner  scanner // its buffer is kept
 	absence  absence
+	progress *progress
+	thawing  bool      // a snapshot shall be looked for
+	snapshot time.Time // when that was written which it began with
+	ahead    int64     // bytes on disk that have not been read, at most
+	untold   int64     // bytes read since tell was called
+	tell     func()    // publishes how far it is; may be nil
 }
+
+// tellEvery is how many bytes are read before the follower's state changes.
+const tellEvery = 1 << 20
 
 // readFile is how far a file has been read.
 type readFile struct {
@@ -75,16 +86,16 @@ func (m *mark) note(offset int64, payload []byte, sum uint64) {
 	}
 }
 
-func newTrail(f *Follower) *trail {
+func newTrail(o Options, stopping *atomic.Bool) *trail {
 	t := &trail{
-		o:        Options{Directory: f.o.Directory, FS: f.o.FS, Log: f.o.Log},
-		stopping: &f.stopping,
+		o:        Options{Directory: o.Directory, FS: o.FS, Log: o.Log},
+		stopping: stopping,
 		began:    time.Now(),
 		known:    map[uint32]*fileHead{},
 		read:     map[uint32]*readFile{},
 		gone:     map[uint32]time.Time{},
 	}
-	t.r = newReplayer(newIndex(), f.o.Log, func(n uint32) bool { return t.onDisk[n] })
+	t.r = newReplayer(newIndex(), o.Log, func(n uint32) bool { return t.onDisk[n] })
 	return t
 }
 
@@ -97,7 +108,12 @@ func (t *trail) pass() (moved bool, err error) {
 			return false, err
 		}
 	}
-	t.caughtUp = false
+	if t.thawing && len(t.chain) > 0 {
+		t.thaw()
+	}
+	if t.caughtUp = false; t.progress == nil && !t.reached {
+		t.progress = newProgress(&t.o, t.ahead, func() int { return t.r.x.slab.live })
+	}
 	for i := range t.chain {
 		f, last := t.chain[i], i == len(t.chain)-1
 		if f.number < t.position {
@@ -117,7 +133,10 @@ func (t *trail) pass() (moved bool, err error) {
 			return moved, err
 		}
 	}
-	t.caughtUp = true
+	if t.cold && t.r.foreign {
+		return moved, fmt.Errorf("%w: another program has written to the journal since the snapshot", errLost)
+	}
+	t.caughtUp, t.reached, t.cold, t.progress, t.ahead = true, true, false, nil, 0
 	t.noteSequences()
 	t.watchFiles()
 	return moved, t.settle()
@@ -172,7 +191,25 @@ func (t *trail) list() error {
 	if t.first == nil && len(found) > 0 {
 		t.first, t.highest = onDisk, found[len(found)-1].number
 	}
+	t.ahead = t.unread()
 	return t.compare(t.chain)
+}
+
+// unread is how many bytes the files have beyond what has been read.
+func (t *trail) unread() (total int64) {
+	for _, f := range t.chain {
+		d := t.read[f.number]
+		if f.number < t.position || d != nil && d.skip {
+			continue
+		}
+		if size, err := t.o.FS.Size(t.path(f.number)); err == nil {
+			total += min(size, f.limit)
+		}
+		if d != nil {
+			total -= d.end
+		}
+	}
+	return total
 }
 
 // inspect is inspectFile that asks for the head of a file once.
@@ -324,6 +361,12 @@ func (t *trail) batch(d *readFile, number uint32, offset int64, payload []byte) 
 	t.r.file = number
 	err := t.r.batch(offset, payload)
 	d.note(offset, payload, t.scanner.sum)
+	t.progress.add(int64(len(payload)))
+	t.ahead -= int64(len(payload)) + batchHead
+	if t.untold += int64(len(payload)); t.untold >= tellEvery && t.tell != nil {
+		t.untold = 0
+		t.tell()
+	}
 	if errors.Is(err, errSkipFile) {
 		d.skip = true
 		return err

@@ -124,6 +124,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
 	f.number, f.pos, f.begun = number, int64(len(b)), int64(len(b))
+	f.mark.note(batchHead, records, uint64(sum))
 	j.segments.put(number, f.pos)
 	return nil
 }
@@ -133,11 +134,10 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 func (j *Journal) flush(sync bool) error {
 	w := &j.writer
 	payload := len(w.batch) - batchHead
-	sum := w.sum
 	if j.o.NoChecksum {
-		sum = 0
+		w.sum = 0
 	}
-	putBatchHead(w.batch, payload, sum)
+	putBatchHead(w.batch, payload, w.sum)
 	f := w.current
 	b := append(w.batch, eofRecord...)
 	w.batch = b[:len(w.batch)]

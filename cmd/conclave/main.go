@@ -8,10 +8,12 @@ import (
 
 // Exit codes. The README lists them.
 const (
-	exitFailure   = 1   // also status: not running
+	exitFailure   = 1   // also status: not running; check-storage: unsafe
 	exitUsage     = 2   // bad flags or a bad configuration
 	exitSlave     = 3   // status: slave
+	exitWarn      = 3   // check-storage: warnings
 	exitBetween   = 4   // status: starting or stopping
+	exitUnchecked = 4   // check-storage: not everything was checked
 	exitSilent    = 5   // status: running without answering
 	exitHeld      = 6   // start: the lock is held and failIfLocked is set
 	exitLost      = 7   // start: mastership lost and restartAllowed is false

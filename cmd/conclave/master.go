@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/conclavemq/conclave/broker"
+	"github.com/conclavemq/conclave/cmd/conclave/control"
 	"github.com/conclavemq/conclave/cmd/conclave/node"
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/journal"
@@ -28,6 +29,8 @@ type bootstrap struct {
 	// has not.
 	follower *journal.Follower
 	journal  atomic.Pointer[journal.Journal] // once it is open
+	suitable *suitability                    // of the storage; nil if there is none
+	serving  atomic.Pointer[master]
 }
 
 // newFollower makes what follows the journal while this process is a slave;
@@ -56,6 +59,7 @@ type master struct {
 	store     store.Store
 	broker    *broker.Broker
 	listeners []*transport.Listener
+	start     control.Start // how it went
 }
 
 // start implements node.Options.Start.
@@ -63,7 +67,10 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	var took stopwatch
 	took.begin(time.Now())
 	m := &master{name: b.config.BrokerName, id: newBrokerID(), log: b.log, began: b.began}
-	var err error
+	err := b.suitable.tryLock(ctx, lease)
+	if err != nil {
+		return nil, err
+	}
 	if m.store, err = b.openStore(lease); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -78,8 +85,13 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
 	}
 	took.lap(&took.ports)
+	s := &m.start
+	*s = control.Start{TakeoverMS: took.total(), StoreMS: took.store, BrokerMS: took.broker, PortsMS: took.ports}
+	noteOpening(s, m)
+	b.serving.Store(m)
 	b.log.Info("Conclave started", "version", fullVersion(), "broker", m.name, "id", string(m.id),
-		"epoch", epochOf(lease), "takeoverMS", took.total(), "storeMS", took.store, "brokerMS", took.broker, "portsMS", took.ports)
+		"epoch", epochOf(lease), "takeoverMS", s.TakeoverMS, "storeMS", s.StoreMS, "index", s.Index, "snapshotMS", s.SnapshotMS,
+		"tailMS", s.TailMS, "tailBytes", s.TailBytes, "inheritMS", s.InheritMS, "brokerMS", s.BrokerMS, "portsMS", s.PortsMS)
 	return m, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/lock/storage"
 	"github.com/conclavemq/conclave/transport"
 )
 
@@ -28,6 +29,7 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 	flags.StringArrayVar(&f.uris, "uri", nil, "listen on this `uri` instead of the configured ones; may be repeated")
 	for path, flag := range map[string][2]string{
 		"broker.brokerName":                          {"brokerName", "`name` of this broker"},
+		"broker.allowUnsafeStorage":                  {"allowUnsafeStorage", "start although these `checks` of the storage find it unsafe: name,name"},
 		"broker.persistenceAdapter.kahaDB.directory": {"directory", "KahaDB `directory`, shared by the brokers of a pair"},
 	} {
 		flags.String(flag[0], "", flag[1])
@@ -49,6 +51,9 @@ func (f *configFlags) load() (*config.Config, error) {
 	c, err := config.Load(config.Source{File: f.file, Properties: properties, Flags: f.overrides, URIs: f.uris})
 	if err != nil {
 		return nil, &codedError{exitUsage, err}
+	}
+	if _, err := storage.ParseNames(c.Broker.AllowUnsafeStorage); err != nil {
+		return nil, &codedError{exitUsage, fmt.Errorf("broker.allowUnsafeStorage: %w", err)}
 	}
 	for i, connector := range c.Broker.TransportConnectors {
 		if _, err := transport.ParseURI(connector.URI); err != nil {

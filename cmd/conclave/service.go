@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/conclavemq/conclave/journal"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -30,10 +31,28 @@ func (m *master) Silence() {
 // then what was appended, then the files.
 func (m *master) Stop(ctx context.Context) error {
 	m.log.Info("Conclave is shutting down", "broker", m.name, "id", string(m.id))
+	m.snapshot(ctx)
 	m.drain(ctx, stopDrain)
 	err := m.closeBelow(ctx)
 	m.log.Info("Conclave is shutdown", "broker", m.name, "id", string(m.id), "uptime", time.Since(m.began).Round(time.Millisecond))
 	return err
+}
+
+// snapshotTime bounds the snapshot of a clean stop.
+const snapshotTime = 2 * time.Second
+
+// snapshot writes a snapshot of the index for the next cold start, while
+// clients are still served: what comes after it is little.
+func (m *master) snapshot(ctx context.Context) {
+	j, ok := m.store.(*journal.Journal)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, snapshotTime)
+	defer cancel()
+	if err := j.Snapshot(ctx); err != nil {
+		m.log.Info("no snapshot of the index is written; the one before is kept", "reason", err)
+	}
 }
 
 func epochOf(lease store.Lease) uint64 {

@@ -64,11 +64,15 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	if err != nil {
 		return &codedError{exitUsage, err}
 	}
-	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower}
+	suitable, err := newSuitability(&c.Broker, log)
+	if err != nil {
+		return &codedError{exitUsage, err}
+	}
+	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower, suitable: suitable}
 	n := node.New(nodeOptions(boot, locker))
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
-	server, err := serveControl(c, n, stop)
+	server, err := serveControl(c, n, boot, stop)
 	if err != nil {
 		log.Warn("status and stop will not find this broker", "error", err)
 	} else {
@@ -78,6 +82,9 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
 
 	err = pauseAfterRestart(ctx)
+	if err == nil {
+		err = suitable.inspect(ctx)
+	}
 	if err == nil {
 		err = n.Run(ctx)
 	}
@@ -154,7 +161,7 @@ func untilSignal(ctx context.Context, log *slog.Logger, flush func()) (context.C
 	return ctx, cancel
 }
 
-func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server, error) {
+func serveControl(c *config.Config, n *node.Node, boot *bootstrap, stop func()) (*control.Server, error) {
 	directory, err := absoluteStore(&c.Broker)
 	if err != nil {
 		return nil, err
@@ -168,6 +175,7 @@ func serveControl(c *config.Config, n *node.Node, stop func()) (*control.Server,
 	return control.Serve(func() control.Account {
 		a := identity
 		a.Status = n.Status()
+		boot.describe(&a)
 		return a
 	}, control.Acts{Stop: stop, HandOver: n.HandOver})
 }

@@ -140,6 +140,7 @@ func (r report) print(out io.Writer, asJSON bool) error {
 			fmt.Fprintf(out, "clients   %s\n", uri)
 		}
 	}
+	printStore(out, &r.Account)
 	if r.Problem != "" {
 		fmt.Fprintf(out, "problem   %s\n", r.Problem)
 	}

@@ -45,7 +45,7 @@ func (r *repairer) path(name string) string { return filepath.Join(r.plan.Direct
 
 // indexNames are files that say where in the journal something lies. Whoever
 // needs them makes them again.
-var indexNames = []string{"db.data", "db.redo", "db.free"}
+var indexNames = []string{"db.data", "db.redo", "db.free", "conclave.snapshot"}
 
 func (r *repairer) clearIndexes() error {
 	if err := r.owned(); err != nil {

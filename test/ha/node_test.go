@@ -191,7 +191,13 @@ type status struct {
 	PID        int
 	Epoch      uint64
 	URIs       []string
-	Lock       *struct {
+	Following  *struct {
+		Following bool
+		Records   int
+		Messages  int
+	}
+	Start *struct{ Index string }
+	Lock  *struct {
 		Held       bool
 		Epoch      uint64
 		BrokerName string

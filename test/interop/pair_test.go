@@ -20,6 +20,8 @@ type pair struct {
 	nodes  [2]*harness.Broker
 	master int // index of the node that served last
 	random *rand.Rand
+	// beforeKill looks at the pair before its master is killed; it may be nil.
+	beforeKill func()
 	// runtime is where the nodes' control sockets are.
 	runtime string
 }
@@ -66,6 +68,9 @@ func (p *pair) killMaster() time.Time {
 	require.NoError(p.t, heir.WaitSlave(startLimit))
 	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
 	require.False(p.t, heir.Serving(), "a slave serves clients")
+	if p.beforeKill != nil {
+		p.beforeKill()
+	}
 	took, at := "", time.Now()
 	require.NoError(p.t, killed.Kill())
 	require.NoError(p.t, heir.WaitServing(startLimit))

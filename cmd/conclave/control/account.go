@@ -17,6 +17,11 @@ type Account struct {
 	// Directory is the store's, absolute; "" is a broker without one.
 	Directory string `json:"directory,omitempty"`
 	node.Status
+	// Following is a slave's, if it is a hot one.
+	Following *Following `json:"following,omitempty"`
+	// Start and Snapshot are a master's.
+	Start    *Start    `json:"start,omitempty"`
+	Snapshot *Snapshot `json:"snapshot,omitempty"`
 }
 
 // Match picks brokers; what is not set matches all.
