@@ -217,3 +217,21 @@ func TestRosterText(t *testing.T) {
 		require.False(t, ok, bad)
 	}
 }
+
+// TestSnapshotMissesFiles: a start from a snapshot misses a file as well that was
+// deleted since, and one that was missing before.
+func TestSnapshotMissesFiles(t *testing.T) {
+	disk, o, _ := fiveFiles(t)
+	j := mustOpen(t, o)
+	require.NoError(t, j.Snapshot(t.Context()))
+	require.NoError(t, j.Close())
+	require.NoError(t, disk.Remove(filepath.Join("/j", fileName(3))))
+	for range 3 {
+		j := mustOpen(t, o)
+		require.Len(t, j.Damage(), 1)
+		require.Contains(t, j.Damage()[0].Reason, missingReason)
+		addMessages(t, j, 100_000, 100_000)
+		require.NoError(t, j.Snapshot(t.Context()))
+		require.NoError(t, j.Close())
+	}
+}
