@@ -58,17 +58,29 @@ func (j *Journal) janitor(full <-chan struct{}) {
 func (j *Journal) Collect() error {
 	j.collectMu.Lock()
 	defer j.collectMu.Unlock()
+	if j.held() {
+		return nil
+	}
 	candidates := j.candidates(true)
 	if len(candidates) == 0 {
 		return nil
 	}
-	if err := j.carryForward(candidates); err != nil {
+	defer j.segments.stay()
+	err := j.carryForward(candidates, true)
+	if errors.Is(err, store.ErrNoSpace) {
+		// Room comes first, the record of the deletions after it.
+		if err = j.carryForward(candidates, false); err == nil {
+			j.segments.leave(candidates)
+			defer j.recordGone(candidates)
+		}
+	}
+	if err != nil {
 		return err
 	}
-	// What was written again may have taken hold of some, or let go of more:
-	// of those nothing was written again.
+	// What was written again may have taken hold of some, or let go of more,
+	// whose deletion is not recorded yet.
 	for _, number := range j.candidates(false) {
-		if _, found := slices.BinarySearch(candidates, number); !found {
+		if !j.segments.isLeaving(number) {
 			continue
 		}
 		if err := j.deleteFile(number); err != nil {
@@ -130,8 +142,9 @@ func (j *Journal) candidates(movable bool) []uint32 {
 	return result
 }
 
-// carryForward writes the records again that only candidates hold.
-func (j *Journal) carryForward(candidates []uint32) error {
+// carryForward writes the records again that only candidates hold and, if asked
+// to, that they are about to be deleted.
+func (j *Journal) carryForward(candidates []uint32, record bool) error {
 	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
 	return j.appendBuilt(func(u *store.Unit, k *work) {
 		j.indexMu.Lock()
@@ -143,6 +156,9 @@ func (j *Journal) carryForward(candidates []uint32) error {
 		var records []byte
 		if records, k.err = e.unit(nil, u); k.err == nil {
 			records = append(records, sequences...)
+			if record {
+				records = j.leave(records, candidates)
+			}
 			k.buf = &records
 		}
 	})

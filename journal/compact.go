@@ -133,7 +133,7 @@ func (j *Journal) compactWhenDue() {
 		case <-j.stop:
 			return
 		}
-		if err := j.compact(j.compactor.settle); err != nil && !errors.Is(err, errStopped) {
+		if err := j.compact(j.compactor.settle); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, errHeld) {
 			j.o.Log.Warn("compacting journal files", "directory", j.o.Directory, "error", err)
 		}
 	}
@@ -177,7 +177,7 @@ func (j *Journal) compact(settle time.Duration) error {
 	c := j.compactor
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !j.exceeds(compactAbove) {
+	if !j.exceeds(compactAbove) || j.held() {
 		return nil
 	}
 	began, before := time.Now(), j.Compaction()
@@ -232,7 +232,7 @@ func (j *Journal) compactFiles(live map[uint32]int64) error {
 
 // ends counts a failure, and reports whether others would follow.
 func (j *Journal) ends(err error) bool {
-	if errors.Is(err, errStopped) {
+	if errors.Is(err, errStopped) || errors.Is(err, errHeld) {
 		return true
 	}
 	j.compactor.failed.Add(1)

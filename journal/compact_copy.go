@@ -155,7 +155,7 @@ func (j *Journal) compactFile(number uint32, live int64) error {
 	}
 	j.abandon(r)
 	switch {
-	case errors.Is(err, errStopped):
+	case errors.Is(err, errStopped), errors.Is(err, errHeld):
 		return err
 	case j.segments.length(number) == 0: // it was deleted meanwhile
 		return nil

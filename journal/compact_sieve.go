@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -279,8 +280,9 @@ func (s *sieve) keepTrace(c *command) (keep, again bool) {
 	if _, ok := parseStamp(text); ok {
 		return false, true
 	}
+	// Of deletions a list in a later file knows.
 	_, replaced := parseReplaced(text)
-	return !replaced, false
+	return !replaced && !strings.HasPrefix(text, gonePrefix), false
 }
 
 // reach notes a producer's sequence.

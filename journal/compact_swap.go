@@ -10,6 +10,9 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
+// errHeld: files stay as they are while a backup is made.
+var errHeld = errors.New("files are held for a backup")
+
 // settleRewritten puts the copy in the file's place, unless everything was
 // needed, or nothing: then there is only something to learn from it.
 func (j *Journal) settleRewritten(r *rewriting, live int64) error {
@@ -59,6 +62,9 @@ func (j *Journal) swap(r *rewriting) error {
 	defer j.snapshotting.Unlock()
 	j.collectMu.Lock()
 	defer j.collectMu.Unlock()
+	if j.held() {
+		return errHeld
+	}
 	old, err := j.segments.acquire(r.number)
 	if err != nil {
 		return err // it has been deleted

@@ -20,6 +20,7 @@ type dataFile struct {
 	path   string
 	number uint32
 	pos    int64 // of the next batch; the committer's
+	begun  int64 // where the head ends; the committer's
 	mark   mark  // of its batches; the committer's
 
 	ahead atomic.Int64 // zeros are wanted up to here

@@ -16,6 +16,7 @@ type Journal struct {
 	epoch     uint64
 	head      fileHead       // of every file
 	inaugural []*destination // whose exposure the first file says; nil after that
+	lost      []uint32       // files that should be there and were not when it was opened
 	state     *store.State
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read
@@ -53,6 +54,7 @@ type Journal struct {
 	compactor *compactor
 	rotated   atomic.Int64  // when the current file was begun, nanoseconds since 1970
 	moved     atomic.Uint64 // how often files were replaced; changed with indexMu
+	moments   atomic.Int32  // that are kept; raised with collectMu
 
 	brokerSequence int64           // indexMu; the highest
 	superseded     map[uint32]bool // files while which there is no snapshot

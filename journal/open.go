@@ -145,6 +145,7 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	if err != nil {
 		return nil, 0, err
 	}
+	j.checkFiles(r, onDisk)
 	j.damage = r.damage
 	for _, d := range r.damage {
 		if n, ok := fileNumber(d.File); ok && (!d.Tail || in.end == 0) {

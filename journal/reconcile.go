@@ -130,6 +130,7 @@ func (t *trail) reconcile(number uint32) error {
 		return err
 	}
 	t.read[number] = d
+	t.r.roster.shortened(number)
 	t.r.destination, t.r.current = nil, nil
 	return nil
 }

@@ -32,6 +32,7 @@ type segment struct {
 	handle  vfs.File
 	readers int
 	gone    bool
+	leaving bool // the log says that it is deleted
 }
 
 func newSegments(fs vfs.FS, dir string) *segments {

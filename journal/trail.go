@@ -55,6 +55,7 @@ type trail struct {
 	// have been read, or read again, since.
 	stamp    stamp
 	strays   []stray
+	absence  absence
 	progress *progress
 	thawing  bool      // a snapshot shall be looked for
 	snapshot time.Time // when that was written which it began with
@@ -163,6 +164,7 @@ func (t *trail) pass() (moved bool, err error) {
 	}
 	t.caughtUp, t.reached, t.cold, t.progress, t.ahead = true, true, false, nil, 0
 	t.noteSequences()
+	t.watchFiles()
 	return moved, t.settle()
 }
 

@@ -98,8 +98,11 @@ func (j *Journal) rotate() error {
 
 // admitFile writes a file's head and gives it its name in the journal.
 func (j *Journal) admitFile(f *dataFile, number uint32) error {
-	b := j.appendBatch(nil, appendTrace(nil, j.head.text()))
-	b = j.inauguralBatches(b, number)
+	records := appendTrace(nil, j.head.text())
+	if j.o.DiskSync == Always { // or a deletion could outlive the record of it
+		records = appendTrace(records, filesText(j.segments.listed(j.lost), j.lastEnd()))
+	}
+	b := j.inauguralBatches(j.appendBatch(nil, records), number)
 	f.claim(int64(len(b) + eofSize))
 	if _, err := f.handle.WriteAt(append(b, eofRecord...), 0); err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
@@ -116,7 +119,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	if err := j.o.FS.SyncDir(j.o.Directory); err != nil {
 		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
-	f.number, f.pos = number, int64(len(b))
+	f.number, f.pos, f.begun = number, int64(len(b)), int64(len(b))
 	f.mark.noteAll(b)
 	j.segments.put(number, f.pos)
 	j.rotated.Store(time.Now().UnixNano())

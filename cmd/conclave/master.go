@@ -28,7 +28,8 @@ type bootstrap struct {
 	// follower has read the journal while this process was a slave; nil if it
 	// has not.
 	follower *journal.Follower
-	suitable *suitability // of the storage; nil if there is none
+	journal  atomic.Pointer[journal.Journal] // once it is open
+	suitable *suitability                    // of the storage; nil if there is none
 	serving  atomic.Pointer[master]
 }
 
@@ -123,7 +124,21 @@ func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
 	if options.CleanupInterval == 0 {
 		options.CleanupInterval = -1 // never, as in ActiveMQ
 	}
-	return journal.Open(options)
+	j, err := journal.Open(options)
+	if err != nil {
+		return nil, err
+	}
+	b.journal.Store(j)
+	return j, nil
+}
+
+// hold is what control.Server.AllowHolds wants.
+func (b *bootstrap) hold(ctx context.Context) (*journal.Hold, error) {
+	j := b.journal.Load()
+	if j == nil {
+		return nil, errors.New("this broker is not the master, or has no journal")
+	}
+	return j.Hold(ctx)
 }
 
 // pendingBatches is how many full batches may wait for the committer before

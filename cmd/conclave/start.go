@@ -75,6 +75,8 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	server, err := serveControl(c, n, boot, stop)
 	if err != nil {
 		log.Warn("status and stop will not find this broker", "error", err)
+	} else {
+		server.AllowHolds(boot.hold)
 	}
 	log.Info("Conclave is starting", "version", fullVersion(), "broker", c.Broker.BrokerName,
 		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
