@@ -13,6 +13,10 @@ func (c *consumer) acknowledge(t *transaction, a *message.Ack, sync bool, done f
 	c.mu.Lock()
 	if c.delivered == 0 {
 		c.mu.Unlock()
+		if t != nil {
+			done(c.unmatched(a, "start")) // its commit must not be confirmed without it
+			return
+		}
 		// A client that has failed over acknowledges what an earlier broker
 		// gave it. The message is here still and will be delivered again.
 		c.b.log.Warn("ignoring ack received before dispatch; result of failover with an outstanding ack",
@@ -84,10 +88,11 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 	if t != nil {
 		refs, err := c.holdLocked(a)
 		c.mu.Unlock()
-		if err == nil {
-			err = t.acknowledge(c, refs)
+		if err != nil {
+			c.outOfStep(a, err, done)
+			return
 		}
-		done(err)
+		done(t.acknowledge(c, refs))
 		if a.Type == message.IndividualAck {
 			c.kick()
 		}
@@ -151,9 +156,11 @@ func (c *consumer) takeLocked(from, to int) []*ref {
 // counts in the order in which its application had the messages, and that is
 // not the order of delivery here for those that the application had before
 // the client failed over: the client has told of each when it came again (see
-// ref.tracked), and did not pass it on. So where the range does not hold as
-// many messages as the client says, it means these, and all others up to the
-// last. ActiveMQ takes the range, with messages that no application has had.
+// ref.tracked), and passes it on before all others. So where the range does
+// not hold as many messages as the client says, it means either those of them
+// in the range, or all of them and all others up to the last. If neither fits,
+// nobody knows what it means (see outOfStep). ActiveMQ takes the range, with
+// messages that no application has had.
 func (c *consumer) meantLocked(a *message.Ack) ([]*ref, error) {
 	d := &c.inflight
 	first, last := d.head, d.index(&a.Last, 0)
@@ -170,25 +177,47 @@ func (c *consumer) meantLocked(a *message.Ack) ([]*ref, error) {
 	if len(span) == int(a.Count) {
 		return span, nil
 	}
-	meant, recovered := free(d.refs[d.head:last+1], nil), false
+	known, all, recovered := []*ref(nil), free(d.refs[d.head:last+1], nil), false
 	for i, r := range d.refs[d.head:] {
-		if r != nil && r.tracked && !r.held {
-			recovered = true
-			if d.head+i > last {
-				meant = append(meant, r)
-			}
+		if r == nil || !r.tracked || r.held {
+			continue
+		}
+		recovered = true
+		at := d.head + i
+		if at > last {
+			all = append(all, r)
+		} else if at >= first {
+			known = append(known, r)
 		}
 	}
 	switch {
-	case recovered && len(meant) == int(a.Count):
-		return meant, nil
+	case recovered && len(all) == int(a.Count):
+		return all, nil
+	case recovered && len(known) == int(a.Count) && d.refs[first].tracked && d.refs[last].tracked:
+		return known, nil
 	case first > last:
 		return nil, c.unmatched(a, "end")
-	case recovered && len(span) > int(a.Count):
+	case recovered || c.conn.info.FailoverReconnect:
 		return nil, failure(ErrAcknowledge, "Unmatched acknowledge: consumer %s; Expected message count (%d) differs from count in dispatched-list (%d)",
 			c.info.ID, a.Count, len(span))
 	}
 	return span, nil
+}
+
+// outOfStep refuses an acknowledgement that does not fit what c was given, so
+// that its transaction can only be rolled back. The Java client comes to that
+// when it fails over while messages that it has rolled back wait for their
+// redelivery delay: it passes them on twice, first from its own list and then
+// as they were delivered here. It would roll back, pass on and acknowledge the
+// same for ever, or until it forgets messages that it was given. Connected
+// anew it forgets what it has not passed on, and is in step again.
+func (c *consumer) outOfStep(a *message.Ack, err error, done func(error)) {
+	done(err)
+	if c.conn.info.FailoverReconnect {
+		c.b.log.Warn("a client that has failed over is out of step with what it was given; it has to connect again",
+			"consumer", c.info.ID.String(), "message", a.Last.String())
+		c.peer.Fail(failure(ErrOutOfStep, "%v", err))
+	}
 }
 
 // free appends to dst those of refs that belong to no transaction.
@@ -277,7 +306,11 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 	refs, err := c.meantLocked(a)
 	if err != nil {
 		c.mu.Unlock()
-		done(err)
+		if a.Count > 1 {
+			c.outOfStep(a, err, done)
+		} else {
+			done(err) // of an earlier connection, perhaps
+		}
 		return
 	}
 	for _, r := range refs {

@@ -33,6 +33,7 @@ type Connection struct {
 	producers    map[message.ProducerID]*producer
 	consumers    map[message.ConsumerID]subscription
 	transactions map[message.TransactionID]*transaction
+	resumed      bool // the client has failed over and has done nothing yet but restore what it had
 	temporary    map[message.Destination]bool
 	parent       context.Context // of joined
 	joined       context.Context
@@ -71,6 +72,7 @@ func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, 
 		temporary:    map[message.Destination]bool{},
 	}
 	c.info.Password = ""
+	c.resumed = info.FailoverReconnect
 	c.life, c.interrupt = context.WithCancel(context.Background())
 	c.spill.b = b
 	// Clients use session -1 for the connection's own consumers without
@@ -200,6 +202,9 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 	}
 	if a.Count > 1 && a.Type == message.StandardAck && !c.batches.Load() {
 		c.batches.Store(true)
+	}
+	if a.Type != message.DeliveredAck {
+		c.resumed = false
 	}
 	s := c.consumers[a.Consumer]
 	var t *transaction
