@@ -63,7 +63,7 @@ func (c *consumer) meantLocked(a *message.Ack) ([]*ref, error) {
 // anew it forgets what it has not passed on, and is in step again.
 func (c *consumer) outOfStep(a *message.Ack, err error, done func(error)) {
 	done(err)
-	if c.conn.info.FailoverReconnect {
+	if c.conn.info.FailoverReconnect && c.conn.sentAway.CompareAndSwap(false, true) {
 		c.b.log.Warn("a client that has failed over is out of step with what it was given; it has to connect again",
 			"consumer", c.info.ID.String(), "message", a.Last.String())
 		c.peer.Fail(failure(ErrOutOfStep, "%v", err))

@@ -41,7 +41,7 @@ func requireOutOfStep(t *testing.T, f *fixture, c *client, tx message.Transactio
 	c = f.connect(tolerant(true))
 	c.consumer(1, orders, 100)
 	for _, d := range c.take(t, n) {
-		require.Positive(t, d.RedeliveryCounter)
+		require.EqualValues(t, 1, d.RedeliveryCounter)
 	}
 	require.Zero(t, c.count())
 }
@@ -159,4 +159,18 @@ func TestTransactedAckBeforeDelivery(t *testing.T) {
 	require.Error(t, c.commit(tx))
 	require.NoError(t, c.failure(), "it has nothing of this connection's to be out of step with")
 	require.EqualValues(t, 1, f.stats(orders).Size)
+}
+
+// However often a client is sent away, that makes no dead letters.
+func TestSentAwayCountsOnce(t *testing.T) {
+	f, c, got := failedOver(t, 3)
+	for range 8 {
+		require.Error(t, c.ack(ackOf(message.PoisonAck, got[0], got[2], got[2], got[2])))
+		require.ErrorIs(t, c.failure(), ErrOutOfStep)
+		c.Connection.Close()
+		c = f.connect(tolerant(true))
+		c.consumer(1, orders, 100)
+		got = c.take(t, 3)
+	}
+	require.EqualValues(t, 1, got[0].RedeliveryCounter)
 }
