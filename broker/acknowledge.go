@@ -177,17 +177,12 @@ func (c *consumer) deliveredLocked(a *message.Ack) error {
 // redeliveredLocked counts a rollback after which the client itself delivers
 // the messages again.
 func (c *consumer) redeliveredLocked(a *message.Ack) error {
-	from, to, _, err := c.spanLocked(a)
-	if err != nil {
-		return err
+	refs, err := c.meantLocked(a)
+	for _, r := range refs {
+		r.redeliveries++
+		r.raised = true
 	}
-	for _, r := range c.inflight.refs[from : to+1] {
-		if r != nil {
-			r.redeliveries++
-			r.raised = true
-		}
-	}
-	return nil
+	return err
 }
 
 // suppressed is how a client's poison acknowledgement begins when it has

@@ -174,3 +174,20 @@ func TestSentAwayCountsOnce(t *testing.T) {
 	}
 	require.EqualValues(t, 1, got[0].RedeliveryCounter)
 }
+
+// A rollback counts for those that were rolled back, not for others between.
+func TestRollbackOfRecovered(t *testing.T) {
+	_, c, got := failedOver(t, 5)
+	c.recovered(got[0])
+	c.recovered(got[4])
+	require.NoError(t, c.ack(ackOf(message.RedeliveredAck, got[0], got[4])))
+	require.ErrorIs(t, c.ack(ackOf(message.RedeliveredAck, got[0], got[2], got[4])), ErrAcknowledge)
+	require.NoError(t, c.failure())
+	require.NoError(t, c.RemoveConsumer(message.ConsumerID{Connection: "ID:tolerant", Session: 1, Value: 1}, message.LastDeliveredUnset))
+	c.consumer(2, orders, 100)
+	var counters []int32
+	for _, d := range c.take(t, 5) {
+		counters = append(counters, d.RedeliveryCounter)
+	}
+	require.Equal(t, []int32{1, 0, 0, 0, 1}, counters)
+}
