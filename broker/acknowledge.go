@@ -14,7 +14,8 @@ func (c *consumer) acknowledge(t *transaction, a *message.Ack, sync bool, done f
 	if c.delivered == 0 {
 		c.mu.Unlock()
 		if t != nil {
-			done(c.unmatched(a, "start")) // its commit must not be confirmed without it
+			// Its commit must not be confirmed without it.
+			c.outOfStep(t, c.unmatched(a, "start"), done)
 			return
 		}
 		// A client that has failed over acknowledges what an earlier broker
@@ -89,7 +90,7 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 		refs, err := c.holdLocked(a)
 		c.mu.Unlock()
 		if err != nil {
-			c.outOfStep(a, err, done)
+			c.outOfStep(t, err, done)
 			return
 		}
 		done(t.acknowledge(c, refs))
@@ -205,7 +206,7 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 	if err != nil {
 		c.mu.Unlock()
 		if a.Count > 1 {
-			c.outOfStep(a, err, done)
+			c.outOfStep(nil, err, done)
 		} else {
 			done(err) // of an earlier connection, perhaps
 		}

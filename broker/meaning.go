@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/conclavemq/conclave/message"
+import (
+	"errors"
+
+	"github.com/conclavemq/conclave/message"
+)
 
 // meantLocked returns what an acknowledgement of a range means. The client
 // counts in the order in which its application had the messages, and that is
@@ -54,19 +58,31 @@ func (c *consumer) meantLocked(a *message.Ack) ([]*ref, error) {
 	return span, nil
 }
 
-// outOfStep refuses an acknowledgement that does not fit what c was given, so
-// that its transaction can only be rolled back. The Java client comes to that
-// when it fails over while messages that it has rolled back wait for their
-// redelivery delay: it passes them on twice, first from its own list and then
-// as they were delivered here. It would roll back, pass on and acknowledge the
-// same for ever, or until it forgets messages that it was given. Connected
-// anew it forgets what it has not passed on, and is in step again.
-func (c *consumer) outOfStep(a *message.Ack, err error, done func(error)) {
+// outOfStep refuses an acknowledgement that does not fit what c was given. Its
+// transaction can only be rolled back; t is nil without one. The Java client
+// comes to that when it fails over while messages that it has rolled back wait
+// for their redelivery delay: it passes them on twice, first from its own list
+// and then as they were delivered here. It would roll back, pass on and
+// acknowledge the same for ever, or until it forgets messages that it was
+// given. Connected anew it forgets what it has not passed on, and is in step
+// again. It is sent away when it commits: one that rolls back by itself has
+// noticed its failover late, and comes into step without that.
+func (c *consumer) outOfStep(t *transaction, err error, done func(error)) {
+	err = failure(errors.Join(ErrAcknowledge, ErrOutOfStep), "%v", err)
 	done(err)
-	if c.conn.info.FailoverReconnect && c.conn.sentAway.CompareAndSwap(false, true) {
+	if t != nil {
+		t.poison(err)
+	} else {
+		c.conn.sendAway(err)
+	}
+}
+
+// sendAway has a client that has failed over before connect again.
+func (c *Connection) sendAway(err error) {
+	if c.info.FailoverReconnect && c.sentAway.CompareAndSwap(false, true) {
 		c.b.log.Warn("a client that has failed over is out of step with what it was given; it has to connect again",
-			"consumer", c.info.ID.String(), "message", a.Last.String())
-		c.peer.Fail(failure(ErrOutOfStep, "%v", err))
+			"connection", string(c.info.ID), "error", err)
+		c.peer.Fail(err)
 	}
 }
 

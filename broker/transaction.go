@@ -136,6 +136,9 @@ func (t *transaction) finishActive(next transactionState) error {
 		t.poisoned = failure(ErrTransaction, "nothing of it came before the failover")
 	}
 	if t.poisoned != nil {
+		if errors.Is(t.poisoned, ErrOutOfStep) {
+			t.by.sendAway(t.poisoned)
+		}
 		return &Error{Kind: ErrTransaction, Code: XARollback,
 			Text: "COMMIT FAILED: Transaction marked rollback only; " + t.poisoned.Error()}
 	}
