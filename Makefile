@@ -14,7 +14,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 # Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
 
-.PHONY: build run test race fuzz fuzz-list lint interop mixed ha fault model bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop mixed ha fault nfs model bench peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -47,8 +47,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,fault,mixed,model ./test/...
-	$(STATICCHECK) -tags interop,fault,mixed,model ./...
+	$(GO) vet -tags interop,fault,nfs,mixed,model ./test/...
+	$(STATICCHECK) -tags interop,fault,nfs,mixed,model ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -76,6 +76,10 @@ ha: build ## pairs of real processes: take-over, clean stop, lost locks
 
 fault: build ## bad input on ports and disks, processes that die and hang; root runs all of it
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags fault -count=1 -timeout 20m -v ./test/fault
+
+# NFS=TestKill runs one test, NFSFLAGS=-keep leaves its logs; see test/nfs/doc.go.
+nfs: build ## a pair on a real NFS server, three kernels of Debian's user-mode-linux; needs root
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags nfs -count=1 -timeout 15m -v ./test/nfs -run '$(NFS)' $(NFSFLAGS)
 
 model: ## the election as a model, explored in full (needs spin and gcc)
 	$(GO) test -tags model -count=1 -timeout 20m -v ./test/model

@@ -12,7 +12,11 @@ type batch struct {
 	ops    []store.Op
 	adds   []addition
 	before func(error) // called first when the outcome is known
-	after  func(error) // called before done
+	// refused, if not nil, is asked when the store has refused the unit. True
+	// says that again is called later: with nil to append it once more, or with
+	// the error that it has failed with.
+	refused func(err error, again func(error)) bool
+	after   func(error) // called before done
 }
 
 // addition is one message for one destination; op is the index of its Add, -1
@@ -60,10 +64,23 @@ func (u *batch) append(unit *store.Unit, done func(error)) {
 	u.b.began()
 	unit.Done = func(err error) {
 		defer u.b.ended()
+		if err != nil && u.refused != nil && u.refused(err, func(err error) { u.again(unit, err, done) }) {
+			return
+		}
 		u.finish(unit.Ops, err)
 		done(refusal(err))
 	}
 	u.b.store.Append(unit)
+}
+
+// again appends a unit that was refused once more, or ends it.
+func (u *batch) again(unit *store.Unit, err error, done func(error)) {
+	if err != nil {
+		u.finish(unit.Ops, err)
+		done(err)
+		return
+	}
+	u.append(&store.Unit{Ops: unit.Ops, Transaction: unit.Transaction, Outcome: unit.Outcome, Sync: unit.Sync}, done)
 }
 
 func (u *batch) finish(ops []store.Op, err error) {

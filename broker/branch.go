@@ -184,7 +184,7 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 		return
 	case state == active:
 		t.b.branches.remove(t.id)
-		t.commit(done)
+		t.commit(nil, done)
 		return
 	case state == finished:
 		done(t.protocolError("commit"))

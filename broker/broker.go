@@ -82,7 +82,8 @@ type Broker struct {
 	log        *slog.Logger
 	now        func() time.Time
 	concurrent bool
-	suspicious bool // producers that failed over may send what was delivered and not stored; set by recover
+	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
+	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
 	registry  registry
 	flow      flow
@@ -133,6 +134,7 @@ func New(options Options) (*Broker, error) {
 	if b.now == nil {
 		b.now = time.Now
 	}
+	b.space, _ = options.Store.(interface{ Roomy() bool })
 	ended, end := context.WithCancel(context.Background())
 	end()
 	b.never = ended

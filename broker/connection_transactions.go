@@ -85,8 +85,35 @@ func (c *Connection) Commit(id message.TransactionID, onePhase bool, done func(e
 	case id.XA:
 		t.commitBranch(onePhase, done)
 	default:
-		t.commit(done)
+		c.commit(t, done)
 	}
+}
+
+// commit carries a local transaction out when the store takes it, and lets the
+// connection's other commands go on meanwhile. c.mu is held.
+func (c *Connection) commit(t *transaction, done func(error)) {
+	size := t.persistent()
+	run := func(err error) {
+		if err != nil {
+			t.rollback(nil)
+			done(err)
+			return
+		}
+		t.commit(func(err error, again func(error)) bool {
+			return c.spill.refused(err, spilled{c.life, size, again})
+		}, done)
+	}
+	if size == 0 {
+		run(nil)
+		return
+	}
+	if wait, _ := c.spill.state(); wait == nil {
+		if now, err := c.b.admits(); now {
+			run(err)
+			return
+		}
+	}
+	c.spill.push(spilled{c.life, size, run})
 }
 
 // Rollback undoes a transaction.

@@ -50,7 +50,7 @@
 //   - flow.loop resumes producers that wait for memory;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
-//   - one of a connection's spill while sends wait there for the store;
+//   - one of a connection's spill while sends or commits wait there for the store;
 //   - a pager for a queue or feed while its window runs low;
 //   - a browser's own while it shows a queue.
 //

@@ -153,7 +153,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	p.suspected(m)
 	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
 	if !m.Transaction.IsZero() {
-		return d.join(c.merged(ctx))
+		return d.join()
 	}
 	if m.Expired(m.BrokerInTime) {
 		c.b.expireArrival(first.base(), m, d.finish())
@@ -238,14 +238,18 @@ func (d *dispatch) targets() []target {
 	return []target{d.first}
 }
 
-// join makes the send part of its transaction.
-func (d *dispatch) join(ctx context.Context) error {
+// join makes the send part of its transaction. What the store says to that is
+// seen at the commit; only where producers are to be told of a full disk, they
+// are told now.
+func (d *dispatch) join() error {
 	t, err := d.c.transaction(d.m.Transaction)
 	if err != nil {
 		return err
 	}
-	if err := d.admit(ctx); err != nil {
-		return err
+	if d.m.Persistent && d.c.b.options.SendFailIfNoSpace {
+		if now, err := d.c.b.admits(); now && err != nil {
+			return err
+		}
 	}
 	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
 	if err := t.send(d.targets(), d.m); err != nil {
@@ -309,7 +313,12 @@ func (d *dispatch) admit(ctx context.Context) error {
 	if !d.m.Persistent {
 		return nil
 	}
-	err := d.c.b.store.Admit(ctx)
+	return d.c.b.admit(ctx)
+}
+
+// admit waits for the store.
+func (b *Broker) admit(ctx context.Context) error {
+	err := b.store.Admit(ctx)
 	switch {
 	case err == nil:
 		return nil
@@ -319,32 +328,60 @@ func (d *dispatch) admit(ctx context.Context) error {
 	return refusal(err)
 }
 
+// admits reports whether the store has an answer without waiting.
+func (b *Broker) admits() (now bool, err error) {
+	err = b.store.Admit(b.never)
+	return !errors.Is(err, context.Canceled), refusal(err)
+}
+
 // accept gives the message its place in the order of arrival and passes it
 // on.
 func (d *dispatch) accept(ctx context.Context) error {
 	spilledNow, err := d.waitForStore(ctx)
 	if !spilledNow && err == nil {
-		d.enter()
+		d.enter(ctx)
 	}
 	return err
 }
 
-// enter is accept for a message that the store takes.
-func (d *dispatch) enter() {
-	b, m := d.c.b, d.m
+// enter is accept for a message that the store takes. If it does not after all,
+// the message goes the way of those who wait for it.
+func (d *dispatch) enter(ctx context.Context) {
+	b, m, finish := d.c.b, d.m, d.finish()
+	if m.Persistent {
+		done, again := finish, *d
+		finish = func(err error) {
+			if err != nil && again.repeat(ctx, err) {
+				return
+			}
+			done(err)
+		}
+	}
 	m.ID.BrokerSequence = b.sequence.Add(1)
 	if d.p.audit != nil && m.Persistent {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
 	if d.more == nil {
-		d.first.send(m, d.required, d.finish())
+		d.first.send(m, d.required, finish)
 		return
 	}
 	u := newBatch(b)
 	for _, t := range d.more {
 		u.add(t, copyFor(m, t, true))
 	}
-	u.commit(store.None, message.TransactionID{}, d.required, d.finish())
+	u.commit(store.None, message.TransactionID{}, d.required, finish)
+}
+
+// repeat sends once more what the store has refused for want of space. It has
+// a copy, so that the path without refusals needs no further allocation.
+func (d dispatch) repeat(ctx context.Context, err error) bool {
+	return d.c.spill.refused(err, spilled{ctx, d.m.Size(), func(err error) {
+		if err != nil {
+			d.finish()(err)
+			return
+		}
+		d.enter(ctx)
+	}})
 }
 
 // finish returns what is to be called with the outcome.

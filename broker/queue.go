@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/conclavemq/conclave/message"
@@ -82,7 +84,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		return
 	}
 	q.mu.Lock()
-	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) && q.b.located.Load() {
+	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) && q.b.located.Load() && q.b.roomy() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
@@ -128,10 +130,22 @@ func (a *arrival) confirmed(err error) {
 	} else if r.listed {
 		q.leaveLocked(r)
 		q.stats.size.Add(-1)
+	} else if errors.Is(err, store.ErrNoSpace) {
+		err = errDelivered
 	}
 	q.release()
 	a.done(refusal(err))
 }
+
+// roomy reports that the store is sure to have space for what is appended now.
+// Else nothing is delivered before it is stored: a message that the store then
+// refused could not be taken back.
+func (b *Broker) roomy() bool { return b.space == nil || b.space.Roomy() }
+
+// errDelivered is what a producer is told whose message the store refused for
+// want of space after it had been delivered: to send it again is for the
+// producer to decide.
+var errDelivered = fmt.Errorf("%w: no space left to store a message that has been delivered", ErrResourceAllocation)
 
 // sawSegment remembers where the log has come to. Until that is known for the
 // first time nothing is delivered before it is stored.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/conclavemq/conclave/store"
 )
 
-// spill is where a connection's sends wait for the store, in order, while it
+// spill is where a connection's sends and commits wait for the store, in order, while it
 // takes nothing: above all, for space on a full disk. The connection's other
 // commands go on meanwhile, such as the acknowledgements that make space. A
 // goroutine is there for as long as somebody waits.
@@ -17,14 +19,16 @@ type spill struct {
 
 	mu    sync.Mutex
 	queue []spilled     // mu; the first is being tried
-	bytes int64         // mu; of the messages
+	bytes int64         // mu; of their messages
 	empty chan struct{} // mu; closed when the queue becomes empty, nil while it is
 }
 
-// spilled is a send that waits.
+// spilled is a send or a commit that waits.
 type spilled struct {
 	ctx  context.Context // of the reader and the connection
-	send dispatch
+	size int64
+	// run goes on when the store takes it, or ends it with an error.
+	run func(error)
 }
 
 // maxSpilled is how many bytes of messages may wait here; then the reader
@@ -48,9 +52,8 @@ func (d *dispatch) waitForStore(ctx context.Context) (spilledNow bool, err error
 		case wait == nil && !d.parkable():
 			return false, d.admit(ctx)
 		case wait == nil:
-			err := d.c.b.store.Admit(d.c.b.never)
-			if !errors.Is(err, context.Canceled) {
-				return false, refusal(err)
+			if now, err := d.c.b.admits(); now {
+				return false, err
 			}
 			s.add(d, ctx)
 			return true, nil
@@ -74,11 +77,24 @@ func (s *spill) state() (wait <-chan struct{}, full bool) {
 	return s.empty, s.bytes >= maxSpilled
 }
 
+// add puts a send into the spill.
 func (s *spill) add(d *dispatch, ctx context.Context) {
+	send := *d
+	s.push(spilled{ctx, d.m.Size(), func(err error) {
+		if err != nil {
+			send.finish()(err)
+			return
+		}
+		send.enter(ctx)
+	}})
+}
+
+// push lets w wait for its turn. It never blocks.
+func (s *spill) push(w spilled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = append(s.queue, spilled{ctx, *d})
-	s.bytes += d.m.Size()
+	s.queue = append(s.queue, w)
+	s.bytes += w.size
 	if s.empty == nil {
 		s.empty = make(chan struct{})
 		s.b.run(s.pass)
@@ -95,29 +111,36 @@ func (s *spill) pass() {
 			s.mu.Unlock()
 			return
 		}
-		next := &s.queue[0]
+		next := s.queue[0]
 		s.mu.Unlock()
-		s.try(next.ctx, &next.send)
+		s.try(next)
 		s.mu.Lock()
-		s.bytes -= s.queue[0].send.m.Size()
+		s.bytes -= next.size
 		s.queue[0] = spilled{}
 		s.queue = s.queue[1:]
 		s.mu.Unlock()
 	}
 }
 
-func (s *spill) try(ctx context.Context, d *dispatch) {
-	err := d.admit(ctx)
+func (s *spill) try(w spilled) {
+	err := s.b.admit(w.ctx)
 	s.entering.Lock()
 	defer s.entering.Unlock()
-	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", ErrClosed, ctx.Err())
+	if err == nil && w.ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrClosed, w.ctx.Err())
 	}
-	if err != nil {
-		d.finish()(err)
-		return
+	w.run(err)
+}
+
+// refused reports that the store has refused what it had admitted, because its
+// disk filled in that moment, and that this is not for the client to know: w is
+// tried again like all that comes after it.
+func (s *spill) refused(err error, w spilled) bool {
+	if !errors.Is(err, store.ErrNoSpace) || s.b.options.SendFailIfNoSpace || w.ctx.Err() != nil {
+		return false
 	}
-	d.enter()
+	s.push(w)
+	return true
 }
 
 // settle waits until no send is passing on; those whose context has ended will

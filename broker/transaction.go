@@ -162,8 +162,21 @@ func (t *transaction) batch() *batch {
 	return u
 }
 
-// commit carries an active transaction out in one unit.
-func (t *transaction) commit(done func(error)) {
+// persistent is the bytes of what a commit adds to the store.
+func (t *transaction) persistent() (size int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.sends {
+		if t.sends[i].target.stores(t.sends[i].m) {
+			size += t.sends[i].m.Size()
+		}
+	}
+	return size
+}
+
+// commit carries an active transaction out in one unit. refused, which may be
+// nil, is asked when the store does not take it; see batch.
+func (t *transaction) commit(refused func(err error, again func(error)) bool, done func(error)) {
 	if err := t.finishActive(finished); err != nil {
 		t.rollback(nil)
 		done(err)
@@ -171,6 +184,7 @@ func (t *transaction) commit(done func(error)) {
 	}
 	t.b.audits.commit(t)
 	u := t.batch()
+	u.refused = refused
 	u.before = t.settle
 	u.after = func(err error) { t.b.audits.committed(t, err); t.wake() }
 	u.commit(store.Commit, t.id, true, done)

@@ -131,6 +131,17 @@ func (c *Conn) Broker() (name, url string) {
 	return c.broker.Name, c.broker.URL
 }
 
+// BrokerID is the broker's identifier, which is another each time that one
+// starts to serve; it is empty until the broker has announced itself.
+func (c *Conn) BrokerID() message.BrokerID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broker == nil {
+		return ""
+	}
+	return c.broker.ID
+}
+
 // Close takes leave of the broker, waiting for its answer until ctx ends, and
 // ends every goroutine of the connection. Sessions of the connection end with
 // it; a transaction in progress is rolled back.

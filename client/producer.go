@@ -17,6 +17,9 @@ type ProducerOptions struct {
 	TTL           time.Duration // 0: never expires
 	NoTimestamp   bool          // JMS: setDisableMessageTimestamp
 	WindowSize    int32         // bytes that may be unacknowledged by the broker, 0 unbounded
+	// KeepHeaders sends messages with the priority, persistence, timestamp and
+	// expiration that they have, for those that are sent on.
+	KeepHeaders bool
 }
 
 // Priority of messages; the zero value is JMS's default of 4.
@@ -175,15 +178,17 @@ func (p *Producer) prepare(ctx context.Context, m *message.Message) (*transactio
 	p.sequence++
 	m.Producer = p.info.ID
 	m.ID = message.MessageID{Producer: p.info.ID, ProducerSequence: p.sequence}
-	m.Persistent = !p.opts.NonPersistent
-	m.Priority = p.opts.Priority.level()
+	if !p.opts.KeepHeaders {
+		m.Persistent = !p.opts.NonPersistent
+		m.Priority = p.opts.Priority.level()
+		p.stamp(m)
+	}
 	m.RedeliveryCounter = 0
 	m.BrokerPath = nil
 	m.Transaction = message.TransactionID{}
 	if tx != nil {
 		m.Transaction = tx.id
 	}
-	p.stamp(m)
 	return tx, nil
 }
 

@@ -23,6 +23,8 @@ const (
 	reserveLength = 2 * firstFill
 	// spaceRetry is how often a full disk is tried again.
 	spaceRetry = 500 * time.Millisecond
+	// leaseRetry is how often a lease that is not valid is asked again.
+	leaseRetry = 100 * time.Millisecond
 	// spareSuffix ends the names of files that are not part of the journal
 	// yet. ActiveMQ does not look at them.
 	spareSuffix = ".spare"
@@ -34,6 +36,13 @@ func isNoSpace(err error) bool {
 	if errors.Is(err, errSync) {
 		return false
 	}
+	return lacksSpace(err)
+}
+
+// lacksSpace is isNoSpace for a file that holds nothing yet and is thrown away
+// if it fails: a network file system may tell by the sync that there was no
+// space for a write.
+func lacksSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
@@ -50,6 +59,7 @@ type allocator struct {
 	onRoom func() // called when it has room again
 
 	small atomic.Bool // batches are small
+	roomy atomic.Bool // a spare file is ready
 
 	wake chan struct{} // capacity 1
 	stop chan struct{}
@@ -103,7 +113,9 @@ func (a *allocator) run() {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
-		if err := a.work(); err != nil {
+		if !a.owned() {
+			retry.Reset(leaseRetry)
+		} else if err := a.work(); err != nil {
 			if !isNoSpace(err) {
 				a.fatal(fmt.Errorf("preallocate journal file: %w", err))
 				return
@@ -143,7 +155,25 @@ func (a *allocator) work() error {
 	if err := a.keepReserve(); err != nil || spare == nil {
 		return err
 	}
-	return a.fillSpare(spare, current)
+	err := a.fillSpare(spare, current)
+	if lacksSpace(err) && a.withdraw(spare) {
+		err = unusedFile(err)
+	}
+	return err
+}
+
+// withdraw throws the spare file away, unless it has been taken.
+func (a *allocator) withdraw(spare *dataFile) bool {
+	a.mu.Lock()
+	unused := a.spare == spare
+	if unused {
+		a.spare = nil
+	}
+	a.mu.Unlock()
+	if unused {
+		a.discard(spare)
+	}
+	return unused
 }
 
 // fillSpare fills the spare file when it will soon be needed, unless the
@@ -182,13 +212,17 @@ func (a *allocator) makeSpare(spare, current *dataFile) error {
 	}
 	spare, err := a.create(a.o.MaxFileLength)
 	if err == nil && !a.o.NoPreallocation {
-		err = a.fillSpare(spare, current)
+		if err = a.fillSpare(spare, current); err != nil {
+			a.discard(spare)
+			err = unusedFile(err)
+		}
 	}
 	if err != nil {
 		return err
 	}
 	a.mu.Lock()
 	a.spare = spare
+	a.roomy.Store(!a.full)
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	return nil
@@ -221,9 +255,18 @@ func (a *allocator) create(length int64) (*dataFile, error) {
 	}
 	if err := f.sync(); err != nil {
 		a.discard(f)
-		return nil, err
+		return nil, unusedFile(err)
 	}
 	return f, nil
+}
+
+// unusedFile makes an error of a file that was thrown away: that its sync has
+// failed for lack of space is no more than lack of space.
+func unusedFile(err error) error {
+	if lacksSpace(err) {
+		return fmt.Errorf("new journal file: %w", syscall.ENOSPC)
+	}
+	return err
 }
 
 // prepare is create for a file that the caller will sync.
@@ -241,7 +284,7 @@ func (a *allocator) prepare(length int64) (*dataFile, error) {
 	}
 	if err != nil {
 		a.discard(f)
-		return nil, err
+		return nil, unusedFile(err)
 	}
 	return f, nil
 }
@@ -251,14 +294,14 @@ func (a *allocator) discard(f *dataFile) {
 	_ = a.o.FS.Remove(f.path)
 }
 
-// createSmall makes a file on a full disk, filled up to length as far as there
-// is space.
+// createSmall makes a file on a full disk, with space up to length as far as
+// there is any.
 func (a *allocator) createSmall(length int64) (*dataFile, error) {
 	f, err := a.create(0)
 	if err != nil || a.o.NoPreallocation {
 		return f, err
 	}
-	if err := f.fill(min(a.o.MaxFileLength, length), a.isStopped); err != nil && !isNoSpace(err) {
+	if err := f.reserve(min(a.o.MaxFileLength, length), a.isStopped); err != nil && !isNoSpace(err) {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
@@ -268,6 +311,7 @@ func (a *allocator) setFull(full bool) {
 	a.mu.Lock()
 	was := a.full
 	a.full = full
+	a.roomy.Store(!full && a.spare != nil)
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	if full && !was {
@@ -280,6 +324,13 @@ func (a *allocator) setFull(full bool) {
 		a.o.Log.Info("there is space for the journal again", "directory", a.o.Directory)
 		a.onRoom()
 	}
+}
+
+// refused is called when a write found no space. The disk counts as full until
+// it is tried again.
+func (a *allocator) refused() {
+	a.setFull(true)
+	time.AfterFunc(spaceRetry, a.nudge)
 }
 
 // settle waits until it is known whether there is a spare file, and reports
@@ -301,11 +352,15 @@ func (a *allocator) isFull() bool {
 	return a.full
 }
 
+// isStopped reports that nothing more is to be written, because the journal
+// closes or its lease is not valid now.
 func (a *allocator) isStopped() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.stopped
+	return a.stopped || !a.owned()
 }
+
+func (a *allocator) owned() bool { return a.o.Lease == nil || a.o.Lease.Valid() }
 
 // nudge has the disk tried again now.
 func (a *allocator) nudge() {
@@ -331,6 +386,7 @@ func (a *allocator) take() (*dataFile, error) {
 	}
 	f := a.spare
 	a.spare = nil
+	a.roomy.Store(false)
 	return f, nil
 }
 

@@ -15,6 +15,9 @@ import (
 // forward.
 const maxCarried = 1024
 
+// maxCarriedStored bounds that with the producers that have something stored.
+const maxCarriedStored = 64 << 10
+
 // maxLookedAt bounds the search for a message that was exposed; where there
 // are more, it is taken to be there.
 const maxLookedAt = 10_000
@@ -30,9 +33,11 @@ func (j *Journal) janitor(full <-chan struct{}) {
 		tick = ticker.C
 	}
 	for {
+		found := false
 		select {
 		case <-tick:
 		case <-full:
+			found = true
 		case <-j.stop:
 			return
 		}
@@ -41,7 +46,9 @@ func (j *Journal) janitor(full <-chan struct{}) {
 		}
 		if err := j.Collect(); err != nil {
 			j.o.Log.Warn("cleaning up journal files", "directory", j.o.Directory, "error", err)
+			continue
 		}
+		j.consider(found)
 	}
 }
 
@@ -51,15 +58,31 @@ func (j *Journal) janitor(full <-chan struct{}) {
 func (j *Journal) Collect() error {
 	j.collectMu.Lock()
 	defer j.collectMu.Unlock()
+	if j.held() {
+		return nil
+	}
 	candidates := j.candidates(true)
 	if len(candidates) == 0 {
 		return nil
 	}
-	if err := j.carryForward(candidates); err != nil {
+	defer j.segments.stay()
+	err := j.carryForward(candidates, true)
+	if errors.Is(err, store.ErrNoSpace) {
+		// Room comes first, the record of the deletions after it.
+		if err = j.carryForward(candidates, false); err == nil {
+			j.segments.leave(candidates)
+			defer j.recordGone(candidates)
+		}
+	}
+	if err != nil {
 		return err
 	}
-	// What was written again may have let go of more, or taken hold of some.
+	// What was written again may have taken hold of some, or let go of more,
+	// whose deletion is not recorded yet.
 	for _, number := range j.candidates(false) {
+		if !j.segments.isLeaving(number) {
+			continue
+		}
 		if err := j.deleteFile(number); err != nil {
 			return err
 		}
@@ -119,8 +142,9 @@ func (j *Journal) candidates(movable bool) []uint32 {
 	return result
 }
 
-// carryForward writes the records again that only candidates hold.
-func (j *Journal) carryForward(candidates []uint32) error {
+// carryForward writes the records again that only candidates hold and, if asked
+// to, that they are about to be deleted.
+func (j *Journal) carryForward(candidates []uint32, record bool) error {
 	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
 	return j.appendBuilt(func(u *store.Unit, k *work) {
 		j.indexMu.Lock()
@@ -132,6 +156,9 @@ func (j *Journal) carryForward(candidates []uint32) error {
 		var records []byte
 		if records, k.err = e.unit(nil, u); k.err == nil {
 			records = append(records, sequences...)
+			if record {
+				records = j.leave(records, candidates)
+			}
 			k.buf = &records
 		}
 	})
@@ -156,12 +183,20 @@ func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op)
 	return ops
 }
 
-// carriedSequences is the same for the last sequences of producers that have
-// nothing stored, the most recent ones.
+// carriedSequences is the same for the last sequences of producers: those that
+// have nothing stored, the most recent ones, and those whose stored messages
+// are older.
 func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
 	carried := 0
 	for n := x.producers.known.at(0).prev; n != 0 && carried < maxCarried; n = x.producers.known.at(n).prev {
 		if p := x.producers.known.at(n); gone(p.file) {
+			records = appendTrace(records, sequenceText(p.id, p.last))
+			x.producers.known.edit(n).file = current
+			carried++
+		}
+	}
+	for n := range x.producers.next {
+		if p := x.producers.known.at(n); p.entries > 0 && gone(p.file) && carried < maxCarriedStored {
 			records = appendTrace(records, sequenceText(p.id, p.last))
 			x.producers.known.edit(n).file = current
 			carried++

@@ -135,10 +135,10 @@ func (j *Journal) gather(units []*store.Unit) (n int, sync bool) {
 		if !w.empty() && (len(w.batch)+k.size > j.o.MaxWriteBatchSize || !j.fits(k.size)) {
 			return i, sync
 		}
-		if w.empty() && !j.fits(k.size) && w.current.pos > fileHeadEnd {
+		if w.empty() && !j.fits(k.size) && w.current.pos > w.current.begun {
 			if err := j.rotate(); err == store.ErrNoSpace {
 				j.allocator.onFull()
-				k.err = err
+				k.err, full = err, true // nobody's next message passes this one
 				continue
 			} else if err != nil {
 				j.fail(err)
@@ -164,10 +164,6 @@ func (j *Journal) refuseAdds() bool {
 	}
 	return j.allocator.settle()
 }
-
-// fileHeadEnd is below the end of any file's head batch and the first batch
-// after it: a file that is shorter has nothing but its head.
-const fileHeadEnd = 256
 
 // begin moves a unit on from waiting and reports whether it is to be written.
 func (k *work) begin(full bool) bool {
@@ -214,6 +210,7 @@ func (j *Journal) withoutSpace(units []*store.Unit) {
 			k.err = store.ErrNoSpace
 		}
 	}
+	j.allocator.refused()
 }
 
 // refuse ends units with an error.

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -194,10 +193,12 @@ func (h *history) drive(o Options) {
 		case 1:
 			require.NoError(h.r, j.Close())
 			j = mustOpen(h.r, o)
-		case 2, 3, 4:
+		case 2, 3:
 			done.Wait()
+		case 4:
+			squeezeAny(h.r, j)
 		case 5:
-			require.NoError(h.r, j.Snapshot(context.Background()))
+			snapshotIfPossible(h.r, j)
 		}
 	}
 	require.NoError(h.r, j.Close())

@@ -244,7 +244,7 @@ func TestUnreadableMessage(t *testing.T) {
 	dir := t.TempDir()
 	j := mustOpen(t, testOptions(vfs.OS{}, dir))
 	ops := addMessages(t, j, 1, 10)
-	at, ok := j.locate(testQueue, uint64(ops[4].Seq))
+	at, _, ok := j.locate(testQueue, uint64(ops[4].Seq))
 	require.True(t, ok)
 	f, err := os.OpenFile(filepath.Join(dir, fileName(at.file)), os.O_RDWR, 0)
 	require.NoError(t, err)

@@ -184,3 +184,31 @@ func checkBranch(t *testing.T, dir string) {
 	require.Equal(t, before[1].Seq, after[0].Seq)
 	require.Equal(t, prepared[0].Ops[0].Message.ID, after[len(after)-1].Message.ID)
 }
+
+// TestCompactDirectoriesOfActiveMQ: what ActiveMQ has written holds the same
+// when all of its files have been rewritten, also for who reads them anew.
+func TestCompactDirectoriesOfActiveMQ(t *testing.T) {
+	archives, err := filepath.Glob(filepath.Join("testdata", "*.tar.gz"))
+	require.NoError(t, err)
+	require.NotEmpty(t, archives)
+	for _, archive := range archives {
+		t.Run(filepath.Base(archive), func(t *testing.T) {
+			dir := unpack(t, strings.TrimSuffix(filepath.Base(archive), ".tar.gz"))
+			o := testOptions(vfs.OS{}, dir)
+			j := mustOpen(t, o)
+			messages, others := inventoryOf(t, j, j.Recovered())
+			require.NoError(t, j.CompactAll())
+			again, _ := inventoryOf(t, j, j.Recovered())
+			require.Equal(t, messages, again)
+			require.NoError(t, j.Close())
+			for range 2 {
+				j = mustOpen(t, o)
+				again, still := inventoryOf(t, j, j.Recovered())
+				require.Equal(t, messages, again)
+				require.ElementsMatch(t, others, still)
+				require.NoError(t, j.CompactAll())
+				require.NoError(t, j.Close())
+			}
+		})
+	}
+}

@@ -20,17 +20,21 @@
 //     zeros ahead of small batches (fill.go) and keeps a spare one, which is
 //     also the reserve for removals on a full disk;
 //   - the janitor (collect.go) deletes files that nothing needs;
+//   - the compactor (compact.go) rewrites files of which little is needed:
+//     compact_sieve.go decides, compact_copy.go writes, compact_swap.go puts the
+//     new file in its place;
 //   - the snapshotter (snapshot.go) writes snapshots of the index, from views
 //     that the committer makes and that share the index's memory (pages.go);
 //   - the watcher, where there is a lease, fails the journal when it is lost.
 //
 // A [Follower] reads a journal that another process writes, on the goroutine
-// of its Run; trail.go has what it remembers, promote.go how Open goes on from
-// there.
+// of its Run; trail.go has what it remembers, reconcile.go how it takes in a
+// file that was rewritten, promote.go how Open goes on from there.
 //
 // Locks: queueMu orders Append and guards what waits; indexMu guards the
 // index; segments, the allocator and a file being written have their own.
 // queueMu may be taken while indexMu is held, not the other way round;
 // segments.mu, allocator.mu, dataFile.mu and snapshotMu are taken last.
-// snapshotting, then collectMu, are taken before all others.
+// compactor.mu comes before snapshotting, that before collectMu, and that
+// before all others.
 package journal

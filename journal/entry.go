@@ -35,6 +35,9 @@ type slab struct {
 func (s *slab) get(h handle) *entry  { return s.pages.at(uint32(h)) }
 func (s *slab) edit(h handle) *entry { return s.pages.edit(uint32(h)) }
 
+// has reports whether a handle has ever been used.
+func (s *slab) has(h handle) bool { return h != 0 && h < s.next }
+
 func (s *slab) put(e entry) handle {
 	s.live++
 	h := s.free

@@ -229,6 +229,7 @@ func TestWithoutPreallocation(t *testing.T) {
 	}
 	require.Greater(t, added, int64(10))
 	disk.SetCapacity(0)
+	require.NoError(t, j.Admit(t.Context()), "when the disk has been tried again")
 	addMessages(t, j, added+1, added+100)
 	require.NoError(t, j.Close())
 	j = mustOpen(t, o)

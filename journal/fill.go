@@ -20,6 +20,7 @@ type dataFile struct {
 	path   string
 	number uint32
 	pos    int64 // of the next batch; the committer's
+	begun  int64 // where the head ends; the committer's
 	mark   mark  // of its batches; the committer's
 
 	ahead atomic.Int64 // zeros are wanted up to here
@@ -78,8 +79,21 @@ func (f *dataFile) written() int64 {
 	return f.filled
 }
 
-// reserve gets space up to length.
+// reserve gets space up to length, or as much as there is; zeros are written
+// only where space cannot be had without: on a network file system they would
+// find out by a sync, which is then a failed one.
 func (f *dataFile) reserve(length int64, stopped func() bool) error {
+	err := f.reserveTo(length)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return f.fill(length, stopped)
+	case isNoSpace(err):
+		return f.reservePieces(length, stopped)
+	}
+	return err
+}
+
+func (f *dataFile) reserveTo(length int64) error {
 	f.mu.Lock()
 	if f.retired || f.reserved >= length {
 		f.mu.Unlock()
@@ -89,16 +103,40 @@ func (f *dataFile) reserve(length int64, stopped func() bool) error {
 	f.mu.Unlock()
 	err := f.handle.Reserve(length)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.busy = false
 	if err == nil {
 		f.reserved = max(f.reserved, length)
 	}
 	f.changed.Broadcast()
-	f.mu.Unlock()
-	if err != nil && (isNoSpace(err) || errors.Is(err, errors.ErrUnsupported)) {
-		return f.fill(length, stopped)
-	}
 	return err
+}
+
+// reservePieces gets what space there is below length, in ever smaller pieces.
+func (f *dataFile) reservePieces(length int64, stopped func() bool) error {
+	for chunk := int64(fillChunk); !stopped(); {
+		f.mu.Lock()
+		to := min(length, f.reserved+chunk)
+		f.mu.Unlock()
+		err := f.reserveTo(to)
+		switch {
+		case err == nil && to == length:
+			return nil
+		case err == nil:
+			continue
+		case !isNoSpace(err) || chunk <= leastFill:
+			return err
+		}
+		chunk /= 2
+	}
+	return nil
+}
+
+// has reports whether there is space up to end.
+func (f *dataFile) has(end int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reserved >= end
 }
 
 // fill writes zeros up to length, and syncs them.

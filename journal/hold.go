@@ -82,6 +82,13 @@ func (h *holds) take(numbers []uint32) {
 	}
 }
 
+// has reports whether a file has a second name.
+func (h *holds) has(n uint32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.numbers[n]
+}
+
 // adopt keeps second names that there are.
 func (h *holds) adopt(numbers []uint32) {
 	h.mu.Lock()

@@ -17,7 +17,10 @@ type index struct {
 	files        map[uint32]*fileUse
 	// updated maps the entries whose record is an update to the file of their
 	// first one, which keeps their place in the order.
-	updated  map[handle]uint32
+	updated map[handle]uint32
+	// repeated maps entries to the files that hold other adds of them, which
+	// were ignored: what ends the message has to outlive those too.
+	repeated map[handle][]uint32
 	prepared map[message.TransactionID]*transaction
 	// recovered is the highest seq that replay gave.
 	recovered uint64
@@ -28,6 +31,7 @@ type fileUse struct {
 	live int      // messages whose record it holds
 	pins int      // subscriptions, and operations of prepared transactions
 	ends []uint32 // files whose records are ended by records in this one
+	compacted
 }
 
 // destination is a queue or topic.
@@ -59,6 +63,7 @@ func newIndex() *index {
 		destinations: map[message.Destination]*destination{},
 		files:        map[uint32]*fileUse{},
 		updated:      map[handle]uint32{},
+		repeated:     map[handle][]uint32{},
 		prepared:     map[message.TransactionID]*transaction{},
 	}
 }
@@ -120,7 +125,8 @@ func (x *index) add(d *destination, id identity, at location, seq uint64) bool {
 	if d.name.Kind.IsTopic() && len(d.subscriptions) == 0 {
 		return true
 	}
-	if d.table.find(&x.slab, n, id.sequence) != 0 {
+	if h := d.table.find(&x.slab, n, id.sequence); h != 0 {
+		x.repeat(h, at.file)
 		return false
 	}
 	h := x.slab.put(entry{seq: seq, sequence: id.sequence, producer: n, location: at, holders: uint32(len(d.subscriptions))})
@@ -152,13 +158,19 @@ func (x *index) remove(d *destination, h handle, file uint32) {
 // drop frees an entry that no list holds any more.
 func (x *index) drop(h handle, file uint32) {
 	e := x.slab.get(h)
-	x.file(e.file).live--
+	f := x.file(e.file)
+	f.live--
+	f.deaths++
 	x.end(file, e.file)
 	if first, ok := x.updated[h]; ok {
-		x.file(first).live--
+		f := x.file(first)
+		f.live--
+		f.deaths++
 		x.end(file, first)
 		delete(x.updated, h)
 	}
+	x.endRepeated(h, file)
+	delete(x.repeated, h)
 	x.producers.release(e.producer)
 	x.slab.drop(h)
 }
@@ -177,9 +189,26 @@ func (x *index) acknowledge(d *destination, key string, h handle, file uint32) {
 	if first, ok := x.updated[h]; ok {
 		x.end(file, first)
 	}
+	x.endRepeated(h, file)
 	e = x.slab.edit(h)
 	if e.holders--; e.holders == 0 {
 		x.remove(d, h, file)
+	}
+}
+
+// repeat notes an add of a stored message in another file.
+func (x *index) repeat(h handle, file uint32) {
+	if e := x.slab.get(h); e.file != file && !slices.Contains(x.repeated[h], file) {
+		x.repeated[h] = append(x.repeated[h], file)
+	}
+}
+
+func (x *index) endRepeated(h handle, file uint32) {
+	if len(x.repeated) == 0 {
+		return
+	}
+	for _, n := range x.repeated[h] {
+		x.end(file, n)
 	}
 }
 
@@ -187,7 +216,9 @@ func (x *index) acknowledge(d *destination, key string, h handle, file uint32) {
 func (x *index) update(d *destination, h handle, at location) {
 	e := x.slab.get(h)
 	if _, again := x.updated[h]; again {
-		x.file(e.file).live--
+		f := x.file(e.file)
+		f.live--
+		f.deaths++
 		x.end(at.file, e.file)
 	} else {
 		x.updated[h] = e.file

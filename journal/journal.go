@@ -16,6 +16,7 @@ type Journal struct {
 	epoch     uint64
 	head      fileHead       // of every file
 	inaugural []*destination // whose exposure the first file says; nil after that
+	lost      []uint32       // files that should be there and were not when it was opened
 	state     *store.State
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read
@@ -49,7 +50,11 @@ type Journal struct {
 	bad     map[uint64]bool // indexMu; seqs already reported as unreadable
 	unread  atomic.Int64    // messages that could not be read back
 
-	collectMu sync.Mutex // held while files are deleted, or looked at for a snapshot
+	collectMu sync.Mutex // held while files are deleted, replaced, or looked at for a snapshot
+	compactor *compactor
+	rotated   atomic.Int64  // when the current file was begun, nanoseconds since 1970
+	moved     atomic.Uint64 // how often files were replaced; changed with indexMu
+	moments   atomic.Int32  // that are kept; raised with collectMu
 
 	brokerSequence int64           // indexMu; the highest
 	superseded     map[uint32]bool // files while which there is no snapshot
@@ -121,6 +126,10 @@ func (j *Journal) Admit(ctx context.Context) error {
 		}
 	}
 }
+
+// Roomy reports that what is appended now will find space: another file is
+// ready for it.
+func (j *Journal) Roomy() bool { return j.allocator.roomy.Load() }
 
 // releaseRoom lets everyone in Admit look again.
 func (j *Journal) releaseRoom() {

@@ -39,17 +39,18 @@ func Open(o Options) (*Journal, error) {
 	}
 	watch.lap("inspect")
 	j := &Journal{
-		o:        o,
-		holds:    newHolds(&o),
-		segments: newSegments(o.FS, o.Directory),
-		damaged:  map[uint32]bool{},
-		wake:     make(chan struct{}, 1),
-		failed:   make(chan struct{}),
-		ended:    make(chan struct{}),
-		stop:     make(chan struct{}),
-		prepared: map[message.TransactionID]*transaction{},
-		index:    newIndex(),
-		bad:      map[uint64]bool{},
+		o:         o,
+		holds:     newHolds(&o),
+		segments:  newSegments(o.FS, o.Directory),
+		damaged:   map[uint32]bool{},
+		wake:      make(chan struct{}, 1),
+		failed:    make(chan struct{}),
+		ended:     make(chan struct{}),
+		stop:      make(chan struct{}),
+		prepared:  map[message.TransactionID]*transaction{},
+		index:     newIndex(),
+		bad:       map[uint64]bool{},
+		compactor: newCompactor(),
 	}
 	if err := j.takeOver(inv, watch); err != nil {
 		j.segments.close()
@@ -144,6 +145,7 @@ func (j *Journal) replayAll(inv *inventory, watch *stopwatch) (*replayer, int64,
 	if err != nil {
 		return nil, 0, err
 	}
+	j.checkFiles(r, onDisk)
 	j.damage = r.damage
 	for _, d := range r.damage {
 		if n, ok := fileNumber(d.File); ok && (!d.Tail || in.end == 0) {
@@ -252,8 +254,9 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 	j.writer.current = first
 	a.start(first)
 	go j.commit()
-	j.joined.Add(1)
+	j.joined.Add(2)
 	go j.janitor(full)
+	go j.compactWhenDue()
 	if j.o.SnapshotEvery > 0 {
 		j.joined.Add(1)
 		go j.snapshotter()

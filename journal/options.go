@@ -50,6 +50,15 @@ type Options struct {
 	// CleanupInterval is how often unused files are deleted, 30 s; negative
 	// is never. (cleanupInterval)
 	CleanupInterval time.Duration
+	// NoCompaction leaves files as they are until nothing needs them.
+	// (enableAckCompaction=false)
+	NoCompaction bool
+	// CompactAfter is how many cleanups in a row have to leave too much for
+	// files to be rewritten. 1. (compactAcksAfterNoGC)
+	CompactAfter int
+	// CompactRate is how many bytes a second rewriting reads, 32 MiB, or four
+	// times as many as it writes; negative is as many as it can. (compactAcksIgnoresStoreGrowth=true)
+	CompactRate int64
 	// NoChecksum leaves the checksum out of what is written.
 	// (checksumJournalFiles=false)
 	NoChecksum bool
@@ -88,6 +97,8 @@ func (o *Options) complete() error {
 	setDefault(&o.DiskSyncInterval, time.Second)
 	setDefault(&o.CleanupInterval, 30*time.Second)
 	setDefault(&o.MaxPending, DefaultMaxPending)
+	o.CompactAfter = max(o.CompactAfter, 1)
+	setDefault(&o.CompactRate, DefaultCompactRate)
 	setDefault(&o.SnapshotEvery, DefaultSnapshotEvery)
 	setDefault(&o.snapshotPoll, snapshotPoll)
 	if o.MaxFileLength < minFileLength || o.MaxFileLength > maxFileLength {

@@ -56,13 +56,14 @@ func (j *Journal) page(dst []store.Entry, dest message.Destination, list func(*d
 	defer func() { placeLists.Put(places) }()
 	first := len(dst)
 	for {
-		*places = j.places((*places)[:0], dest, list, uint64(after), limit-(len(dst)-first), maxBytes)
+		var moved uint64
+		*places, moved = j.places((*places)[:0], dest, list, uint64(after), limit-(len(dst)-first), maxBytes)
 		if len(*places) == 0 {
 			return dst, nil
 		}
 		n, full := len(dst), false
 		var err error
-		if dst, maxBytes, full, err = j.readAll(dst, dest, *places, maxBytes, first); err != nil || full || len(dst)-first >= limit {
+		if dst, maxBytes, full, err = j.readAll(dst, dest, *places, moved, maxBytes, first); err != nil || full || len(dst)-first >= limit {
 			return dst, err
 		}
 		// Records are smaller than messages count, or some were unreadable.
@@ -74,18 +75,19 @@ func (j *Journal) page(dst []store.Entry, dest message.Destination, list func(*d
 }
 
 // places collects what to read: at most limit entries, and no more after
-// maxBytes of records.
-func (j *Journal) places(places []place, dest message.Destination, list func(*destination) *order, after uint64, limit int, maxBytes int64) []place {
+// maxBytes of records. The places hold as long as j.moved is what it returns.
+func (j *Journal) places(places []place, dest message.Destination, list func(*destination) *order, after uint64, limit int, maxBytes int64) (found []place, moved uint64) {
 	j.indexMu.RLock()
 	defer j.indexMu.RUnlock()
 	x := j.index
+	moved = j.moved.Load()
 	d := x.destinations[dest]
 	if d == nil {
-		return places
+		return places, moved
 	}
 	o := list(d)
 	if o == nil {
-		return places
+		return places, moved
 	}
 	o.after(&x.slab, after, func(h handle) bool {
 		e := x.slab.get(h)
@@ -98,12 +100,12 @@ func (j *Journal) places(places []place, dest message.Destination, list func(*de
 		maxBytes -= int64(e.size)
 		return len(places) < limit && maxBytes > 0
 	})
-	return places
+	return places, moved
 }
 
 // readAll reads messages in runs. It reports full when the next one would
 // have exceeded maxBytes; dst from first on is what the page has so far.
-func (j *Journal) readAll(dst []store.Entry, dest message.Destination, places []place, maxBytes int64, first int) ([]store.Entry, int64, bool, error) {
+func (j *Journal) readAll(dst []store.Entry, dest message.Destination, places []place, moved uint64, maxBytes int64, first int) ([]store.Entry, int64, bool, error) {
 	codec := decoders.Get().(*openwire.Store)
 	defer decoders.Put(codec)
 	for len(places) > 0 {
@@ -116,13 +118,18 @@ func (j *Journal) readAll(dst []store.Entry, dest message.Destination, places []
 			b = b[:places[0].size]
 			err = j.segments.readAt(places[0].file, b, int64(start))
 		}
+		if j.moved.Load() != moved {
+			err = errMoved
+		}
 		for _, p := range places[:n] {
 			var m *message.Message
-			if err == nil {
-				m, err = decodeStored(codec, b[p.offset-start:][:p.size:p.size])
+			cause := err
+			if cause == nil {
+				m, cause = decodeStored(codec, b[p.offset-start:][:p.size:p.size])
 			}
-			if err != nil {
-				if m, err = j.readAgain(codec, dest, p, err); err != nil {
+			if cause != nil {
+				var err error
+				if m, err = j.readAgain(codec, dest, p, cause); err != nil {
 					return dst, maxBytes, false, err
 				}
 				if m == nil {
@@ -174,24 +181,28 @@ func decodeStored(codec *openwire.Store, b []byte) (*message.Message, error) {
 }
 
 // readAgain is for a message that could not be read where it was: it may have
-// got another record meanwhile, or have gone. What is still there and cannot
-// be read is reported, once. The error is for what stops the whole page.
+// got another record or place meanwhile, or have gone. What is still there and
+// cannot be read is reported, once. The error is for what stops the whole page.
 func (j *Journal) readAgain(codec *openwire.Store, dest message.Destination, p place, cause error) (*message.Message, error) {
 	for {
-		moved, ok := j.locate(dest, p.seq)
+		at, moved, ok := j.locate(dest, p.seq)
 		if !ok {
 			return nil, j.usable()
 		}
-		if moved == p.location {
+		if at == p.location && cause != errMoved {
 			if err := j.usable(); err != nil {
 				return nil, err
 			}
 			j.unreadable(p, cause)
 			return nil, nil
 		}
-		p.location = moved
+		p.location = at
 		b := make([]byte, p.size)
 		err := j.segments.readAt(p.file, b, int64(p.offset))
+		if j.moved.Load() != moved {
+			cause = errMoved
+			continue
+		}
 		if err == nil {
 			var m *message.Message
 			if m, err = decodeStored(codec, b); err == nil {
@@ -212,19 +223,21 @@ func (j *Journal) usable() error {
 	return nil
 }
 
-// locate returns where the message at seq lies now.
-func (j *Journal) locate(dest message.Destination, seq uint64) (location, bool) {
+// locate returns where the message at seq lies, as long as j.moved is what it
+// returns.
+func (j *Journal) locate(dest message.Destination, seq uint64) (at location, moved uint64, ok bool) {
 	j.indexMu.RLock()
 	defer j.indexMu.RUnlock()
+	moved = j.moved.Load()
 	d := j.index.destinations[dest]
 	if d == nil {
-		return location{}, false
+		return at, moved, false
 	}
 	h := d.order.find(&j.index.slab, seq)
 	if h == 0 {
-		return location{}, false
+		return at, moved, false
 	}
-	return j.index.slab.get(h).location, true
+	return j.index.slab.get(h).location, moved, true
 }
 
 func (j *Journal) unreadable(p place, cause error) {

@@ -25,7 +25,7 @@ type producer struct {
 	last       int64
 	entries    uint32 // stored messages
 	prev, next uint32 // in the ring of idle producers, oldest next to 0
-	file       uint32 // where the newest of its records is
+	file       uint32 // where the newest record of last is
 }
 
 func newProducers() producers {
@@ -61,8 +61,12 @@ func (p *producers) number(id message.ProducerID) uint32 {
 // note records that a producer added a message with that sequence, in file.
 func (p *producers) note(n uint32, sequence int64, file uint32) {
 	k := p.known.edit(n)
-	k.last = max(k.last, sequence)
-	k.file = max(k.file, file)
+	switch {
+	case sequence > k.last:
+		k.last, k.file = sequence, file
+	case sequence == k.last:
+		k.file = max(k.file, file)
+	}
 	if k.entries == 0 {
 		p.unlink(n)
 		p.link(n)

@@ -21,6 +21,7 @@ func (j *Journal) promote(inv *inventory) *trail {
 	if t == nil || t.position == 0 {
 		return nil
 	}
+	t.o.FS = j.o.FS
 	t.onDisk = map[uint32]bool{}
 	for _, f := range inv.files {
 		t.onDisk[f.number] = true
@@ -31,6 +32,9 @@ func (j *Journal) promote(inv *inventory) *trail {
 	err := t.compare(inv.files)
 	if err == nil {
 		err = t.complete(j.o.FS, inv)
+	}
+	if err == nil {
+		err = t.refresh()
 	}
 	if err != nil {
 		j.doubt(err)
@@ -54,8 +58,13 @@ func (j *Journal) doubt(err error) {
 // begun, as ActiveMQ does when it compacts. Our files say themselves that they
 // are ours, which never happens to.
 func (t *trail) complete(fs vfs.FS, inv *inventory) error {
-	for _, f := range inv.files {
+	for i, f := range inv.files {
 		d := t.read[f.number]
+		if d != nil && f.number == t.position && i < len(inv.files)-1 {
+			if err := t.unchanged(f.number, d); err != nil {
+				return err
+			}
+		}
 		if d == nil || f.head != nil || f.number >= t.position || d.skip {
 			continue
 		}
@@ -73,9 +82,23 @@ func (t *trail) complete(fs vfs.FS, inv *inventory) error {
 	return nil
 }
 
-// markOf is what has been read of a file, if it is the one being read.
+// unchanged checks that a file was not rewritten while it was read.
+func (t *trail) unchanged(number uint32, d *readFile) error {
+	handle, err := t.o.FS.Open(t.path(number))
+	if err != nil {
+		return fmt.Errorf("open journal file: %w", err)
+	}
+	defer handle.Close()
+	if d.end > 0 && stampIn(handle) != d.stamp {
+		return fmt.Errorf("%w: %s was rewritten while it was read", errLost, fileName(number))
+	}
+	return nil
+}
+
+// markOf is what has been read of a file, if it is the one being read. Of a
+// file that a snapshot ends in nothing may have been read yet.
 func (t *trail) markOf(number uint32) mark {
-	if t == nil || number != t.position {
+	if t == nil || number != t.position || t.read[number] == nil {
 		return mark{}
 	}
 	return t.read[number].mark
@@ -128,7 +151,11 @@ func (j *Journal) continueFrom(t *trail, inv *inventory, in *inherited) (lag int
 		return 0, fmt.Errorf("%w: %s has changed", errLost, fileName(inv.files[len(inv.files)-1].number))
 	}
 	for i := range rest {
-		t.moveTo(rest[i])
+		if unread := t.moveTo(rest[i]); unread {
+			if err := t.refresh(); err != nil {
+				return 0, err
+			}
+		}
 		if d := t.read[rest[i].number]; d != nil {
 			rest[i].from = d.end
 		}
@@ -151,6 +178,9 @@ func (t *trail) conclude() error {
 			return fmt.Errorf("%w: %s was deleted, another file has its acknowledgements", errLost, fileName(number))
 		}
 		t.forget(number)
+	}
+	if err := t.straying(); err != nil {
+		return err
 	}
 	if t.cold && t.r.foreign != 0 {
 		return fmt.Errorf("%w: another program has written to the journal since", errLost)

@@ -40,16 +40,23 @@ type replayer struct {
 	recentNext int
 
 	// For a follower, whose files may go while it reads others.
-	duplicates     int             // adds that were ignored
-	rewritten      map[uint32]bool // sources for whose sake rewritten files were skipped
-	superseded     map[uint32]bool // those files
-	brokerSequence int64           // the highest of messages that have been looked at
+	roster         roster
+	acknowledged   func(c *command, at location) // is told of subscriptions' acknowledgements; may be nil
+	duplicates     int                           // adds that were ignored
+	rewritten      map[uint32]bool               // sources for whose sake rewritten files were skipped
+	superseded     map[uint32]bool               // those files
+	brokerSequence int64                         // the highest of messages that have been looked at
+	stamp          stamp                         // of the newest rewritten file that was read
+	replaced       []uint32                      // files that were rewritten, as the log says; the newest
 }
 
 const (
 	recentAdds = 256
 	// maxKnownProducers bounds the replayer's memory of producers' texts.
 	maxKnownProducers = 10_000
+	// maxReplaced bounds what a replay remembers of rewritten files. A follower
+	// looks at them in every pass, and at all files when it is promoted.
+	maxReplaced = 10_000
 )
 
 func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer {
@@ -93,6 +100,10 @@ func (r *replayer) report(d Damage) {
 	if d.Tail {
 		r.log.Warn("journal ends in an incomplete write; it is cut off",
 			"file", d.File, "offset", d.Offset, "bytes", d.Length, "reason", d.Reason)
+		return
+	}
+	if d.Doubtful {
+		r.log.Warn("journal may be damaged", "file", d.File, "files", d.Missing, "bytes", d.Length, "reason", d.Reason)
 		return
 	}
 	r.log.Error("journal is damaged; the rest is served",
@@ -160,15 +171,23 @@ func (r *replayer) apply(c *command, at location) error {
 func (r *replayer) trace(c *command, at location) {
 	if !bytes.HasPrefix(c.text, []byte(tracePrefix)) {
 		r.foreign = at.file
+		r.roster.foreign = true
 		return
 	}
 	text := string(c.text)
+	if r.roster.note(at.file, text) {
+		return
+	}
 	if h, ok := parseFileHead(text); ok {
 		r.epoch = max(r.epoch, h.epoch)
 	} else if d, segment, ok := parseExposed(text); ok {
 		r.x.expose(r.x.destination(d), segment, at.file)
 	} else if producer, sequence, ok := parseSequence(text); ok {
 		r.x.producers.note(r.x.producers.number(producer), sequence, at.file)
+	} else if s, ok := parseStamp(text); ok {
+		r.stamp = s
+	} else if number, ok := parseReplaced(text); ok && len(r.replaced) < maxReplaced {
+		r.replaced = append(r.replaced, number)
 	}
 }
 
@@ -243,6 +262,9 @@ func (r *replayer) remove(c *command, at location) error {
 	action := store.Remove
 	if c.subscription != nil {
 		action = store.Acknowledge
+		if r.acknowledged != nil {
+			r.acknowledged(c, at)
+		}
 	}
 	d, id := r.lookup(c.destination), r.identity(c.id)
 	if c.transaction != nil {

@@ -32,6 +32,7 @@ type segment struct {
 	handle  vfs.File
 	readers int
 	gone    bool
+	leaving bool // the log says that it is deleted
 }
 
 func newSegments(fs vfs.FS, dir string) *segments {
@@ -146,10 +147,34 @@ func (s *segments) release(f *segment) {
 	}
 }
 
+// length is the bytes of batches in a file, 0 if it is not there.
+func (s *segments) length(number uint32) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.byNumber[number]; f != nil {
+		return f.length
+	}
+	return 0
+}
+
+// replace makes handle the file of that number. Who reads from the old one
+// goes on doing so.
+func (s *segments) replace(number uint32, handle vfs.File, length int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removeLocked(number)
+	s.byNumber[number] = &segment{number: number, length: length, handle: handle}
+	s.opened++
+}
+
 // remove forgets a file; it is closed when its readers are done.
 func (s *segments) remove(number uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.removeLocked(number)
+}
+
+func (s *segments) removeLocked(number uint32) {
 	f := s.byNumber[number]
 	if f == nil {
 		return

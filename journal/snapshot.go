@@ -19,6 +19,9 @@ const (
 	// snapshotShare is how many times its size is written to the journal
 	// between two snapshots.
 	snapshotShare = 8
+	// staleShare is how many times sooner a snapshot is due when files have been
+	// rewritten since the last.
+	staleShare = 8
 	// snapshotPoll is how often it is looked whether a snapshot is due.
 	snapshotPoll = 5 * time.Second
 	// Snapshots in the background are written this fast, in bytes a second,
@@ -125,6 +128,9 @@ func (j *Journal) freeze() (*view, error) {
 	began := time.Now()
 	j.indexMu.Lock()
 	defer j.indexMu.Unlock()
+	if len(j.index.repeated) > 0 {
+		return nil, fmt.Errorf("%w: %d", errRepeated, len(j.index.repeated))
+	}
 	if len(j.index.updated) > maxSnapshotUpdates {
 		return nil, fmt.Errorf("%d messages have been updated", len(j.index.updated))
 	}
@@ -275,7 +281,7 @@ func (j *Journal) snapshotter() {
 	})
 	tick := time.NewTicker(j.o.snapshotPoll)
 	defer tick.Stop()
-	behind, tried := j.unsnapped(), -j.o.SnapshotEvery
+	behind, tried, rewritten := j.unsnapped(), -j.o.SnapshotEvery, int64(0)
 	for {
 		select {
 		case <-tick.C:
@@ -287,10 +293,15 @@ func (j *Journal) snapshotter() {
 		if last.Bytes == 0 {
 			since += behind
 		}
-		if since < max(j.o.SnapshotEvery, snapshotShare*last.Bytes) || written-tried < j.o.SnapshotEvery {
+		limit, files := max(j.o.SnapshotEvery, snapshotShare*last.Bytes), j.compactor.files.Load()
+		if files != rewritten { // the last one does not fit the files any more
+			limit /= staleShare
+			since = max(since, written-tried)
+		}
+		if since < limit || written-tried < min(limit, j.o.SnapshotEvery) {
 			continue
 		}
-		tried = written
+		tried, rewritten = written, files
 		if err := j.snapshot(ctx, snapshotSpeed); err != nil && ctx.Err() == nil {
 			j.o.Log.Warn("snapshot of the index", "directory", j.o.Directory, "error", err)
 		}

@@ -34,6 +34,7 @@ func loadIndex(r *snapshotReader, m *snapshotMeta, files []fileView, ends map[ui
 	for _, f := range files {
 		if !gone[f.number] {
 			l.ends[f.number] = f.end
+			l.x.file(f.number) // also if it holds nothing any more: it is not clean of what has ended
 		}
 	}
 	l.fileEnds(ends)

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"slices"
@@ -47,13 +48,20 @@ func sameIndex(t require.TestingT, disk *vfs.Memory) (used bool) {
 	// What it deletes is nothing that a replay needs, and its own snapshot is
 	// as good.
 	require.NoError(t, thawed.Collect())
-	require.NoError(t, thawed.Snapshot(context.Background()))
+	snapshotIfPossible(t, thawed)
 	require.NoError(t, thawed.Close())
 	require.NoError(t, fresh.Close())
 	again := mustOpen(t, smallFiles(thawed.o.FS))
 	defer again.Close()
 	require.Equal(t, expected, account(t, again))
 	return used
+}
+
+// snapshotIfPossible: there is none of a journal with repeated adds.
+func snapshotIfPossible(t require.TestingT, j *Journal) {
+	if err := j.Snapshot(context.Background()); !errors.Is(err, errRepeated) {
+		require.NoError(t, err)
+	}
 }
 
 // TestThawedEqualsReplayed: whatever masters did after a snapshot, and

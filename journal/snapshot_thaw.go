@@ -91,6 +91,7 @@ func thawSnapshot(o *Options, chain []diskFile, onDisk map[uint32]bool, stopping
 		return nil, nil, r.err
 	}
 	t.r.x, t.r.seq, t.r.epoch, t.r.brokerSequence = x, meta.seq, meta.epoch, meta.sequence
+	damage = t.restoreRoster(files, damage)
 	for _, d := range damage {
 		if n, ok := fileNumber(d.File); ok && !gone[n] {
 			t.r.report(d)

@@ -17,6 +17,8 @@ type diskFile struct {
 	number uint32
 	from   int64 // where it is to be read from
 	limit  int64 // bytes that belong to the journal
+	sealed bool  // a newer file says where it ends
+	seal   int64 // there
 	head   *fileHead
 }
 
@@ -128,6 +130,7 @@ func (inv *inventory) chain(found []diskFile) {
 		}
 		if f.number == head.after {
 			f.limit = min(f.limit, head.seal)
+			f.sealed, f.seal = true, head.seal
 		}
 		if f.head != nil {
 			head = *f.head

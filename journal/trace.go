@@ -59,6 +59,41 @@ func parseFileHead(text string) (h fileHead, ok bool) {
 	return h, h.after < h.first
 }
 
+// stamp numbers a rewriting of a file. Later ones are higher.
+type stamp struct{ epoch, serial uint64 }
+
+func (s stamp) after(o stamp) bool {
+	return s.epoch > o.epoch || s.epoch == o.epoch && s.serial > o.serial
+}
+
+// stampText says, near the beginning of a file, that it was rewritten.
+func stampText(s stamp) string {
+	return tracePrefix + "compacted epoch=" + strconv.FormatUint(s.epoch, 10) + " serial=" + strconv.FormatUint(s.serial, 10)
+}
+
+func parseStamp(text string) (s stamp, ok bool) {
+	rest, ok := strings.CutPrefix(text, tracePrefix+"compacted epoch=")
+	if !ok {
+		return s, false
+	}
+	epoch, serial, ok := strings.Cut(rest, " serial=")
+	var err, err2 error
+	s.epoch, err = strconv.ParseUint(epoch, 10, 63)
+	s.serial, err2 = strconv.ParseUint(serial, 10, 63)
+	return s, ok && err == nil && err2 == nil
+}
+
+// replacedText says, in the file being written, that another was rewritten.
+func replacedText(number uint32) string {
+	return tracePrefix + "replaced segment=" + strconv.FormatUint(uint64(number), 10)
+}
+
+func parseReplaced(text string) (number uint32, ok bool) {
+	rest, ok := strings.CutPrefix(text, tracePrefix+"replaced segment=")
+	n, err := strconv.ParseUint(rest, 10, 31)
+	return uint32(n), ok && err == nil
+}
+
 // exposedText says that messages of a destination up to the end of a segment
 // may have been delivered.
 func exposedText(d message.Destination, segment store.Segment) string {

@@ -51,6 +51,11 @@ type trail struct {
 	noted    int  // adds until which broker sequences are known
 	notedAt  time.Time
 	scanner  scanner // its buffer is kept
+	// stamp is that of the newest rewriting of which it is known that all files
+	// have been read, or read again, since.
+	stamp    stamp
+	strays   []stray
+	absence  absence
 	progress *progress
 	thawing  bool      // a snapshot shall be looked for
 	snapshot time.Time // when that was written which it began with
@@ -65,8 +70,9 @@ const tellEvery = 1 << 20
 // readFile is how far a file has been read.
 type readFile struct {
 	mark
-	head *fileHead
-	skip bool // the rest is superseded by another file
+	head  *fileHead
+	stamp stamp // which rewriting it is
+	skip  bool  // the rest is superseded by another file
 }
 
 // mark is a place in a file, and a digest of the batches before it.
@@ -131,7 +137,11 @@ func (t *trail) pass() (moved bool, err error) {
 		if f.number < t.position {
 			continue
 		}
-		t.moveTo(f)
+		if unread := t.moveTo(f); unread {
+			if err := t.refresh(); err != nil {
+				return moved, err
+			}
+		}
 		n, err := t.readMore(f, last)
 		moved = moved || n
 		if errors.Is(err, errStopped) {
@@ -145,11 +155,16 @@ func (t *trail) pass() (moved bool, err error) {
 			return moved, err
 		}
 	}
+	if err := t.refreshReplaced(); err != nil {
+		return moved, err
+	}
+	t.caughtUp = true
 	if t.cold && t.r.foreign != 0 {
 		return moved, fmt.Errorf("%w: another program has written to the journal since the snapshot", errLost)
 	}
 	t.caughtUp, t.reached, t.cold, t.progress, t.ahead = true, true, false, nil, 0
 	t.noteSequences()
+	t.watchFiles()
 	return moved, t.settle()
 }
 
@@ -201,6 +216,7 @@ func (t *trail) list() error {
 	t.onDisk, t.chain, t.listed = onDisk, inv.files, now
 	if t.first == nil && len(found) > 0 {
 		t.first, t.highest = onDisk, found[len(found)-1].number
+		t.noteStamps(found)
 	}
 	t.ahead = t.unread()
 	return t.compare(t.chain)
@@ -260,8 +276,8 @@ func (t *trail) compare(chain []diskFile) error {
 			continue
 		case !ok:
 			return fmt.Errorf("%w: %s is a deposed master's", errLost, fileName(number))
-		case d.end > f.limit:
-			return fmt.Errorf("%w: %s ends at offset %d, before what was read", errLost, fileName(number), f.limit)
+		case f.sealed && d.end > f.seal:
+			return fmt.Errorf("%w: %s ends at offset %d, before what was read", errLost, fileName(number), f.seal)
 		case d.end == 0:
 			d.head = f.head
 		case !sameHead(d.head, f.head):
@@ -278,22 +294,25 @@ func sameHead(a, b *fileHead) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// moveTo makes f the file being read.
-func (t *trail) moveTo(f diskFile) {
+// moveTo makes f the file being read, and reports whether others before it
+// were deleted unread: files that were rewritten may be why.
+func (t *trail) moveTo(f diskFile) (unread bool) {
 	if f.number == t.position {
-		return
+		return false
 	}
-	t.missed = t.missed || t.position != 0 && !t.onDisk[t.position]
+	unread = t.position != 0 && !t.onDisk[t.position]
 	// Numbers between were deleted before they were read, unless they had not
 	// been there from the first, or another mastership began behind them.
 	if t.position != 0 && (f.head == nil || f.head.after != t.position) {
 		for n := t.position + 1; n < f.number; n++ {
 			if n > t.highest || t.first[n] {
-				t.missed = true
+				unread = true
 			}
 		}
 	}
+	t.missed = t.missed || unread
 	t.position = f.number
+	return unread
 }
 
 // readMore reads what a file has beyond what was read. Of the newest file,
@@ -325,6 +344,9 @@ func (t *trail) readMore(f diskFile, last bool) (moved bool, err error) {
 	size, err := handle.Size()
 	if err != nil {
 		return false, fmt.Errorf("size of journal file: %w", err)
+	}
+	if !last && d.end > 0 && stampIn(handle) != d.stamp {
+		return false, fmt.Errorf("%w: %s was rewritten while it was read", errLost, fileName(f.number))
 	}
 	limit := min(size, f.limit)
 	if d.end > limit {
@@ -370,8 +392,19 @@ func (t *trail) readTail(d *readFile, number uint32) error {
 
 func (t *trail) batch(d *readFile, number uint32, offset int64, payload []byte) error {
 	t.r.file = number
+	before := t.r.stamp
 	err := t.r.batch(offset, payload)
 	d.note(offset, payload, t.scanner.sum)
+	if t.r.stamp != before {
+		if d.stamp = t.r.stamp; d.stamp.after(t.stamp) {
+			// What it left out may be that others had been rewritten.
+			t.stamp = d.stamp
+			if err := t.refresh(); err != nil {
+				return err
+			}
+			t.r.file = number
+		}
+	}
 	t.progress.add(int64(len(payload)))
 	t.ahead -= int64(len(payload)) + batchHead
 	if t.untold += int64(len(payload)); t.untold >= tellEvery && t.tell != nil {

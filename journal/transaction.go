@@ -39,7 +39,11 @@ func (x *index) commit(t *transaction, file uint32, next func(i int) uint64) (du
 			}
 		default:
 			if d := x.destinations[op.destination]; d != nil {
-				if h := x.find(d, op.id); h != 0 && op.action == store.Remove {
+				h := x.find(d, op.id)
+				if h != 0 && op.at.file != file {
+					x.belated(h)
+				}
+				if h != 0 && op.action == store.Remove {
 					x.remove(d, h, op.at.file)
 				} else if h != 0 {
 					x.acknowledge(d, op.subscription, h, op.at.file)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/conclavemq/conclave/store"
@@ -97,8 +98,11 @@ func (j *Journal) rotate() error {
 
 // admitFile writes a file's head and gives it its name in the journal.
 func (j *Journal) admitFile(f *dataFile, number uint32) error {
-	b := j.appendBatch(nil, appendTrace(nil, j.head.text()))
-	b = j.inauguralBatches(b, number)
+	records := appendTrace(nil, j.head.text())
+	if j.o.DiskSync == Always { // or a deletion could outlive the record of it
+		records = appendTrace(records, filesText(j.segments.listed(j.lost), j.lastEnd()))
+	}
+	b := j.inauguralBatches(j.appendBatch(nil, records), number)
 	f.claim(int64(len(b) + eofSize))
 	if _, err := f.handle.WriteAt(append(b, eofRecord...), 0); err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
@@ -115,9 +119,10 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	if err := j.o.FS.SyncDir(j.o.Directory); err != nil {
 		return fmt.Errorf("%w: directory: %w", errSync, err)
 	}
-	f.number, f.pos = number, int64(len(b))
+	f.number, f.pos, f.begun = number, int64(len(b)), int64(len(b))
 	f.mark.noteAll(b)
 	j.segments.put(number, f.pos)
+	j.rotated.Store(time.Now().UnixNano())
 	return nil
 }
 
@@ -133,6 +138,9 @@ func (j *Journal) flush(sync bool) error {
 	f := w.current
 	b := append(w.batch, eofRecord...)
 	w.batch = b[:len(w.batch)]
+	if !j.o.NoPreallocation && j.allocator.isFull() && !f.has(f.pos+int64(len(b))) {
+		return fmt.Errorf("write %d bytes to %s: %w", len(b), fileName(f.number), syscall.ENOSPC)
+	}
 	if f.claim(f.pos + int64(len(b))); !j.o.NoPreallocation {
 		j.allocator.follow(f, w.small(len(b), sync))
 	}

@@ -230,6 +230,28 @@ func (d *descriptor) inPlace() (bool, error) {
 func (d *descriptor) writeStamp(now time.Time) error {
 	stamp := max(uint64(now.UnixMilli()), d.attempt+1) // never twice the same
 	d.attempt = stamp
+	if err := d.put(stamp); err != nil {
+		return err
+	}
+	d.stamp = stamp
+	return nil
+}
+
+// clearStamp is what the last owner does who leaves of its own will.
+func (d *descriptor) clearStamp() error { return d.put(0) }
+
+// resign is clearStamp for one who won the lock and does not serve: nobody has
+// to wait for it.
+func (d *descriptor) resign() {
+	if ok, err := d.retake(); !ok || err != nil {
+		return
+	}
+	if ok, err := d.stampIntact(); ok && err == nil {
+		_ = d.clearStamp()
+	}
+}
+
+func (d *descriptor) put(stamp uint64) error {
 	var b [stampSize]byte
 	binary.BigEndian.PutUint64(b[:], stamp)
 	n, err := unix.Pwrite(d.fd, b[:], 0)
@@ -242,7 +264,6 @@ func (d *descriptor) writeStamp(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("write lock file %s: %w", d.path, err)
 	}
-	d.stamp = stamp
 	return nil
 }
 

@@ -23,6 +23,14 @@
 // the process has run for the grace period without any proof. [Lease.Lost] is
 // closed then. The owner writes nothing more and leaves.
 //
+// # Locks that exclude nobody
+//
+// Some file systems grant one lock to two hosts. Where that cannot be ruled out
+// (the file system is not local, and its lock has never kept this process out),
+// a won lock counts only when the last owner has shown no sign of life for its
+// window; see rival.go. A broker that finds such an owner alive waits as a
+// slave.
+//
 // # Goroutines
 //
 // A lease has two. The keeper owns the lock's descriptor from the moment of

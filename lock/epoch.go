@@ -37,7 +37,8 @@ type Holder struct {
 	Broker string    `json:"broker"`
 	Host   string    `json:"host"`
 	PID    int       `json:"pid"`
-	Since  time.Time `json:"since"` // by the holder's clock
+	Kernel string    `json:"kernel,omitempty"` // which counts the PID; see kernel
+	Since  time.Time `json:"since"`            // by the holder's clock
 	// WindowMillis is how long the holder's lease stays valid after a proof.
 	WindowMillis int64    `json:"windowMillis"`
 	Device       uint64   `json:"device"` // of the lock file
@@ -198,6 +199,29 @@ func writeSynced(path string, b []byte, flags int) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
+}
+
+// makeDirectory makes a directory with its parents, and makes durable the names
+// of those that were not there: without its name nothing in it is found after a
+// power failure.
+func makeDirectory(dir string) error {
+	var made []string
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		_, err := os.Stat(at)
+		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+			break
+		}
+		made = append(made, at)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range made {
+		if err := syncDirectory(filepath.Dir(name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func syncDirectory(dir string) error {

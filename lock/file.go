@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Defaults of FileOptions.
@@ -31,6 +33,9 @@ type FileOptions struct {
 	// LockAcquireSleepInterval is how long a slave on a network file system
 	// sleeps between two tries. On local ones it waits in the kernel instead.
 	LockAcquireSleepInterval time.Duration
+	// Successor says that this process has owned the directory before. It
+	// does not create it anew, and errors of the storage do not end its wait.
+	Successor bool
 	// FailIfLocked makes Acquire fail with ErrHeld rather than wait.
 	FailIfLocked bool
 	// KeepAlivePeriod is the time between two proofs of ownership, at most
@@ -114,6 +119,8 @@ type FileLocker struct {
 	mu      sync.Mutex
 	left    *wait  // guarded by mu; a wait in the kernel whose caller has gone
 	gaveWay uint64 // guarded by mu; highest epoch whose owner's wish was honoured
+	rival   bool   // guarded by mu; another has served in spite of the lock
+	kept    bool   // guarded by mu; the lock has kept us out
 }
 
 // NewFile checks the options. It does not touch the directory.
@@ -127,57 +134,116 @@ func NewFile(options FileOptions) (*FileLocker, error) {
 
 // Acquire implements Locker. Several calls on one FileLocker compete as those
 // of several processes do. The directory is created by the first try alone: a
-// directory that vanishes later is not replaced by an empty one.
+// directory that vanishes later is not replaced by an empty one. Errors of the
+// storage end the first try, but not the wait of a slave.
 func (f *FileLocker) Acquire(ctx context.Context) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(f.options.Directory, 0o755); err != nil {
-		return nil, fmt.Errorf("create directory of the lock: %w", err)
+	if !f.options.Successor {
+		if err := makeDirectory(f.options.Directory); err != nil {
+			return nil, fmt.Errorf("create directory of the lock: %w", err)
+		}
 	}
-	d, err := f.win(ctx)
+	waited, told := f.options.Successor, false
+	d, err := f.win(ctx, &waited, &told)
+	for err == nil {
+		if patience, yes := f.givesWay(); yes {
+			if err = errors.Join(d.close(), f.giveWay(ctx, patience)); err == nil {
+				d, err = f.win(ctx, &waited, &told)
+			}
+			continue
+		}
+		var lease *Lease
+		if lease, err = f.serve(ctx, d); err == nil {
+			lease.waited = waited
+			return lease, nil
+		}
+		err = errors.Join(err, d.close())
+		switch {
+		case errors.Is(err, errRival):
+			waited = true
+			d, err = f.becomeSlave(ctx, nil, &told)
+		case waited && ctx.Err() == nil && !final(err):
+			d, err = f.becomeSlave(ctx, err, &told)
+		}
+	}
+	return nil, err
+}
+
+// win takes the lock, now or as a slave.
+func (f *FileLocker) win(ctx context.Context, waited, told *bool) (*descriptor, error) {
+	d, err := f.tryOnce()
+	if d != nil || err != nil && (!*waited || final(err)) {
+		return d, err
+	}
+	*waited = true
+	return f.becomeSlave(ctx, err, told)
+}
+
+// serve makes a won lock a lease, once it is sure that nobody serves whom the
+// lock does not keep out. It does not close d.
+func (f *FileLocker) serve(ctx context.Context, d *descriptor) (*Lease, error) {
+	settle, err := f.lookForRival(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	lease, err := f.takeOffice(ctx, d)
+	lease, err := f.takeOffice(ctx, d, settle)
 	if err != nil {
-		return nil, errors.Join(err, d.close())
+		d.resign()
 	}
-	return lease, nil
+	return lease, err
 }
 
-// win takes the lock, unless it is meant for another.
-func (f *FileLocker) win(ctx context.Context) (*descriptor, error) {
-	for {
-		d, err := f.tryOnce()
-		if err != nil {
-			return nil, err
-		}
-		if d == nil {
-			if d, err = f.becomeSlave(ctx); err != nil {
-				return nil, err
-			}
-		}
-		patience, yes := f.givesWay()
-		if !yes {
-			return d, nil
-		}
-		if err := errors.Join(d.close(), f.giveWay(ctx, patience)); err != nil {
-			return nil, err
-		}
-	}
+// final reports an error that no waiting ends.
+func final(err error) bool {
+	return errors.Is(err, ErrUnsupported) || errors.Is(err, errUnknownFormat) || errors.Is(err, ErrDamagedEpoch) ||
+		errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EISDIR)
 }
 
-// becomeSlave reports that the lock is held and waits for it, or fails if that
-// is the setting.
-func (f *FileLocker) becomeSlave(ctx context.Context) (*descriptor, error) {
-	status, errStatus := ReadHolder(f.options.Directory)
-	if f.options.FailIfLocked {
-		return nil, &HeldError{f.path, status}
+// becomeSlave reports, once, that the lock is held and waits for it, or fails
+// if that is the setting. A cause is why the lock could not be had though
+// nobody held it: then it is tried again after a while, which lets others go
+// first.
+func (f *FileLocker) becomeSlave(ctx context.Context, cause error, told *bool) (*descriptor, error) {
+	if cause != nil {
+		f.options.Log.Warn("cannot take the lock, will try again", "lock", f.path, "error", cause)
+	}
+	for cause != nil {
+		if err := pause(ctx, f.options.LockAcquireSleepInterval); err != nil {
+			return nil, err
+		}
+		var d *descriptor
+		if d, cause = f.tryOnce(); d != nil || final(cause) {
+			return d, cause
+		}
 	}
 	fileSystem, err := Detect(f.options.Directory)
 	if err != nil {
 		return nil, err
+	}
+	if !*told {
+		if err := f.tell(fileSystem); err != nil {
+			return nil, err
+		}
+		*told = true
+	}
+	if !fileSystem.Local {
+		return f.poll(ctx)
+	}
+	d, err := f.waitInKernel(ctx)
+	if err == nil || ctx.Err() != nil || final(err) {
+		return d, err
+	}
+	return f.becomeSlave(ctx, err, told)
+}
+
+// tell says that another has the lock, with an error if that is not to be
+// waited for.
+func (f *FileLocker) tell(fileSystem FileSystem) error {
+	status, errStatus := ReadHolder(f.options.Directory)
+	if f.options.FailIfLocked {
+		return &HeldError{f.path, status}
 	}
 	f.options.Log.Info("Database "+f.path+" is locked by another server. "+
 		"This broker is now in slave mode waiting a lock to be acquired",
@@ -185,8 +251,5 @@ func (f *FileLocker) becomeSlave(ctx context.Context) (*descriptor, error) {
 	if errStatus != nil {
 		f.options.Log.Warn("cannot tell who is master", "error", errStatus)
 	}
-	if fileSystem.Local {
-		return f.waitInKernel(ctx)
-	}
-	return f.poll(ctx)
+	return nil
 }

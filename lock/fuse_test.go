@@ -146,15 +146,21 @@ func TestHungStorage(t *testing.T) {
 	require.NoError(t, lease.Release())
 }
 
-// Where locks do not exclude, the holder finds out by what the other wrote.
+// Where locks do not exclude, the second finds out by what the holder writes,
+// and waits for as long as it does. A holder that could write nothing for its
+// window finds out by what the second wrote.
 func TestBrokenLocksAreNoticed(t *testing.T) {
 	backing := memoryDir(t)
-	one, _ := mountFuse(t, backing, false)
+	one, storage := mountFuse(t, backing, false)
 	two, _ := mountFuse(t, backing, false)
 	a := start(t, "broker", one)
 	require.EqualValues(t, 1, a.epoch())
 	b := start(t, "broker", two)
+	b.expect("locks do not exclude")
+	b.expect("slave mode")
+	storage.obey("hang")
 	require.EqualValues(t, 2, b.epoch())
+	storage.obey("heal")
 	a.expect("lost")
 	b.finish()
 	require.NotContains(t, strings.Join(b.said(), "\n"), "lost")

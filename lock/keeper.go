@@ -22,11 +22,11 @@ func (l *Lease) keep() {
 		var answer chan<- error
 		select {
 		case <-l.stop:
-			l.released = l.owner.release()
+			l.released = l.owner.release(l.clock() < l.last)
 			return
 		case <-l.lost:
 			<-l.stop
-			l.released = l.owner.release()
+			l.released = l.owner.release(false)
 			return
 		case answer = <-l.checks:
 		case <-period.C:
@@ -46,6 +46,7 @@ func (l *Lease) proveOnce(streak *failures) error {
 	took := l.clock() - began
 	switch {
 	case err == nil:
+		l.last = began + l.timing.window
 		l.extend(began)
 	case errors.Is(err, ErrLost):
 		l.lose(err)

@@ -21,8 +21,9 @@ type ownership interface {
 	// it cannot tell. It writes only while live says that the outcome still
 	// matters: not after a loss, not after its window has passed.
 	prove(live func() bool) error
-	// release gives the lock up. It is called once.
-	release() error
+	// release gives the lock up. It is called once. Only a clean release, by
+	// an owner who is sure to be one, may write.
+	release(clean bool) error
 }
 
 // Lease is the ownership of a store for one epoch. Its methods are safe for
@@ -34,6 +35,7 @@ type Lease struct {
 	timing timing
 	log    *slog.Logger
 	clock  func() time.Duration
+	waited bool // never changes once Acquire has returned
 
 	// deadline is the reading of clock from which the lease is invalid, in
 	// nanoseconds. It rises by proofs and falls to expired on loss and
@@ -44,6 +46,8 @@ type Lease struct {
 	stop   chan struct{}     // closed by Release
 	kept   chan struct{}     // closed by the keeper when owner is released
 	checks chan chan<- error // from Check to the keeper
+
+	last time.Duration // how long the last proof holds; the keeper's
 
 	mu       sync.Mutex
 	ended    bool  // guarded by mu; lost or released
@@ -73,7 +77,8 @@ func newLease(epoch uint64, owner ownership, proven time.Duration, t timing, clo
 		kept:   make(chan struct{}),
 		checks: make(chan chan<- error),
 	}
-	l.deadline.Store(int64(proven + t.window))
+	l.last = proven + t.window
+	l.deadline.Store(int64(l.last))
 	go l.keep()
 	go l.watch()
 	return l
@@ -81,6 +86,10 @@ func newLease(epoch uint64, owner ownership, proven time.Duration, t timing, clo
 
 // Epoch numbers this ownership: higher than that of every earlier one.
 func (l *Lease) Epoch() uint64 { return l.epoch }
+
+// Waited reports that another owned the store while this process waited, or
+// that this process has owned it before: what begins now is a take-over.
+func (l *Lease) Waited() bool { return l.waited }
 
 // Valid reports whether this process may acknowledge and deliver now. It takes
 // one reading of the clock and no lock: it is meant to be asked after every

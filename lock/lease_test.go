@@ -43,7 +43,7 @@ func (o *fakeOwnership) prove(live func() bool) error {
 	return o.answer
 }
 
-func (o *fakeOwnership) release() error {
+func (o *fakeOwnership) release(bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.released++

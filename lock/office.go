@@ -19,8 +19,10 @@ type fileOwnership struct {
 // takeOffice makes a won lock an ownership: it writes the time as ActiveMQ
 // does and takes the next epoch, durably. Each sync counts in the time that a
 // take-over lasts, so it waits for none but the two of the epoch; the time is
-// synced by the keeper's first proof. It does not close d.
-func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, error) {
+// synced by the keeper's first proof. Where the lock may not exclude, it lets
+// settle pass before it makes sure that nobody else did the same. It does not
+// close d.
+func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor, settle time.Duration) (*Lease, error) {
 	o := f.options
 	if err := d.writeStamp(time.Now()); err != nil {
 		return nil, err
@@ -61,7 +63,13 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor) (*Lease, err
 	if err != nil {
 		return nil, err
 	}
+	if err := pause(ctx, settle); err != nil {
+		return nil, err
+	}
 	proven := o.clock()
+	if err := own.check("was written to by another", own.d.stampIntact); err != nil {
+		return nil, err
+	}
 	if err := own.held(); err != nil {
 		return nil, err
 	}
@@ -96,6 +104,7 @@ func (f *FileLocker) next(last Holder, d *descriptor) Holder {
 		Broker:       f.options.BrokerName,
 		Host:         f.options.Host,
 		PID:          f.options.PID,
+		Kernel:       kernel(),
 		Since:        time.Now().UTC().Round(time.Millisecond),
 		WindowMillis: (f.options.Window + time.Millisecond - 1).Milliseconds(),
 		Device:       d.id.Device,
@@ -114,10 +123,15 @@ func (f *FileLocker) outwait(ctx context.Context, last Holder, d *descriptor) er
 	}
 	f.options.Log.Warn("the lock file may not be the one that the last owner held; waiting until it must have noticed",
 		"lock", f.path, "owner", last.String(), "wait", last.window())
-	pause := time.NewTimer(last.window())
-	defer pause.Stop()
+	return pause(ctx, last.window())
+}
+
+// pause lets d pass.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-pause.C:
+	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -173,5 +187,12 @@ func (o *fileOwnership) check(fault string, question func() (bool, error)) error
 	return err
 }
 
-// release implements ownership.
-func (o *fileOwnership) release() error { return o.d.close() }
+// release implements ownership. A clean one leaves no time in the lock file:
+// nobody has to wait for signs of life of an owner who has taken its leave.
+func (o *fileOwnership) release(clean bool) error {
+	var err error
+	if clean && o.held() == nil {
+		err = o.d.clearStamp()
+	}
+	return errors.Join(err, o.d.close())
+}

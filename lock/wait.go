@@ -24,6 +24,8 @@ func (f *FileLocker) tryOnce() (*descriptor, error) {
 				d.close()
 				continue
 			}
+		} else if err == nil {
+			f.note(&f.kept)
 		}
 		return nil, errors.Join(err, d.close())
 	}
@@ -46,7 +48,7 @@ func (f *FileLocker) poll(ctx context.Context) (*descriptor, error) {
 		case <-pause.C:
 		}
 		d, err := f.tryOnce()
-		if d != nil || errors.Is(err, ErrUnsupported) {
+		if d != nil || final(err) {
 			return d, err
 		}
 		if streak.add(err != nil) {

@@ -58,8 +58,8 @@ func Entry(producer string, number int) string {
 	return fmt.Sprintf("ledger %s %d;", producer, number)
 }
 
-// parseEntry reads the mark that a body begins with.
-func parseEntry(body string) (producer string, number int, err error) {
+// Parse reads the mark that a body begins with.
+func Parse(body string) (producer string, number int, err error) {
 	mark, _, ok := strings.Cut(body, ";")
 	words := strings.Fields(mark)
 	if ok && len(words) == 3 && words[0] == "ledger" {
@@ -98,7 +98,7 @@ func (l *Ledger) Acknowledged(producer string, number int) {
 func (l *Ledger) Delivered(consumer, body string, redelivered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	producer, number, err := parseEntry(body)
+	producer, number, err := Parse(body)
 	if err != nil {
 		l.counts.Unknown++
 		l.complainLocked(err)

@@ -22,6 +22,7 @@ func newLocker(b *config.Broker, log *slog.Logger) (lock.Locker, error) {
 	return lock.NewFile(lock.FileOptions{
 		Directory:                k.Directory,
 		LockAcquireSleepInterval: k.LockAcquireSleepInterval(),
+		Successor:                isSuccessor(),
 		FailIfLocked:             k.FailIfLocked(),
 		KeepAlivePeriod:          keepAlive(k.LockKeepAlivePeriod),
 		Floor:                    func() uint64 { return journal.LastEpoch(k.Directory) },

@@ -28,7 +28,8 @@ type bootstrap struct {
 	// follower has read the journal while this process was a slave; nil if it
 	// has not.
 	follower *journal.Follower
-	suitable *suitability // of the storage; nil if there is none
+	journal  atomic.Pointer[journal.Journal] // once it is open
+	suitable *suitability                    // of the storage; nil if there is none
 	serving  atomic.Pointer[master]
 }
 
@@ -109,16 +110,35 @@ func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
 		DiskSync:          diskSyncs[k.JournalDiskSyncStrategy],
 		DiskSyncInterval:  k.JournalDiskSyncInterval,
 		CleanupInterval:   k.CleanupInterval,
+		NoCompaction:      !k.EnableAckCompaction,
+		CompactAfter:      k.CompactAcksAfterNoGC,
 		NoChecksum:        !k.ChecksumJournalFiles,
 		NoPreallocation:   k.PreallocationScope == "NONE",
 		MaxPending:        pendingBatches * k.JournalMaxWriteBatchSize,
 		FailIfNoSpace:     b.config.SystemUsage.SendFailIfNoSpace,
 		Log:               b.log,
 	}
+	if k.CompactAcksIgnoresStoreGrowth {
+		options.CompactRate = -1
+	}
 	if options.CleanupInterval == 0 {
 		options.CleanupInterval = -1 // never, as in ActiveMQ
 	}
-	return journal.Open(options)
+	j, err := journal.Open(options)
+	if err != nil {
+		return nil, err
+	}
+	b.journal.Store(j)
+	return j, nil
+}
+
+// hold is what control.Server.AllowHolds wants.
+func (b *bootstrap) hold(ctx context.Context) (*journal.Hold, error) {
+	j := b.journal.Load()
+	if j == nil {
+		return nil, errors.New("this broker is not the master, or has no journal")
+	}
+	return j.Hold(ctx)
 }
 
 // pendingBatches is how many full batches may wait for the committer before

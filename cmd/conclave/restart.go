@@ -6,22 +6,28 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/conclavemq/conclave/config"
 )
 
-// A broker that loses its mastership soon after it began would do so again:
-// its successor lets the others go first.
-const (
-	soon         = 5 * time.Second
-	restartPause = time.Second
-)
+// restartPause is what a broker that lost its mastership, or could not take it
+// over, lets pass before it asks for the lock again: its storage has failed it,
+// and a slave that polls must come first.
+const restartPause = config.DefaultLockAcquireSleepInterval * 3 / 2
 
 // envPaused tells the successor to wait before it asks for the lock.
 const envPaused = "CONCLAVE_RESTART_PAUSED"
 
+// envRestarted tells the successor that it is one.
+const envRestarted = "CONCLAVE_RESTARTED"
+
+// isSuccessor reports that this process was master before it began anew.
+func isSuccessor() bool { return os.Getenv(envRestarted) != "" }
+
 // restart replaces the process's image by a new start of the same command
 // line: descriptors, locks and whatever hangs are gone, the pid stays. It
-// returns only if that fails.
-func restart(lived time.Duration) error {
+// returns only if that fails. With a pause the others go first.
+func restart(pause bool) error {
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("restart: %w", err)
@@ -30,7 +36,10 @@ func restart(lived time.Duration) error {
 		executable = "/proc/self/exe" // its file was replaced or deleted
 	}
 	environment := os.Environ()
-	if lived < soon {
+	if !isSuccessor() {
+		environment = append(environment, envRestarted+"=1")
+	}
+	if pause {
 		environment = append(environment, envPaused+"=1")
 	}
 	return fmt.Errorf("restart: %w", syscall.Exec(executable, os.Args, environment))

@@ -24,6 +24,8 @@ func newRootCommand() *cobra.Command {
 		newStorageHelperCommand(),
 		newProducerCommand(),
 		newConsumerCommand(),
+		newJournalCommand(),
+		newBackupCommand(),
 		newVersionCommand(),
 	)
 	return root

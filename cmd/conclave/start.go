@@ -75,6 +75,8 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	server, err := serveControl(c, n, boot, stop)
 	if err != nil {
 		log.Warn("status and stop will not find this broker", "error", err)
+	} else {
+		server.AllowHolds(boot.hold)
 	}
 	log.Info("Conclave is starting", "version", fullVersion(), "broker", c.Broker.BrokerName,
 		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
@@ -92,12 +94,12 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 			server.Settle()
 		}
 		flush()
-		err = restart(soon)
+		err = restart(false)
 	}
-	if errors.Is(err, node.ErrLost) && c.Broker.RestartAllowed {
+	if mayRestart(err) && c.Broker.RestartAllowed {
 		log.Error("mastership is lost: starting again as a slave", "cause", err)
 		flush()
-		err = errors.Join(err, restart(time.Since(boot.began)))
+		err = errors.Join(err, restart(true))
 	}
 	if server != nil {
 		if errClose := server.Close(); errClose != nil {
@@ -105,6 +107,12 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		}
 	}
 	return withCode(err)
+}
+
+// mayRestart reports an end after which a slave may be of use: a mastership was
+// lost, or could not be taken over.
+func mayRestart(err error) bool {
+	return errors.Is(err, node.ErrLost) || errors.Is(err, node.ErrTakeOver)
 }
 
 // nodeOptions puts a node together.

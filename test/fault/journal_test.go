@@ -240,6 +240,19 @@ var journalFaults = []struct {
 		d.change(b, func(bytes []byte) { clear(bytes) })
 		return verdict{b.entries, at("ERROR", middleLine, b)}
 	}},
+	{"a file deleted from the middle", func(d *damage) verdict {
+		b := d.middle()
+		require.NoError(d.t, os.Remove(filepath.Join(d.dir, b.file)))
+		same := slices.DeleteFunc(slices.Clone(d.batches), func(c batch) bool { return c.file != b.file })
+		return verdict{entriesFrom(same), []string{"level=ERROR", middleLine, "file=" + b.file, "the file is missing",
+			fmt.Sprint("bytes=", same[len(same)-1].end())}}
+	}},
+	{"a file in the middle cut between batches", func(d *damage) verdict {
+		b := d.middle()
+		require.NoError(d.t, os.Truncate(filepath.Join(d.dir, b.file), b.offset))
+		lost := slices.DeleteFunc(slices.Clone(d.batches), func(c batch) bool { return c.file != b.file || c.offset < b.offset })
+		return verdict{entriesFrom(lost), append(at("ERROR", middleLine, b), fmt.Sprint("bytes=", lost[len(lost)-1].end()-b.offset))}
+	}},
 	{"a file of zero length in the middle", func(d *damage) verdict {
 		b := d.middle()
 		require.NoError(d.t, os.Truncate(filepath.Join(d.dir, b.file), 0))

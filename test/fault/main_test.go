@@ -8,13 +8,14 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/conclavemq/conclave/test/harness"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
+var seedFlag = flag.Uint64("seed", 0, "seed of everything random; 0 takes FAULT_SEED, or one from the clock")
 
 // lab is what all tests share; TestMain sets it before any of them runs.
 var lab struct {
@@ -31,7 +32,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	flag.Parse()
-	if lab.seed = *seedFlag; lab.seed == 0 {
+	lab.seed = *seedFlag
+	if lab.seed == 0 {
+		lab.seed, _ = strconv.ParseUint(os.Getenv("FAULT_SEED"), 10, 64)
+	}
+	if lab.seed == 0 {
 		lab.seed = uint64(time.Now().UnixNano())
 	}
 	fmt.Printf("fault: -seed=%d\n", lab.seed)

@@ -68,6 +68,14 @@ func (p *Process) ExitCode() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// String says how the process stands or ended.
+func (p *Process) String() string {
+	if p.Running() {
+		return fmt.Sprintf("pid %d, running", p.Pid())
+	}
+	return fmt.Sprintf("pid %d, %v", p.Pid(), p.cmd.ProcessState)
+}
+
 // Kill sends SIGKILL and returns when the kernel has released what the process
 // held: its locks and its sockets.
 func (p *Process) Kill() error {

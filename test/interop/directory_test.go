@@ -29,6 +29,8 @@ type directory struct {
 	path  string
 	state string
 	turns int
+	// rewritten counts the files that were compacted between turns.
+	rewritten int64
 }
 
 func newDirectory(t *testing.T) *directory {

@@ -8,6 +8,8 @@
 // Account, {"command":"stop"} gets one too and begins a clean stop;
 // {"command":"switchover","handOver":{…}} gets a node.Outcome or an error when
 // the hand-over is done.
+// {"command":"hold"} gets a Moment of the journal for a backup, which ends with
+// the connection or with the line "release".
 //
 // Trust: the directory belongs to its user alone (mode 0700), which both sides
 // check; the pid and user of the far end come from the kernel (SO_PEERCRED),
@@ -15,5 +17,5 @@
 //
 // Goroutines of a Server: one accepts and answers, one request at a time, each
 // within a second; one more for each hand-over that was asked for, of which
-// the node takes one.
+// the node takes one, and for each moment that is held.
 package control

@@ -35,8 +35,9 @@ type Server struct {
 	account  func() Account
 	acts     Acts
 	identity string         // path of the file, see writeIdentity
-	done     sync.WaitGroup // the accept loop
+	done     sync.WaitGroup // the accept loop, and holds
 	working  sync.WaitGroup // answers that take longer
+	holds    holds
 }
 
 // Acts are what a process does on demand.
@@ -78,6 +79,7 @@ func Serve(account func() Account, acts Acts) (*Server, error) {
 // Close removes the socket and joins the server's goroutine.
 func (s *Server) Close() error {
 	err := errors.Join(s.listener.Close(), removeIdentity(s.identity))
+	s.holds.close()
 	s.done.Wait()
 	s.Settle()
 	return err
@@ -113,7 +115,8 @@ func (s *Server) answer(conn *net.UnixConn) {
 	if conn.SetDeadline(time.Now().Add(answerTime)) != nil {
 		return
 	}
-	line, err := bufio.NewReader(io.LimitReader(conn, maxLine)).ReadBytes('\n')
+	from := bufio.NewReader(io.LimitReader(conn, maxLine))
+	line, err := from.ReadBytes('\n')
 	var r request
 	if err != nil || json.Unmarshal(line, &r) != nil {
 		return
@@ -130,6 +133,9 @@ func (s *Server) answer(conn *net.UnixConn) {
 			kept = true
 			s.working.Go(func() { s.handOver(conn, *r.HandOver) })
 		}
+	case "hold":
+		kept = true
+		s.done.Go(func() { s.keep(conn, from) })
 	}
 }
 

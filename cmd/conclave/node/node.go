@@ -16,6 +16,10 @@ import (
 // closed; see the package comment.
 var ErrLost = errors.New("mastership is lost")
 
+// ErrTakeOver: this node waited as a slave and could not serve when its turn
+// came. It has given the lock back.
+var ErrTakeOver = errors.New("mastership could not be taken over")
+
 // ErrUnclean: a stop did not finish within its bound.
 var ErrUnclean = errors.New("stopped without finishing")
 
@@ -90,7 +94,8 @@ func New(options Options) *Node {
 
 // Run waits for the lock, serves, and stops cleanly when ctx ends; it then
 // returns nil, or ErrUnclean when something hung. It returns ErrLost when the
-// lease or the store is lost, ErrHandedOver after a hand-over, and other errors
+// lease or the store is lost, ErrHandedOver after a hand-over, ErrTakeOver when
+// it could not serve though it was its turn after another, and other errors
 // when it could not serve.
 func (n *Node) Run(ctx context.Context) error {
 	if n.options.Locker == nil {
@@ -181,6 +186,9 @@ func (n *Node) start(ctx context.Context, lease *lock.Lease, lost <-chan struct{
 	if ctx.Err() != nil {
 		n.log.Info("start aborted due to shutdown", "error", err)
 		return nil, nil
+	}
+	if lease != nil && lease.Waited() {
+		err = fmt.Errorf("%w: %w", ErrTakeOver, err)
 	}
 	return nil, err
 }

@@ -1,0 +1,5 @@
+package inspect
+
+import "errors"
+
+var errStopped = errors.New("stopped")
