@@ -13,6 +13,11 @@ func (c *consumer) acknowledge(t *transaction, a *message.Ack, sync bool, done f
 	c.mu.Lock()
 	if c.delivered == 0 {
 		c.mu.Unlock()
+		if t != nil {
+			// Its commit must not be confirmed without it.
+			c.outOfStep(t, c.unmatched(a, "start"), done)
+			return
+		}
 		// A client that has failed over acknowledges what an earlier broker
 		// gave it. The message is here still and will be delivered again.
 		c.b.log.Warn("ignoring ack received before dispatch; result of failover with an outstanding ack",
@@ -84,10 +89,11 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 	if t != nil {
 		refs, err := c.holdLocked(a)
 		c.mu.Unlock()
-		if err == nil {
-			err = t.acknowledge(c, refs)
+		if err != nil {
+			c.outOfStep(t, err, done)
+			return
 		}
-		done(err)
+		done(t.acknowledge(c, refs))
 		if a.Type == message.IndividualAck {
 			c.kick()
 		}
@@ -147,79 +153,6 @@ func (c *consumer) takeLocked(from, to int) []*ref {
 	return refs
 }
 
-// meantLocked returns what an acknowledgement of a range means. The client
-// counts in the order in which its application had the messages, and that is
-// not the order of delivery here for those that the application had before
-// the client failed over: the client has told of each when it came again (see
-// ref.tracked), and did not pass it on. So where the range does not hold as
-// many messages as the client says, it means these, and all others up to the
-// last. ActiveMQ takes the range, with messages that no application has had.
-func (c *consumer) meantLocked(a *message.Ack) ([]*ref, error) {
-	d := &c.inflight
-	first, last := d.head, d.index(&a.Last, 0)
-	if !a.First.IsZero() {
-		first = d.index(&a.First, 0)
-	}
-	if first < 0 || d.n == 0 {
-		return nil, c.unmatched(a, "start")
-	}
-	if last < 0 {
-		return nil, c.unmatched(a, "end")
-	}
-	span := free(d.refs[min(first, last+1):last+1], nil)
-	if len(span) == int(a.Count) {
-		return span, nil
-	}
-	meant, recovered := free(d.refs[d.head:last+1], nil), false
-	for i, r := range d.refs[d.head:] {
-		if r != nil && r.tracked && !r.held {
-			recovered = true
-			if d.head+i > last {
-				meant = append(meant, r)
-			}
-		}
-	}
-	switch {
-	case recovered && len(meant) == int(a.Count):
-		return meant, nil
-	case first > last:
-		return nil, c.unmatched(a, "end")
-	case recovered && len(span) > int(a.Count):
-		return nil, failure(ErrAcknowledge, "Unmatched acknowledge: consumer %s; Expected message count (%d) differs from count in dispatched-list (%d)",
-			c.info.ID, a.Count, len(span))
-	}
-	return span, nil
-}
-
-// free appends to dst those of refs that belong to no transaction.
-func free(refs, dst []*ref) []*ref {
-	for _, r := range refs {
-		if r != nil && !r.held {
-			dst = append(dst, r)
-		}
-	}
-	return dst
-}
-
-// holdLocked marks what is acknowledged as belonging to a transaction; it
-// stays in flight, and in the way of further messages, until the outcome.
-func (c *consumer) holdLocked(a *message.Ack) (refs []*ref, err error) {
-	if a.Type == message.IndividualAck {
-		i := c.inflight.index(&a.Last, 0)
-		if i < 0 {
-			return nil, c.unmatched(a, "end")
-		}
-		refs = free(c.inflight.refs[i:i+1], nil)
-		c.extendLocked(1)
-	} else if refs, err = c.meantLocked(a); err != nil {
-		return nil, err
-	}
-	for _, r := range refs {
-		r.held = true
-	}
-	return refs, nil
-}
-
 // extendLocked moves the prefetch window by n. (ActiveMQ:
 // expandPrefetchExtension, contractPrefetchExtension)
 func (c *consumer) extendLocked(n int) {
@@ -245,17 +178,12 @@ func (c *consumer) deliveredLocked(a *message.Ack) error {
 // redeliveredLocked counts a rollback after which the client itself delivers
 // the messages again.
 func (c *consumer) redeliveredLocked(a *message.Ack) error {
-	from, to, _, err := c.spanLocked(a)
-	if err != nil {
-		return err
+	refs, err := c.meantLocked(a)
+	for _, r := range refs {
+		r.redeliveries++
+		r.raised = true
 	}
-	for _, r := range c.inflight.refs[from : to+1] {
-		if r != nil {
-			r.redeliveries++
-			r.raised = true
-		}
-	}
-	return nil
+	return err
 }
 
 // suppressed is how a client's poison acknowledgement begins when it has
@@ -277,7 +205,11 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 	refs, err := c.meantLocked(a)
 	if err != nil {
 		c.mu.Unlock()
-		done(err)
+		if a.Count > 1 {
+			c.outOfStep(nil, err, done)
+		} else {
+			done(err) // of an earlier connection, perhaps
+		}
 		return
 	}
 	for _, r := range refs {

@@ -25,6 +25,7 @@ type Connection struct {
 	batches   atomic.Bool   // it acknowledges several messages at once; see Trickle
 	open      atomic.Int32  // local transactions
 	retired   atomic.Bool   // see Retire
+	sentAway  atomic.Bool   // it is to connect again; see outOfStep
 
 	// mu is held throughout each method.
 	mu           sync.Mutex
@@ -33,6 +34,7 @@ type Connection struct {
 	producers    map[message.ProducerID]*producer
 	consumers    map[message.ConsumerID]subscription
 	transactions map[message.TransactionID]*transaction
+	resumed      bool // the client has failed over and has done nothing yet but restore what it had
 	temporary    map[message.Destination]bool
 	parent       context.Context // of joined
 	joined       context.Context
@@ -71,6 +73,7 @@ func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, 
 		temporary:    map[message.Destination]bool{},
 	}
 	c.info.Password = ""
+	c.resumed = info.FailoverReconnect
 	c.life, c.interrupt = context.WithCancel(context.Background())
 	c.spill.b = b
 	// Clients use session -1 for the connection's own consumers without
@@ -200,6 +203,9 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 	}
 	if a.Count > 1 && a.Type == message.StandardAck && !c.batches.Load() {
 		c.batches.Store(true)
+	}
+	if a.Type != message.DeliveredAck {
+		c.resumed = false
 	}
 	s := c.consumers[a.Consumer]
 	var t *transaction

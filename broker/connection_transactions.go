@@ -40,6 +40,7 @@ func (c *Connection) Begin(id message.TransactionID) error {
 		return failure(ErrLimit, "Too many transactions on connection %s", c.info.ID)
 	}
 	c.transactions[id] = c.b.newTransaction(id, c)
+	c.transactions[id].restored = c.resumed
 	c.open.Store(int32(len(c.transactions)))
 	return nil
 }
@@ -77,6 +78,7 @@ func (c *Connection) Commit(id message.TransactionID, onePhase bool, done func(e
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, err := c.ending(id)
+	c.resumed = false
 	switch {
 	case err != nil:
 		done(err)
@@ -119,6 +121,7 @@ func (c *Connection) Rollback(id message.TransactionID, done func(error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, err := c.ending(id)
+	c.resumed = false
 	switch {
 	case err != nil:
 		done(err)

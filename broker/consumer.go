@@ -242,7 +242,11 @@ func (c *consumer) close(lastDelivered int64) {
 		}
 	}
 	c.inflight = deque{}
-	countDeliveries(refs, lastDelivered)
+	if c.conn.sentAway.Load() {
+		suspectDeliveries(refs)
+	} else {
+		countDeliveries(refs, lastDelivered)
+	}
 	c.mu.Unlock()
 	if c.durable != nil {
 		c.durable.free(c, refs, held)
@@ -278,5 +282,14 @@ func countDeliveries(refs []*ref, lastDelivered int64) {
 		if !r.raised {
 			r.redeliveries++
 		}
+	}
+}
+
+// suspectDeliveries flags all, for any may have been seen, and raises no
+// counter that says so already: that we send a client away is no failure of
+// its application's, and too many would make dead letters.
+func suspectDeliveries(refs []*ref) {
+	for _, r := range refs {
+		r.redeliveries = max(r.redeliveries, 1)
 	}
 }

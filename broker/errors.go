@@ -42,6 +42,10 @@ var (
 	// ErrAcknowledge: an acknowledgement matches nothing that was delivered;
 	// javax.jms.JMSException.
 	ErrAcknowledge = errors.New("acknowledgement matches no delivered message")
+	// ErrOutOfStep: a client that has failed over acknowledges in a way that
+	// nobody can know the meaning of; its connection is closed without a word,
+	// and it connects again.
+	ErrOutOfStep = errors.New("client is out of step")
 	// ErrSecurity: java.lang.SecurityException.
 	ErrSecurity = errors.New("not authorized")
 	// ErrLimit: a bound of the broker's is reached; javax.jms.JMSException.

@@ -15,6 +15,9 @@ type transaction struct {
 	b  *Broker
 	id message.TransactionID
 	by *Connection // nil for a recovered branch
+	// restored: begun by a client that had failed over, which had it open
+	// before. The beginner's mu.
+	restored bool
 
 	mu       sync.Mutex
 	state    transactionState // mu
@@ -127,7 +130,15 @@ func (t *transaction) finishActive(next transactionState) error {
 	if t.state != active {
 		return t.protocolError("commit")
 	}
+	if t.restored && t.poisoned == nil && len(t.sends)+len(t.acks)+len(t.counts) == 0 {
+		// The client sent its acknowledgements to the broker that it has left,
+		// and not again, and its commit here. (ActiveMQ commits nothing.)
+		t.poisoned = failure(ErrTransaction, "nothing of it came before the failover")
+	}
 	if t.poisoned != nil {
+		if errors.Is(t.poisoned, ErrOutOfStep) {
+			t.by.sendAway(t.poisoned)
+		}
 		return &Error{Kind: ErrTransaction, Code: XARollback,
 			Text: "COMMIT FAILED: Transaction marked rollback only; " + t.poisoned.Error()}
 	}

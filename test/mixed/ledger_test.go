@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,7 +40,12 @@ type ledgerOptions struct {
 
 func startLedger(ctx context.Context, t *testing.T, p *pair, o ledgerOptions) *ledger {
 	t.Helper()
-	program, err := lab.java.Start(ctx, "Ledger", "url="+p.url(), "run="+t.Name(), "until=told",
+	return startLedgerAt(ctx, t, p.url(), o)
+}
+
+func startLedgerAt(ctx context.Context, t *testing.T, url string, o ledgerOptions) *ledger {
+	t.Helper()
+	program, err := lab.java.Start(ctx, "Ledger", "url="+url, "run="+t.Name(), "until=told",
 		fmt.Sprintf("messages=%d", o.messages), fmt.Sprintf("rate=%d", o.rate), "mode="+o.mode, fmt.Sprintf("pairs=%v", o.pairs),
 		"times="+filepath.Join(t.TempDir(), "times"))
 	require.NoError(t, err)
@@ -78,24 +84,32 @@ func (l *ledger) more(n int64) {
 		"the clients send nothing more than %d", l.sent.Load())
 }
 
-// settle ends the sending and asserts what every owner of the directory has to
-// keep together: nothing acknowledged is lost, nothing confirmed comes again,
-// nothing comes that was not sent, order holds. Consumption in transactions is
-// no promise of ActiveMQ's across a failover: it takes a range of what it has
-// delivered, in another order than the client's, and tells the client that all
-// is committed. That is counted.
-func (l *ledger) settle() {
+// finish ends the sending and prints the account.
+func (l *ledger) finish() {
 	t := l.t
 	t.Helper()
 	require.NoError(t, l.program.Tell("stop"))
 	<-l.ended
 	err := l.program.Wait()
 	for i, note := range l.notes {
-		if i < 60 {
+		if i < 60 || strings.HasPrefix(note, "LEDGER") {
 			t.Log(note)
 		}
 	}
 	require.NoError(t, err)
+}
+
+// settle ends the sending and asserts what every owner of the directory has to
+// keep together: nothing acknowledged is lost, nothing confirmed comes again,
+// nothing comes that was not sent, order holds. Consumption in transactions is
+// no promise of ActiveMQ's across a failover: it takes a range of what it has
+// delivered, in another order than the client's, and tells the client that all
+// is committed. And the client passes on again what it has rolled back, out of
+// its own memory, across a failover. That is counted.
+func (l *ledger) settle() {
+	t := l.t
+	t.Helper()
+	l.finish()
 	require.Positive(t, l.account.Int("attempted"))
 	for _, promise := range []string{"unacked", "lost", "alien", "disorder"} {
 		require.Zero(t, l.account.Int(promise), promise)

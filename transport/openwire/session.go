@@ -205,13 +205,16 @@ func (s *session) Prefetch(consumer message.ConsumerID, dest message.Destination
 	s.send(&codec.ConsumerControl{Consumer: consumer, Destination: dest, Prefetch: n})
 }
 
-// Fail tells the client why its connection ends, and ends it.
+// Fail tells the client why its connection ends, and ends it. One that is only
+// to connect again is not told, so that its application hears of no error.
 func (s *session) Fail(err error) {
 	if s.ending.parking.Load() {
 		return // it ends another way
 	}
 	s.log.Info("connection ended by the broker", "reason", err)
-	s.send(&codec.ConnectionError{Exception: throwable(err)})
+	if !errors.Is(err, broker.ErrOutOfStep) {
+		s.send(&codec.ConnectionError{Exception: throwable(err)})
+	}
 	s.lastWords()
 }
 
