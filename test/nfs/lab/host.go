@@ -139,7 +139,7 @@ func (h *Host) Call(method string, args, result any) error {
 }
 
 func (h *Host) call(limit time.Duration, method string, args, result any) error {
-	conn, err := net.DialTimeout("tcp", h.Address(guest.Port), min(limit, time.Second))
+	conn, err := net.DialTimeout("tcp", h.Address(guest.Port), limit) // a first packet that is lost comes again after a second
 	if err != nil {
 		return err
 	}
