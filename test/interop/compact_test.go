@@ -19,7 +19,9 @@ func (d *directory) compact() {
 		Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	require.NoError(t, j.CompactAll())
-	require.Empty(t, j.Damage())
+	for _, damage := range j.Damage() { // ActiveMQ deletes files without saying so
+		require.True(t, damage.Doubtful, "%+v", damage)
+	}
 	c := j.Compaction()
 	require.NoError(t, j.Close())
 	t.Logf("compacted: %+v", c)
