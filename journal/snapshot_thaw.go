@@ -2,11 +2,13 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc64"
 	"io"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -222,6 +224,10 @@ func (j *Journal) thaw(inv *inventory) *trail {
 }
 
 func rejectSnapshot(o *Options, err error) {
-	o.Log.Warn("the snapshot of the index is not used; the whole journal is replayed",
+	level := slog.LevelWarn
+	if errors.Is(err, errLost) { // others have been master, or files were rewritten: that happens
+		level = slog.LevelInfo
+	}
+	o.Log.Log(context.Background(), level, "the snapshot of the index is not used; the whole journal is replayed",
 		"directory", o.Directory, "file", snapshotName, "reason", err)
 }
