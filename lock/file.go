@@ -164,7 +164,9 @@ func (f *FileLocker) Acquire(ctx context.Context) (*Lease, error) {
 		case errors.Is(err, errRival):
 			waited = true
 			d, err = f.becomeSlave(ctx, nil, &told)
-		case waited && ctx.Err() == nil && !final(err):
+		// Who loses it at once to another, where locks do not exclude, waits too.
+		case (waited || errors.Is(err, ErrLost)) && ctx.Err() == nil && !final(err):
+			waited = true
 			d, err = f.becomeSlave(ctx, err, &told)
 		}
 	}
