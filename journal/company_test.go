@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -10,10 +12,20 @@ import (
 // TestCompany: the committer waits for those it knows of, not without any,
 // not for ever, and not again and again for nothing.
 func TestCompany(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // alone it never waits
+	synctest.Test(t, testCompany)
+}
+
+// testCompany runs on a clock that each look at those who wait moves on.
+func testCompany(t *testing.T) {
+	const look = 10 * time.Microsecond
 	c, asked := company{}, 0
 	coming := func(numbers ...int) func() int {
 		asked = 0
 		return func() int {
+			if asked > 0 {
+				time.Sleep(look)
+			}
 			n := numbers[min(asked, len(numbers)-1)]
 			asked++
 			return n
