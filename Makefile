@@ -47,8 +47,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,fault,nfs,mixed,model ./test/...
-	$(STATICCHECK) -tags interop,fault,nfs,mixed,model ./...
+	$(GO) vet -tags interop,fault,nfs,mixed,model,traced ./test/...
+	$(STATICCHECK) -tags interop,fault,nfs,mixed,model,traced ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -72,7 +72,7 @@ mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS tim
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -v ./test/mixed -alternations $(ALTERNATIONS)
 
 ha: build ## pairs of real processes: take-over, clean stop, lost locks
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 10m -v ./test/ha
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags traced -count=1 -timeout 10m -v ./test/ha
 
 fault: build ## bad input on ports and disks, processes that die and hang; root runs all of it
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags fault -count=1 -timeout 20m -v ./test/fault
