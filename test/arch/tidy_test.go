@@ -20,14 +20,10 @@ const maxLines = 700
 // sleepers are the tests that may sleep, and why: everything else waits for a
 // condition.
 var sleepers = map[string]string{
-	"broker/model_test.go":            "asks for a condition again and again, within a bound",
-	"lock/helper_test.go":             "a process that is to be paused has to do something meanwhile",
-	"lock/process_test.go":            "a kill at a random moment",
-	"test/interop/pair_test.go":       "a kill at a random moment",
-	"test/mixed/pair_test.go":         "a kill at a random moment",
-	"test/ha/pair_test.go":            "a process stays paused for a given time",
-	"test/ha/switchover_test.go":      "kills at a random moment",
-	"test/interop/switchover_test.go": "hands over at a random moment",
+	"broker/model_test.go": "asks for a condition again and again, within a bound",
+	"lock/helper_test.go":  "a process that is to be paused has to do something meanwhile",
+	"lock/process_test.go": "a kill at a random moment",
+	"test/ha/pair_test.go": "a process stays paused for a given time",
 }
 
 func TestFilesAreShort(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,6 +144,24 @@ func TestSwitchoverIsRefused(t *testing.T) {
 	require.Contains(t, out, "not running")
 }
 
+// handOverSteps are moments of a hand-over, as they show from outside.
+var handOverSteps = []struct {
+	name string
+	wait func(old, next *node)
+}{
+	{"at once", func(_, _ *node) {}},
+	{"when it had begun", func(old, _ *node) {
+		old.waitFor("beginning", func() bool { return strings.Contains(old.text(), "handing the mastership over") })
+	}},
+	{"when its port was closed", func(old, _ *node) {
+		old.waitFor("closing of its port", func() bool { return !harness.Listening(old.port) })
+	}},
+	{"when its successor had the lock", func(_, next *node) {
+		next.waitFor("lock", func() bool { return strings.Contains(next.text(), "Using Persistence Adapter") })
+	}},
+	{"when its successor served", func(_, next *node) { next.waitServing() }},
+}
+
 // TestKilledWhileHandingOver: whatever of a hand-over a kill leaves, the
 // ordinary failover does the rest.
 func TestKilledWhileHandingOver(t *testing.T) {
@@ -153,16 +172,16 @@ func TestKilledWhileHandingOver(t *testing.T) {
 	s := newSender(t, failover(old, next))
 	stop := s.load()
 	for i := range rounds {
-		after := time.Duration(r.Int64N(int64(50 * time.Millisecond)))
+		step := handOverSteps[r.IntN(len(handOverSteps))]
 		answered := make(chan string, 1)
 		go func(n *node) {
 			out, code := n.command("switchover", "-c", n.file, "--to", []string{"", next.name}[i%2])
 			answered <- fmt.Sprintf("exit code %d: %s", code, out)
 		}(old)
-		time.Sleep(after) // the moment of the kill, not a wait
+		step.wait(old, next)
 		require.NoError(t, old.process.Kill())
 		next.waitServing()
-		t.Logf("killed %s after %v; %s", old.name, after.Round(time.Millisecond), <-answered)
+		t.Logf("killed %s %s; %s", old.name, step.name, <-answered)
 		old.wait()
 		old, next = next, old
 	}

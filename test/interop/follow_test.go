@@ -56,9 +56,6 @@ func look(t *testing.T, runtimeDir string, pid int, wanted func(followed) bool) 
 // takes over from what it has read when that is killed. Ledger.java keeps the
 // accounts across.
 func TestFollowsActiveMQ(t *testing.T) {
-	if lab.kind != harness.Conclave {
-		t.Skip("it is Conclave that follows")
-	}
 	dir := t.TempDir()
 	runtimeDir := filepath.Join(dir, "run")
 	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0))}

@@ -74,7 +74,7 @@ func (l ledger) run(t *testing.T, p *pair) {
 	var kills []time.Time
 	var account harness.Line
 	var notes []string
-	next := l.threshold(p, 0)
+	next := p.threshold(l.messages, l.kills, 0)
 	for text := range program.Lines {
 		switch line := harness.ParseLine(text); line.Word {
 		case "PROGRESS":
@@ -83,7 +83,7 @@ func (l ledger) run(t *testing.T, p *pair) {
 			require.NoError(t, err)
 			if len(kills) < l.kills && sent >= next {
 				kills = append(kills, l.strike(p))
-				next = l.threshold(p, len(kills))
+				next = p.threshold(l.messages, l.kills, len(kills))
 			}
 		case "LEDGER":
 			account = line
@@ -111,13 +111,6 @@ func (l ledger) strike(p *pair) time.Time {
 		return p.stopMaster()
 	}
 	return p.killMaster()
-}
-
-// threshold is how many messages are to be sent before kill k: a random number
-// in the middle of its share of the run.
-func (l ledger) threshold(p *pair, k int) int {
-	share := l.messages / (l.kills + 1)
-	return share*k + share/2 + p.random.IntN(share/2)
 }
 
 func (l ledger) report(t *testing.T, notes []string, gaps []gap) {

@@ -59,14 +59,19 @@ func (p *pair) failoverURL() string {
 		p.nodes[0].URL(), p.nodes[1].URL())
 }
 
-// killMaster waits for a hot slave and a moment more, kills the master,
-// returns the time of the kill when the slave serves, and starts the killed
+// threshold is how much of a run's total is to be done before event k of so
+// many: a random amount in the middle of its share.
+func (p *pair) threshold(total, events, k int) int {
+	share := total / (events + 1)
+	return share*k + share/2 + p.random.IntN(share/2)
+}
+
+// killMaster waits for a hot slave, kills the master, returns the time of the kill when the slave serves, and starts the killed
 // node again, which becomes a slave.
 func (p *pair) killMaster() time.Time {
 	p.t.Helper()
 	killed, heir := p.nodes[p.master], p.nodes[1-p.master]
 	require.NoError(p.t, heir.WaitSlave(startLimit))
-	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
 	require.False(p.t, heir.Serving(), "a slave serves clients")
 	if p.beforeKill != nil {
 		p.beforeKill()

@@ -47,7 +47,6 @@ const slaveText = "is locked by another server"
 func (p *pair) switchOver(extra ...string) time.Time {
 	p.t.Helper()
 	old, heir := p.nodes[p.master], p.nodes[1-p.master]
-	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
 	waits := strings.Count(old.Log(), slaveText)
 	at := time.Now()
 	outcome := p.command(old, append([]string{"--json"}, extra...)...)
@@ -124,7 +123,6 @@ func TestCleanStopsTransacted(t *testing.T) {
 func (p *pair) stopMaster() time.Time {
 	p.t.Helper()
 	old, heir := p.nodes[p.master], p.nodes[1-p.master]
-	time.Sleep(time.Duration(p.random.Int64N(int64(300 * time.Millisecond)))) // a random moment, not a wait
 	at := time.Now()
 	require.NoError(p.t, old.Stop(startLimit))
 	require.NoError(p.t, heir.WaitServing(startLimit))
@@ -155,15 +153,16 @@ func TestSwitchoverTransactions(t *testing.T) {
 	program, err := lab.java.Start(ctx, "TxKill", "url="+p.failoverURL(), "run="+t.Name(),
 		"transactions=100", "pause=5")
 	require.NoError(t, err)
-	done, switched, exceptions := 0, 0, 0
+	done, switched, exceptions, next := 0, 0, 0, p.threshold(each*producers, times, 0)
 	var account harness.Line
 	var bad []string
 	for text := range program.Lines {
 		switch line := harness.ParseLine(text); line.Word {
 		case "PROGRESS":
-			if done++; switched < times && done >= (switched+1)*each*producers/(times+2) {
+			if done++; switched < times && done >= next {
 				p.switchOver("--timeout=2s")
 				switched++
+				next = p.threshold(each*producers, times, switched)
 			}
 		case "TXLEDGER":
 			account = line

@@ -23,15 +23,16 @@ func TestTransactionsInFlight(t *testing.T) {
 	program, err := lab.java.Start(ctx, "TxKill", "url="+p.failoverURL(), "run="+t.Name(),
 		"transactions=100", "pause=5")
 	require.NoError(t, err)
-	done, killed := 0, 0
+	done, killed, next := 0, 0, p.threshold(each*producers, kills, 0)
 	var account harness.Line
 	var bad []string
 	for text := range program.Lines {
 		switch line := harness.ParseLine(text); line.Word {
 		case "PROGRESS":
-			if done++; killed < kills && done >= (killed+1)*each*producers/(kills+2) {
+			if done++; killed < kills && done >= next {
 				p.killMaster()
 				killed++
+				next = p.threshold(each*producers, kills, killed)
 			}
 		case "TXLEDGER":
 			account = line

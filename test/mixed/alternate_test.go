@@ -21,7 +21,8 @@ func (p *pair) run(n int, o ledgerOptions) *ledger {
 	l := startLedger(ctx, t, p, o)
 	for range n {
 		l.more(max(100, o.calm))
-		p.alternate(800 * time.Millisecond)
+		// a random moment, of the 0.8 s that the sends take at most
+		p.alternate(func() { l.more(1 + p.random.Int64N(int64(o.rate)*8/10)) })
 	}
 	l.more(100)
 	l.settle()

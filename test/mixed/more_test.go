@@ -49,11 +49,13 @@ func program(t *testing.T, class, word string, between func(progress int, tell f
 func TestTransactionsAlternate(t *testing.T) {
 	const each, producers, kills = 150, 3, 8
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
-	killed := 0
+	const share = each * producers / (kills + 2)
+	killed, next := 0, share
 	account := program(t, "TxKill", "TXLEDGER", func(done int, _ func()) {
-		if killed < kills && done >= (killed+1)*each*producers/(kills+2) {
-			p.alternate(300 * time.Millisecond)
+		if killed < kills && done >= next {
+			p.alternate()
 			killed++
+			next = (killed+1)*share + p.random.IntN(share/2)
 		}
 	}, "url="+p.url(), "run="+t.Name(), fmt.Sprintf("transactions=%d", each), "pause=5")
 	require.Equal(t, kills, killed)
@@ -93,9 +95,9 @@ func TestDurableSubscriptionAlternates(t *testing.T) {
 			tell()
 			killed++
 		case killed < kills:
-			p.alternate(300 * time.Millisecond)
+			p.alternate()
 			killed++
-			next = progress + 4
+			next = progress + 3 + p.random.IntN(3)
 		}
 	}, "url="+p.url(), "run="+t.Name(), "pause=4")
 	require.Equal(t, kills+1, killed)
@@ -114,7 +116,7 @@ func TestPreparedBranchAlternates(t *testing.T) {
 		number := fmt.Sprintf("number=%d", i)
 		program(t, "Branch", "OK", nil, "do=prepare", "url="+p.serving().URL(), number)
 		from := p.serving().Kind()
-		p.alternate(time.Millisecond)
+		p.alternate()
 		program(t, "Branch", "OK", nil, "do="+outcome, "url="+p.serving().URL(), number)
 		t.Logf("prepared at %s, %s at %s", from, outcome, p.serving().Kind())
 	}
@@ -145,7 +147,7 @@ func TestWaitingDisturbsNobody(t *testing.T) {
 	require.Equal(t, before.ModTime(), after.ModTime(), "Conclave's slave wrote to the lock file")
 	require.True(t, os.SameFile(before, after))
 
-	p.alternate(time.Millisecond)
+	p.alternate()
 	require.NoError(t, p.nodes[1-p.master].WaitSlave(startLimit))
 	owner, err := os.ReadFile(epoch)
 	require.NoError(t, err)

@@ -63,13 +63,15 @@ func (p *pair) url() string {
 	return fmt.Sprintf("failover:(%s,%s)?initialReconnectDelay=10&maxReconnectDelay=100", p.nodes[0].URL(), p.nodes[1].URL())
 }
 
-// alternate waits for a hot slave and up to a moment more, kills the master,
-// and starts it again when the slave serves: it becomes the slave.
-func (p *pair) alternate(moment time.Duration) {
+// alternate waits for a hot slave, and for what else is asked for, kills the
+// master, and starts it again when the slave serves: it becomes the slave.
+func (p *pair) alternate(until ...func()) {
 	p.t.Helper()
 	killed, heir := p.nodes[p.master], p.nodes[1-p.master]
 	require.NoError(p.t, heir.WaitSlave(startLimit))
-	time.Sleep(time.Duration(p.random.Int64N(int64(moment)))) // a random moment, not a wait
+	for _, wait := range until {
+		wait()
+	}
 	require.False(p.t, heir.Serving(), "a slave serves clients")
 	require.True(p.t, killed.Running(), "the master is gone by itself")
 	at := time.Now()

@@ -80,7 +80,7 @@ func TestResentMessageIsStoredOnce(t *testing.T) {
 			go func() { sent <- producer.Send(ctx, client.NewText(body)) }()
 			require.Eventually(t, func() bool { return stored(t, p.serving().Directory(), harness.Entry("unheard", number)) },
 				startLimit, 5*time.Millisecond, "the master did not store it")
-			p.alternate(time.Millisecond)
+			p.alternate()
 			d.once.Do(func() { close(d.over) })
 			require.NoError(t, <-sent)
 			book.Acknowledged("unheard", number)
