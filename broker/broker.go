@@ -66,6 +66,12 @@ type Options struct {
 	// messages; 0 is 30 s, negative never.
 	ExpireMessagesPeriod time.Duration
 
+	RoutingOptions
+	SchedulerOptions
+	SessionOptions
+	PluginOptions
+	SpaceOptions
+
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default()
 }

@@ -39,6 +39,13 @@ type Policy struct {
 	ExpireMessages bool
 	// DeadLetter says what becomes of messages that cannot be delivered.
 	DeadLetter DeadLetter
+
+	DestinationPolicy
+	OrderPolicy
+	TopicPolicy
+	QueuePolicy
+	AdvisoryPolicy
+	SpacePolicy
 }
 
 // DeadLetter is a dead letter strategy. (ActiveMQ: DeadLetterStrategy)
@@ -66,5 +73,11 @@ func DefaultPolicy() Policy {
 			Queue:          message.NewQueue("ActiveMQ.DLQ"),
 			ProcessExpired: true,
 		},
+		DestinationPolicy: defaultDestinationPolicy(),
+		OrderPolicy:       defaultOrderPolicy(),
+		TopicPolicy:       defaultTopicPolicy(),
+		QueuePolicy:       defaultQueuePolicy(),
+		AdvisoryPolicy:    defaultAdvisoryPolicy(),
+		SpacePolicy:       defaultSpacePolicy(),
 	}
 }

@@ -25,7 +25,7 @@ func (b *binder) bind(e *Element, v reflect.Value, path string) {
 	s := schemaOf(v.Type())
 	for _, c := range e.Children {
 		if f, ok := s.find(c.Name); ok {
-			b.bindField(c, f, v.Field(f.index), path)
+			b.bindField(c, f, v.FieldByIndex(f.index), path)
 			continue
 		}
 		b.refuse(c, s, path)

@@ -26,6 +26,13 @@ type Broker struct {
 	TransportConnectors []TransportConnector `config:"transportConnectors,item=transportConnector"`
 	DestinationPolicy   DestinationPolicy    `config:"destinationPolicy"`
 	SystemUsage         SystemUsage          `config:"systemUsage"`
+	Plugins             Plugins              `config:"plugins"`
+
+	BrokerDestinations
+	BrokerScheduler
+	BrokerSessions
+	BrokerAdvisories
+	BrokerSpace
 }
 
 func (b *Broker) setDefaults() {
@@ -36,6 +43,11 @@ func (b *Broker) setDefaults() {
 	b.RestartAllowed = true
 	b.HotStandby = true
 	b.SystemUsage.setDefaults()
+	b.BrokerDestinations.setDefaults()
+	b.BrokerScheduler.setDefaults()
+	b.BrokerSessions.setDefaults()
+	b.BrokerAdvisories.setDefaults()
+	b.BrokerSpace.setDefaults()
 }
 
 // StoreDirectory is where the message store is, "" if there is none. As in
@@ -53,85 +65,46 @@ func (b *Broker) StoreDirectory() string {
 
 func (Broker) others() others {
 	return others{
-		"adjustUsageLimits":                          tuned("true", "limits are kept as they are given"),
-		"allowTempAutoCreationOnSend":                refused("false", reasonLater),
-		"anonymousProducerAdvisorySupport":           refused("false", reasonLater),
-		"brokerContext":                              absent(reasonJava),
-		"brokerId":                                   absent("the id is unique for every start of a process"),
-		"brokerObjectName":                           absent(reasonJava),
-		"cacheTempDestinations":                      tuned("false", "temporary destinations need no cache"),
-		"consumerSystemUsage":                        absent("one limit holds for producers and consumers"),
-		"consumerSystemUsagePortion":                 refused("40", "one limit holds for producers and consumers"),
-		"dedicatedTaskRunner":                        tuned("false", reasonThreads),
-		"deleteAllMessagesOnStartup":                 refused("false", "a slave that takes over would delete the master's messages; remove the directory instead"),
-		"destinationInterceptors":                    absent(reasonLater),
-		"destinations":                               absent("destinations come into being when they are used"),
-		"diskUsageCheckRegrowThreshold":              refused("-1", reasonLater),
-		"enableMessageExpirationOnActiveDurableSubs": refused("false", reasonLater),
-		"enableStatistics":                           tuned("true", "statistics are always kept"),
-		"forceStart":                                 absent("a slave never starts without the lock"),
-		"ioExceptionHandler":                         absent("a failed write ends the mastership and a full disk blocks producers; neither can be set"),
-		"jmsBridgeConnectors":                        absent(reasonLater),
-		"jobSchedulerStore":                          absent(reasonLater),
-		"keepDurableSubsActive":                      refused("true", reasonLater),
-		"managementContext":                          absent(reasonJava + ", so there is no JMX"),
-		"maxInflatedDataSize":                        refused("104857600", reasonLater),
-		"maxPurgedDestinationsPerSweep":              refused("0", reasonLater),
-		"maxSchedulerRepeatAllowed":                  refused("1000", reasonLater),
-		"maxUncommittedCount":                        refused("0", reasonLater),
-		"mbeanInvocationTimeout":                     tuned("0", reasonJava),
-		"messageAuthorizationPolicy":                 absent(reasonLater),
-		"monitorConnectionSplits":                    tuned("false", reasonThreads),
-		"networkConnectorStartAsync":                 tuned("false", "network connectors are not available yet"),
-		"networkConnectors":                          absent(reasonLater),
-		"offlineDurableSubscriberTaskSchedule":       refused("300000", reasonLater),
-		"offlineDurableSubscriberTimeout":            refused("-1", reasonLater),
-		"passiveSlave":                               refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
-		"persistenceFactory":                         absent(reasonLater),
-		"persistenceThreadPriority":                  tuned("10", reasonThreads),
-		"plugins":                                    absent(reasonPlugins),
-		"populateUserNameInMBeans":                   tuned("false", reasonJava),
-		"producerSystemUsage":                        absent("one limit holds for producers and consumers"),
-		"producerSystemUsagePortion":                 refused("60", "one limit holds for producers and consumers"),
-		"proxyConnectors":                            absent(reasonLater),
-		"rejectDurableConsumers":                     refused("false", reasonLater),
-		"rollbackOnlyOnAsyncException":               refused("true", reasonLater),
-		"schedulePeriodForDestinationPurge":          refused("0", reasonLater),
-		"schedulePeriodForDiskUsageCheck":            refused("0", reasonLater),
-		"schedulerDirectory":                         absent(reasonLater),
-		"schedulerDirectoryFile":                     absent(reasonLater),
-		"schedulerSupport":                           refused("false", reasonLater),
-		"services":                                   absent(reasonPlugins),
-		"shutdownHooks":                              absent(reasonPlugins),
-		"shutdownOnMasterFailure":                    refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
-		"shutdownOnSlaveFailure":                     refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
-		"splitSystemUsageForProducersConsumers":      refused("false", "one limit holds for producers and consumers"),
-		"sslContext":                                 absent("TLS is not available yet"),
-		"start":                                      refused("true", "the process is there to run the broker"),
-		"startAsync":                                 tuned("false", "a slave waits beside its control socket already"),
-		"storeOpenWireVersion":                       refused("11", "messages are stored in version 11, as ActiveMQ does"),
-		"systemExitOnShutdown":                       tuned("false", "the process ends with the broker"),
-		"systemExitOnShutdownExitCode":               refused("0", "exit codes are documented in the README"),
-		"taskRunnerFactory":                          absent(reasonThreads),
-		"taskRunnerPriority":                         tuned("5", reasonThreads),
-		"tempDataStore":                              absent("nothing is spooled to a temporary store"),
-		"timeBeforePurgeTempDestinations":            refused("5000", reasonLater),
-		"tmpDataDirectory":                           tuned("", "nothing is spooled to a temporary store"),
-		"transportConnectorURIs":                     absent("write them as transportConnectors"),
-		"networkConnectorURIs":                       absent(reasonLater),
-		"useAuthenticatedPrincipalForJMSXUserID":     refused("false", reasonLater),
-		"useJmx":                                     tuned("true", reasonJava),
-		"useLocalHostBrokerName":                     refused("false", "write brokerName: ${HOSTNAME}"),
-		"useLoggingForShutdownErrors":                tuned("false", "errors are always logged"),
-		"useMirroredQueues":                          refused("false", reasonLater),
-		"useShutdownHook":                            refused("true", "SIGTERM always stops cleanly"),
-		"useTempMirroredQueues":                      refused("true", reasonLater),
-		"useVirtualDestSubs":                         refused("false", reasonLater),
-		"useVirtualDestSubsOnCreation":               refused("false", reasonLater),
-		"useVirtualTopics":                           refused("true", "the switch is not available yet"),
-		"virtualThreadTaskRunner":                    tuned("false", reasonThreads),
-		"vmConnectorURI":                             absent(reasonJava),
-		"waitForSlave":                               refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
-		"waitForSlaveTimeout":                        refused("600000", "it belonged to pure master/slave, which ActiveMQ has removed"),
+		"brokerContext":                absent(reasonJava),
+		"brokerId":                     absent("the id is unique for every start of a process"),
+		"brokerObjectName":             absent(reasonJava),
+		"dedicatedTaskRunner":          tuned("false", reasonThreads),
+		"deleteAllMessagesOnStartup":   refused("false", "a slave that takes over would delete the master's messages; remove the directory instead"),
+		"forceStart":                   absent("a slave never starts without the lock"),
+		"ioExceptionHandler":           absent("a failed write ends the mastership and a full disk blocks producers; neither can be set"),
+		"jmsBridgeConnectors":          absent(reasonLater),
+		"managementContext":            absent(reasonJava + ", so there is no JMX"),
+		"mbeanInvocationTimeout":       tuned("0", reasonJava),
+		"messageAuthorizationPolicy":   absent(reasonLater),
+		"monitorConnectionSplits":      tuned("false", reasonThreads),
+		"networkConnectorStartAsync":   tuned("false", "network connectors are not available yet"),
+		"networkConnectors":            absent(reasonLater),
+		"passiveSlave":                 refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
+		"persistenceFactory":           absent(reasonLater),
+		"persistenceThreadPriority":    tuned("10", reasonThreads),
+		"populateUserNameInMBeans":     tuned("false", reasonJava),
+		"proxyConnectors":              absent(reasonLater),
+		"services":                     absent(reasonPlugins),
+		"shutdownHooks":                absent(reasonPlugins),
+		"shutdownOnMasterFailure":      refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
+		"shutdownOnSlaveFailure":       refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
+		"sslContext":                   absent("TLS is not available yet"),
+		"start":                        refused("true", "the process is there to run the broker"),
+		"startAsync":                   tuned("false", "a slave waits beside its control socket already"),
+		"storeOpenWireVersion":         refused("11", "messages are stored in version 11, as ActiveMQ does"),
+		"systemExitOnShutdown":         tuned("false", "the process ends with the broker"),
+		"systemExitOnShutdownExitCode": refused("0", "exit codes are documented in the README"),
+		"taskRunnerFactory":            absent(reasonThreads),
+		"taskRunnerPriority":           tuned("5", reasonThreads),
+		"transportConnectorURIs":       absent("write them as transportConnectors"),
+		"networkConnectorURIs":         absent(reasonLater),
+		"useJmx":                       tuned("true", reasonJava),
+		"useLocalHostBrokerName":       refused("false", "write brokerName: ${HOSTNAME}"),
+		"useLoggingForShutdownErrors":  tuned("false", "errors are always logged"),
+		"useShutdownHook":              refused("true", "SIGTERM always stops cleanly"),
+		"virtualThreadTaskRunner":      tuned("false", reasonThreads),
+		"vmConnectorURI":               absent(reasonJava),
+		"waitForSlave":                 refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
+		"waitForSlaveTimeout":          refused("600000", "it belonged to pure master/slave, which ActiveMQ has removed"),
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ func (b *binder) check(c *Config) {
 		b.checkKahaDB(k)
 	}
 	b.checkUsage(&broker.SystemUsage)
+	b.checkEmbedded(broker, "broker")
+	b.checkEmbedded(&broker.Plugins, "broker.plugins")
 	policies := &broker.DestinationPolicy.PolicyMap
 	for i := range policies.Entries {
 		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
@@ -104,6 +107,7 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	if patterns != 1 {
 		b.bad(path, "needs exactly one of queue, topic, tempQueue and tempTopic")
 	}
+	b.checkEmbedded(p, path)
 	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
 	if c := p.PendingMessageLimitStrategy.Constant; c != nil {
 		b.within(path+".pendingMessageLimitStrategy.constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
@@ -113,6 +117,23 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	}
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
+}
+
+// checker is an embedded part of the model that has something to check.
+type checker interface{ check(b *binder, path string) }
+
+// checkEmbedded checks the parts that are embedded in the struct model points
+// to. path is the one of that struct.
+func (b *binder) checkEmbedded(model any, path string) {
+	v := reflect.ValueOf(model).Elem()
+	for i := range v.NumField() {
+		if !v.Type().Field(i).Anonymous {
+			continue
+		}
+		if c, ok := v.Field(i).Addr().Interface().(checker); ok {
+			c.check(b, path)
+		}
+	}
 }
 
 // bad reports what is wrong at a path, where it or what is above it was

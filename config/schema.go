@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type field struct {
 	kind   kind
 	values []string // of an enum
 	item   string   // of a list
-	index  int
+	index  []int
 }
 
 // model is implemented by every struct of the model: the names that ActiveMQ
@@ -49,12 +50,16 @@ func schemaOf(t reflect.Type) schema {
 		s.others = m.others()
 	}
 	for i := range t.NumField() {
+		if t.Field(i).Anonymous {
+			s.embed(i, schemaOf(t.Field(i).Type))
+			continue
+		}
 		tag, ok := t.Field(i).Tag.Lookup("config")
 		if !ok {
 			continue
 		}
 		name, option, _ := strings.Cut(tag, ",")
-		f := field{name: name, index: i, kind: kindOf(t.Field(i).Type)}
+		f := field{name: name, index: []int{i}, kind: kindOf(t.Field(i).Type)}
 		switch key, value, _ := strings.Cut(option, "="); key {
 		case "bytes":
 			f.kind = kindBytes
@@ -66,6 +71,19 @@ func schemaOf(t reflect.Type) schema {
 		s.fields = append(s.fields, f)
 	}
 	return s
+}
+
+// embed adds what an embedded struct understands; names do not nest there.
+func (s *schema) embed(i int, inner schema) {
+	for _, f := range inner.fields {
+		f.index = append([]int{i}, f.index...)
+		s.fields = append(s.fields, f)
+	}
+	if len(inner.others) > 0 {
+		all := maps.Clone(inner.others)
+		maps.Copy(all, s.others)
+		s.others = all
+	}
 }
 
 func kindOf(t reflect.Type) kind {
@@ -116,9 +134,9 @@ func paths(t reflect.Type, above []string) [][]string {
 		at := append(append([]string{}, above...), f.name)
 		switch f.kind {
 		case kindElement:
-			all = append(all, paths(t.Field(f.index).Type, at)...)
+			all = append(all, paths(t.FieldByIndex(f.index).Type, at)...)
 		case kindChoice:
-			all = append(all, paths(t.Field(f.index).Type.Elem(), at)...)
+			all = append(all, paths(t.FieldByIndex(f.index).Type.Elem(), at)...)
 		case kindList:
 		default:
 			all = append(all, at)

@@ -171,6 +171,11 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		AllowLinkStealing:                anyLinkStealing(c.TransportConnectors),
 		PopulateUserID:                   c.PopulateJMSXUserID,
 		ExpireMessagesPeriod:             expirePeriod(&c.DestinationPolicy.PolicyMap),
+		RoutingOptions:                   routingOptions(c),
+		SchedulerOptions:                 schedulerOptions(c),
+		SessionOptions:                   sessionOptions(c),
+		PluginOptions:                    pluginOptions(&c.Plugins),
+		SpaceOptions:                     spaceOptions(c),
 		Log:                              b.log,
 	}
 	if lease != nil {

@@ -41,6 +41,12 @@ func apply(p *broker.Policy, e *config.PolicyEntry, d message.Destination) {
 		p.PendingMessageLimit = limit.Limit
 	}
 	p.DeadLetter = deadLetter(&e.DeadLetterStrategy, d)
+	applyDestination(&p.DestinationPolicy, &e.DestinationEntry)
+	applyOrder(&p.OrderPolicy, &e.OrderEntry)
+	applyTopic(&p.TopicPolicy, &e.TopicEntry)
+	applyQueue(&p.QueuePolicy, &e.QueueEntry)
+	applyAdvisory(&p.AdvisoryPolicy, &e.AdvisoryEntry)
+	applySpace(&p.SpacePolicy, &e.MemoryEntry)
 }
 
 func deadLetter(s *config.DeadLetterStrategy, d message.Destination) broker.DeadLetter {

@@ -1,0 +1,4 @@
+package broker
+
+// SessionOptions is the part of Options about durable subscriptions, transactions and users.
+type SessionOptions struct{}
