@@ -211,7 +211,7 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	}
 	for i := range stored {
 		if stored[i].Action == store.Add {
-			if target, err := t.b.ensure(stored[i].Destination); err == nil {
+			if target, err := t.b.storedTarget(stored[i].Destination); err == nil {
 				target.announce()
 			}
 		}
@@ -232,7 +232,7 @@ func (t *transaction) arriveAll(ops []store.Op, err error) {
 		if op.Action != store.Add {
 			continue
 		}
-		target, failed := t.b.ensure(op.Destination)
+		target, failed := t.b.storedTarget(op.Destination)
 		switch {
 		case failed != nil:
 			t.b.log.Error("cannot deliver a message of a prepared transaction", "destination", op.Destination.String(), "error", failed)

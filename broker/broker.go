@@ -98,6 +98,7 @@ type Broker struct {
 	audits    audits
 	branches  branches
 	durables  durables
+	schedule  schedule
 	sequence  atomic.Int64  // last MessageID.BrokerSequence
 	segment   atomic.Uint32 // highest store.Segment seen
 	located   atomic.Bool   // segment has been seen
@@ -152,11 +153,13 @@ func New(options Options) (*Broker, error) {
 	b.audits.init(b)
 	b.branches.init(b)
 	b.durables.init(b)
+	b.schedule.init(b)
 	if err := b.recover(options.Store.Recovered()); err != nil {
 		return nil, err
 	}
 	b.run(b.flow.loop)
 	b.run(b.housekeep)
+	b.schedule.start()
 	return b, nil
 }
 
@@ -175,6 +178,9 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
+		if b.schedule.recover(d) {
+			continue
+		}
 		t, _, err := b.create(d.Destination, d)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,21 +143,27 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if c.b.options.PopulateUserID {
 		m.UserID = c.info.UserName
 	}
-	first, more, err := c.resolve(p, m.Destination)
-	if err != nil {
+	d := dispatch{c: c, p: p, m: m, required: responseRequired, done: done}
+	taken, err := d.schedule()
+	if taken || err != nil {
 		return err
 	}
+	if d.first == nil {
+		if d.first, d.more, err = c.resolve(p, m.Destination); err != nil {
+			return err
+		}
+	}
+	m = d.m
 	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
 	p.suspected(m)
-	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
 	if m.Expired(m.BrokerInTime) {
-		c.b.expireArrival(first.base(), m, d.finish())
+		c.b.expireArrival(d.first.base(), m, d.finish())
 		return nil
 	}
 	parked, err := d.waitForMemory(c.merged(ctx))
@@ -228,6 +235,7 @@ type dispatch struct {
 	more     []target // all of a composite, or nil
 	required bool
 	done     func(error)
+	size     int64 // of what the client sent, if m is not that
 }
 
 // targets returns all destinations.
@@ -392,7 +400,7 @@ func (d *dispatch) finish() func(error) {
 		return d.done
 	}
 	a, sequence, done := d.p.audit, d.m.ID.ProducerSequence, d.done
-	peer, id, size := d.c.peer, d.p.info.ID, int32(min(d.m.Size(), 1<<31-1))
+	peer, id, size := d.c.peer, d.p.info.ID, int32(min(cmp.Or(d.size, d.m.Size()), 1<<31-1))
 	return func(err error) {
 		if audited {
 			a.confirm(sequence, err)

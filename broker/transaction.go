@@ -150,7 +150,11 @@ func (t *transaction) finishActive(next transactionState) error {
 func (t *transaction) batch() *batch {
 	u := newBatch(t.b)
 	for i := range t.sends {
-		u.add(t.sends[i].target, t.sends[i].m)
+		m := t.sends[i].m
+		if t.sends[i].target == &t.b.schedule {
+			m = t.b.schedule.restamped(m)
+		}
+		u.add(t.sends[i].target, m)
 	}
 	for _, a := range t.acks {
 		for _, r := range a.refs {
