@@ -113,13 +113,14 @@ func (s *schedule) firePage(due []alarm, f *flight) (postponed int) {
 		s.putBack(due, retryJobs)
 		return len(due)
 	}
+	coming := arrivals{}
 	for i, a := range due {
 		m := messages[i]
 		if m == nil {
 			s.lose(a)
 			continue
 		}
-		u := s.firing(m, a)
+		u := s.firing(m, a, coming)
 		if u == nil {
 			s.putBack(due[i:i+1], retryJobs)
 			postponed++
@@ -212,7 +213,7 @@ func (s *schedule) removal(m *message.Message, seq store.Seq) store.Op {
 
 // firing is what happens when the job m is due, or nil if its destination has
 // no room now.
-func (s *schedule) firing(m *message.Message, a alarm) *batch {
+func (s *schedule) firing(m *message.Message, a alarm, coming arrivals) *batch {
 	u := newBatch(s.b)
 	u.ops = append(u.ops, s.removal(m, a.seq))
 	j, err := parseJob(m)
@@ -221,7 +222,7 @@ func (s *schedule) firing(m *message.Message, a alarm) *batch {
 		return u
 	}
 	if !j.cron || j.plan.repeat == 0 {
-		room, err := s.deliver(u, j)
+		room, err := s.deliver(u, j, coming)
 		switch {
 		case err != nil && s.mayComeBack(j):
 			return nil
@@ -240,7 +241,7 @@ func (s *schedule) firing(m *message.Message, a alarm) *batch {
 
 // deliver adds j's message to where it goes, and reports whether there is room
 // for it.
-func (s *schedule) deliver(u *batch, j *job) (bool, error) {
+func (s *schedule) deliver(u *batch, j *job, coming arrivals) (bool, error) {
 	d, err := j.delivery(s.b.nowMS(), s.unique)
 	if err != nil {
 		return false, err
@@ -250,7 +251,7 @@ func (s *schedule) deliver(u *batch, j *job) (bool, error) {
 		return false, err
 	}
 	for _, t := range targets {
-		if short(t, d) != nil {
+		if short(t, d) != nil || coming.fill(t, d) {
 			return false, nil
 		}
 	}
@@ -261,6 +262,28 @@ func (s *schedule) deliver(u *batch, j *job) (bool, error) {
 		u.add(t, copyFor(d, t, d.Destination.IsComposite()))
 	}
 	return true, nil
+}
+
+// arrivals are the bytes of a page's messages that are on their way into
+// memory.
+type arrivals map[*usage]int64
+
+// fill counts m, unless it and those before it are more than there is memory
+// for at t.
+func (a arrivals) fill(t target, m *message.Message) bool {
+	p := t.base()
+	if !p.policy.ProducerFlowControl || t.stores(m) && p.dest.Kind.IsQueue() {
+		return false
+	}
+	for u := &p.usage; u != nil; u = u.parent {
+		if u.limit > 0 && a[u] > 0 && u.used.Load()+a[u] >= u.limit {
+			return true
+		}
+	}
+	for u := &p.usage; u != nil; u = u.parent {
+		a[u] += m.Size()
+	}
+	return false
 }
 
 // temporaryGrace is how long a job waits for a temporary destination that is
