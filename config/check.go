@@ -28,6 +28,9 @@ func (b *binder) check(c *Config) {
 	b.checkUsage(&broker.SystemUsage)
 	b.checkEmbedded(broker, "broker")
 	b.checkEmbedded(&broker.Plugins, "broker.plugins")
+	if broker.Plugins.Redelivery != nil && !broker.SchedulerSupport {
+		b.bad("broker.plugins.redeliveryPlugin", "requires schedulerSupport: true on the broker")
+	}
 	policies := &broker.DestinationPolicy.PolicyMap
 	for i := range policies.Entries {
 		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
@@ -94,6 +97,7 @@ func (b *binder) checkUsage(u *SystemUsage) {
 	const path = "broker.systemUsage"
 	b.within(path+".memoryUsage.limit", u.MemoryUsage.Limit, 1<<20, 1<<62)
 	b.within(path+".memoryUsage.percentOfJvmHeap", int64(u.MemoryUsage.PercentOfJvmHeap), 0, 100)
+	b.within(path+".jobSchedulerUsage.limit", u.JobSchedulerUsage.Limit, 0, 1<<62)
 	b.notNegative(path+".sendFailIfNoSpaceAfterTimeout", u.SendFailIfNoSpaceAfterTimeout)
 }
 

@@ -178,6 +178,9 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		SpaceOptions:                     spaceOptions(c),
 		Log:                              b.log,
 	}
+	if c.SchedulerSupport {
+		warnOfJobs(c, b.log)
+	}
 	if lease != nil {
 		options.Lease, options.LeaseTrust = lease, leaseTrust
 	}
