@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -88,7 +89,11 @@ func (p *plan) check(maxRepeat int) error {
 	if p.cron == "" {
 		return nil
 	}
-	if _, err := cron.Parse(p.cron); err != nil {
+	_, err := cron.Parse(p.cron)
+	switch {
+	case errors.Is(err, cron.ErrNever):
+		return failure(ErrMessageFormat, "Unable to compute next scheduled exection time. (%s)", p.cron)
+	case err != nil:
 		return failure(ErrMessageFormat, "%v", err)
 	}
 	return nil

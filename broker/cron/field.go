@@ -13,7 +13,7 @@ var (
 	// ErrSyntax: the entry cannot be read.
 	ErrSyntax = errors.New("not a valid cron entry")
 	// ErrNever: no date fulfils it.
-	ErrNever = errors.New("Unable to compute next scheduled exection time.") //nolint:staticcheck // ActiveMQ's text
+	ErrNever = errors.New("no date fulfils the cron entry")
 )
 
 // field is one of the five. The bounds are the ones that ActiveMQ counts "*"
