@@ -91,25 +91,26 @@ type Broker struct {
 	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
-	registry  registry
-	flow      flow
-	usage     usage
-	advise    advisories
-	audits    audits
-	branches  branches
-	durables  durables
-	schedule  schedule
-	sequence  atomic.Int64  // last MessageID.BrokerSequence
-	segment   atomic.Uint32 // highest store.Segment seen
-	located   atomic.Bool   // segment has been seen
-	stopping  atomic.Bool
-	paused    atomic.Bool
-	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
-	pending   atomic.Int64   // units whose outcome somebody waits for
-	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping
-	goroutine sync.WaitGroup // joined by Close
-	quiet     chan struct{}  // closed when Close begins
-	stop      chan struct{}  // closed when the goroutines are to end
+	registry   registry
+	flow       flow
+	usage      usage
+	advise     advisories
+	audits     audits
+	branches   branches
+	durables   durables
+	schedule   schedule
+	duplicates duplicates
+	sequence   atomic.Int64  // last MessageID.BrokerSequence
+	segment    atomic.Uint32 // highest store.Segment seen
+	located    atomic.Bool   // segment has been seen
+	stopping   atomic.Bool
+	paused     atomic.Bool
+	starved    atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending    atomic.Int64   // units whose outcome somebody waits for
+	drained    chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine  sync.WaitGroup // joined by Close
+	quiet      chan struct{}  // closed when Close begins
+	stop       chan struct{}  // closed when the goroutines are to end
 	// never has ended: who waits with it does not wait.
 	never context.Context
 
@@ -154,12 +155,14 @@ func New(options Options) (*Broker, error) {
 	b.branches.init(b)
 	b.durables.init(b)
 	b.schedule.init(b)
+	b.duplicates.init(b)
 	if err := b.recover(options.Store.Recovered()); err != nil {
 		return nil, err
 	}
 	b.run(b.flow.loop)
 	b.run(b.housekeep)
 	b.schedule.start()
+	b.duplicates.start()
 	return b, nil
 }
 
@@ -178,7 +181,7 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
-		if b.schedule.recover(d) {
+		if b.schedule.recover(d) || b.duplicates.recover(d) {
 			continue
 		}
 		t, _, err := b.create(d.Destination, d)

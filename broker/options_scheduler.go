@@ -1,5 +1,7 @@
 package broker
 
+import "time"
+
 // SchedulerOptions is the part of Options about messages that are delivered later.
 type SchedulerOptions struct {
 	// SchedulerSupport makes the broker act on AMQ_SCHEDULED_DELAY and the
@@ -16,6 +18,10 @@ type SchedulerOptions struct {
 	// delivered again later instead of burying them. It needs
 	// SchedulerSupport. (ActiveMQ: redeliveryPlugin)
 	Redelivery *Redelivery
+	// DuplicateDetectionWindow is how long the JMSXDuplicateId of a message is
+	// remembered: another one with it, to the same destination, is confirmed
+	// and not stored. 0 is not at all. Not in ActiveMQ.
+	DuplicateDetectionWindow time.Duration
 }
 
 // defaultMaxRepeat is ActiveMQ's maxSchedulerRepeatAllowed.

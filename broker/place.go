@@ -207,7 +207,7 @@ func validName(dest message.Destination) error {
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest == jobQueue:
+	case dest == jobQueue || dest == idQueue:
 		return reserved(dest)
 	case dest.IsPattern():
 		return failure(ErrInvalidDestination, "Cannot create a destination from the pattern %s", dest)

@@ -159,6 +159,9 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		return nil
 	}
 	p.suspected(m)
+	if d.mark, err = c.b.duplicates.mark(c.merged(ctx), m); err != nil {
+		return err
+	}
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
@@ -166,11 +169,23 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		c.b.expireArrival(d.first.base(), m, d.finish())
 		return nil
 	}
-	parked, err := d.waitForMemory(c.merged(ctx))
+	if d.mark != nil && !d.once() {
+		return nil
+	}
+	if err := d.pass(c.merged(ctx)); err != nil {
+		c.b.duplicates.settle(d.mark, err)
+		return err
+	}
+	return nil
+}
+
+// pass waits for memory and goes on.
+func (d *dispatch) pass(ctx context.Context) error {
+	parked, err := d.waitForMemory(ctx)
 	if parked || err != nil {
 		return err
 	}
-	return d.accept(c.merged(ctx))
+	return d.accept(ctx)
 }
 
 // suspected flags the first message that a producer sends after its client
@@ -235,6 +250,7 @@ type dispatch struct {
 	more     []target // all of a composite, or nil
 	required bool
 	done     func(error)
+	mark     *mark // the id that it is to be remembered by, or nil
 	size     int64 // of what the client sent, if m is not that
 }
 
@@ -260,7 +276,7 @@ func (d *dispatch) join() error {
 		}
 	}
 	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
-	if err := t.send(d.targets(), d.m); err != nil {
+	if err := t.send(d.targets(), d.m, d.mark); err != nil {
 		return err
 	}
 	d.finish()(nil)
@@ -369,13 +385,16 @@ func (d *dispatch) enter(ctx context.Context) {
 	if d.p.audit != nil && m.Persistent {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
-	if d.more == nil {
+	if d.more == nil && d.mark == nil {
 		d.first.send(m, d.required, finish)
 		return
 	}
 	u := newBatch(b)
-	for _, t := range d.more {
-		u.add(t, copyFor(m, t, true))
+	for _, t := range d.targets() {
+		u.add(t, copyFor(m, t, d.more != nil))
+	}
+	if d.mark != nil {
+		u.add(&b.duplicates, b.duplicates.record(d.mark.key))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }

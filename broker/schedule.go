@@ -250,15 +250,18 @@ func (b *Broker) Jobs() (n int64, nextMS int64) {
 }
 
 // storedTarget is where a stored message of dest belongs: a destination, or
-// the schedule.
+// what keeps a queue of its own.
 func (b *Broker) storedTarget(dest message.Destination) (target, error) {
-	if dest == jobQueue {
+	switch dest {
+	case jobQueue:
 		return &b.schedule, nil
+	case idQueue:
+		return &b.duplicates, nil
 	}
 	return b.ensure(dest)
 }
 
-// reserved is the error of clients that would use the queue of the jobs.
+// reserved is the error of clients that would use a queue of the broker's own.
 func reserved(dest message.Destination) error {
-	return failure(ErrInvalidDestination, "The destination %s is kept for the scheduler; see ActiveMQ.Scheduler.Management", dest)
+	return failure(ErrInvalidDestination, "The destination %s is kept for the broker itself", dest)
 }

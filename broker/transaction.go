@@ -28,6 +28,7 @@ type transaction struct {
 	poisoned error            // mu; an operation failed that nobody waited for: only rollback is left
 	locked   []lockedAck      // mu; of a recovered branch
 	stored   []store.Op       // mu; of a recovered branch
+	marks    []*mark          // fixed; of a recovered branch
 }
 
 type transactionState uint8
@@ -68,7 +69,7 @@ func (t *transaction) protocolError(what string) error {
 }
 
 // send keeps m until the commit.
-func (t *transaction) send(targets []target, m *message.Message) error {
+func (t *transaction) send(targets []target, m *message.Message, k *mark) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
@@ -79,7 +80,7 @@ func (t *transaction) send(targets []target, m *message.Message) error {
 		return t.poisoned
 	}
 	for _, target := range targets {
-		t.sends = append(t.sends, addition{target, copyFor(m, target, len(targets) > 1), -1})
+		t.sends = append(t.sends, addition{target: target, m: copyFor(m, target, len(targets) > 1), op: -1, mark: k})
 	}
 	return nil
 }
@@ -154,7 +155,14 @@ func (t *transaction) batch() *batch {
 		if t.sends[i].target == &t.b.schedule {
 			m = t.b.schedule.restamped(m)
 		}
+		k := t.sends[i].mark
+		if k != nil && k.state != claimed {
+			continue
+		}
 		u.add(t.sends[i].target, m)
+		if k != nil && (i == len(t.sends)-1 || t.sends[i+1].mark != k) {
+			u.add(&t.b.duplicates, t.b.duplicates.record(k.key))
+		}
 	}
 	for _, a := range t.acks {
 		for _, r := range a.refs {
@@ -186,11 +194,16 @@ func (t *transaction) commit(refused func(err error, again func(error)) bool, do
 		done(err)
 		return
 	}
+	if err := t.claimMarks(); err != nil {
+		t.rollback(nil)
+		done(err)
+		return
+	}
 	t.b.audits.commit(t)
 	u := t.batch()
 	u.refused = refused
 	u.before = t.settle
-	u.after = func(err error) { t.b.audits.committed(t, err); t.wake() }
+	u.after = func(err error) { t.b.audits.committed(t, err); t.settleMarks(err); t.wake() }
 	u.commit(store.Commit, t.id, true, done)
 }
 
