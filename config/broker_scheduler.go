@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // BrokerScheduler are the attributes of <broker> about messages that are
 // delivered later.
 type BrokerScheduler struct {
@@ -11,6 +13,10 @@ type BrokerScheduler struct {
 	// <dataDirectory>/<brokerName>/scheduler. Here they are in the journal.
 	// What is found there is not read.
 	SchedulerDirectory string `config:"schedulerDirectory"`
+	// DuplicateDetectionWindow is how long the JMSXDuplicateId of a message is
+	// remembered, so that another one with it is not stored; 0 is not at all.
+	// Not in ActiveMQ.
+	DuplicateDetectionWindow time.Duration `config:"duplicateDetectionWindow"`
 }
 
 func (e *BrokerScheduler) setDefaults() {
@@ -19,6 +25,7 @@ func (e *BrokerScheduler) setDefaults() {
 
 func (e *BrokerScheduler) check(b *binder, path string) {
 	b.within(path+".maxSchedulerRepeatAllowed", int64(e.MaxSchedulerRepeatAllowed), 0, 1<<31-1)
+	b.notNegative(path+".duplicateDetectionWindow", e.DuplicateDetectionWindow)
 	at := path + ".schedulerDirectory"
 	if origin, given := b.origins[at]; given {
 		b.warnings = append(b.warnings, origin.String()+": "+at+" has no effect on where scheduled messages are kept: "+reasonJobs)

@@ -16,6 +16,7 @@ func schedulerOptions(c *config.Broker) broker.SchedulerOptions {
 		SchedulerSupport:          c.SchedulerSupport,
 		MaxSchedulerRepeatAllowed: c.MaxSchedulerRepeatAllowed,
 		JobSchedulerLimit:         c.SystemUsage.JobSchedulerUsage.Limit,
+		DuplicateDetectionWindow:  c.DuplicateDetectionWindow,
 		Redelivery:                redelivery(c.Plugins.Redelivery),
 	}
 }

@@ -37,6 +37,35 @@ plugins:
 	}, 2, "RedeliveryCases")
 }
 
+const detecting = "duplicateDetectionWindow: 600000\n"
+
+func TestDuplicates(t *testing.T) {
+	if lab.Kind != harness.Conclave {
+		t.Log("ActiveMQ has no duplicate detection by id")
+		return
+	}
+	runCases(t, harness.Options{Broker: detecting}, 3, "DuplicateCases")
+}
+
+// The next master knows the ids, of messages that are consumed, too.
+func TestDuplicatesSurviveKill(t *testing.T) {
+	if lab.Kind != harness.Conclave {
+		t.Log("ActiveMQ has no duplicate detection by id")
+		return
+	}
+	dir := t.TempDir() + "/kahadb"
+	for i, class := range []string{"DuplicateBefore", "DuplicateAfter"} {
+		b := lab.NewBroker(t, harness.Options{Name: class, Directory: dir, Broker: detecting})
+		require.NoError(t, b.StartServing(startLimit))
+		seen, err := lab.RunCases(t.Context(), t, b.URL(), "", true, class)
+		require.NoError(t, err)
+		require.Equal(t, 1, seen)
+		if i == 0 {
+			require.NoError(t, b.Kill())
+		}
+	}
+}
+
 // The master of a pair dies while jobs are pending, some of them due at that
 // moment: each comes about once, and those that repeat as often as they should.
 func TestSchedulerSurvivesKill(t *testing.T) {
