@@ -108,3 +108,22 @@ func TestSchedulerSurvivesKill(t *testing.T) {
 	require.Equal(t, "DONE", verdict)
 	require.Equal(t, 2, kills)
 }
+
+// ActiveMQ keeps the jobs of a directory that it takes over, for the broker
+// that comes after it.
+func TestSchedulerThroughActiveMQ(t *testing.T) {
+	dir := t.TempDir() + "/kahadb"
+	for _, step := range []struct {
+		kind  harness.Kind
+		class string
+	}{{harness.Conclave, "JobsBefore"}, {harness.ActiveMQ, ""}, {harness.Conclave, "JobsAfter"}} {
+		b := lab.NewBroker(t, harness.Options{Kind: step.kind, Name: string(step.kind) + step.class, Directory: dir, Broker: "schedulerSupport: true\n"})
+		require.NoError(t, b.StartServing(startLimit))
+		if step.class != "" {
+			seen, err := lab.RunCases(t.Context(), t, b.URL(), "", true, step.class)
+			require.NoError(t, err)
+			require.Equal(t, 1, seen)
+		}
+		require.NoError(t, b.Kill())
+	}
+}
