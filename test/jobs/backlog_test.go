@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	backlogFlag = flag.Int("backlog", 20_000, "how many messages the backlog has")
+	backlogFlag = flag.Int("backlog", 5_000, "how many messages the backlog has")
 	sizeFlag    = flag.Int("size", 1024, "bytes of each message's body")
 )
 
@@ -96,7 +96,7 @@ func sizeOf(t *testing.T, dir string) (sum int64) {
 func TestBacklog(t *testing.T) {
 	count := float64(*backlogFlag)
 	queue, _ := fill(t)
-	due := time.Now().Add(time.Duration(count/10_000)*time.Second + 3*time.Second)
+	due := time.Now().Add(time.Duration(count/10_000)*time.Second + 2*time.Second)
 	jobs, o := fill(t, message.Property{Name: "AMQ_SCHEDULED_DELAY", Value: time.Until(due).Milliseconds()})
 	for name, c := range map[string]costs{"queue": queue, "jobs": jobs} {
 		t.Logf("%-5s %d messages of %d bytes: %.1f bytes of disk and %.1f bytes of heap each, RSS %d MiB, sent in %s",

@@ -119,7 +119,7 @@ func (n *node) found() map[string]found {
 // never in both or in none: what is delivered and what is left add up, and go
 // on adding up when the next master has delivered it all.
 func TestPowerFails(t *testing.T) {
-	const jobs, cuts = 400, 12
+	const jobs, cuts = 300, 8
 	disk := vfs.NewMemory()
 	o := journal.Options{
 		Directory: "/journal", MaxFileLength: 64 << 10, FS: disk,
