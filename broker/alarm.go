@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"container/heap"
 	"math"
 
 	"github.com/conclavemq/conclave/message"
@@ -21,17 +20,49 @@ func sizeOf(m *message.Message) uint32 { return uint32(min(m.Size(), math.MaxUin
 // before orders alarms by time, and those of one time as they came.
 func (a alarm) before(b alarm) bool { return a.due < b.due || a.due == b.due && a.seq < b.seq }
 
-// alarms is a heap.
+// alarms is a heap: none comes before the one at half its place.
 type alarms []alarm
 
-// Len, Less, Swap, Push and Pop are heap.Interface's.
-func (l alarms) Len() int           { return len(l) }
-func (l alarms) Less(i, j int) bool { return l[i].before(l[j]) }
-func (l alarms) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
-func (l *alarms) Push(x any)        { *l = append(*l, x.(alarm)) }
-func (l *alarms) Pop() any          { a := (*l)[len(*l)-1]; *l = (*l)[:len(*l)-1]; return a }
+func (l *alarms) push(a alarm) {
+	*l = append(*l, a)
+	h := *l
+	i := len(h) - 1
+	for i > 0 && a.before(h[(i-1)/2]) {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	h[i] = a
+}
 
-func (l *alarms) push(a alarm) { heap.Push(l, a) }
+// pop takes the first out. There must be one.
+func (l *alarms) pop() alarm {
+	h := *l
+	first, last := h[0], len(h)-1
+	h[0] = h[last]
+	*l = h[:last]
+	l.sink(0)
+	return first
+}
+
+// sink moves the alarm at i down to where it belongs.
+func (l alarms) sink(i int) {
+	if i >= len(l) {
+		return
+	}
+	a := l[i]
+	for {
+		child := 2*i + 1
+		if child+1 < len(l) && l[child+1].before(l[child]) {
+			child++
+		}
+		if child >= len(l) || !l[child].before(a) {
+			break
+		}
+		l[i] = l[child]
+		i = child
+	}
+	l[i] = a
+}
 
 // takeDue moves what is due at nowMS to dst, no more than n alarms and, beyond
 // the first, bytes. What then takes little of its array gives the rest back.
@@ -40,7 +71,7 @@ func (l *alarms) takeDue(dst []alarm, nowMS int64, n int, bytes int64) []alarm {
 		if bytes -= int64((*l)[0].size); bytes < 0 && len(dst) > 0 {
 			break
 		}
-		dst = append(dst, heap.Pop(l).(alarm))
+		dst = append(dst, l.pop())
 	}
 	l.shrink()
 	return dst
@@ -57,7 +88,9 @@ func (l *alarms) takeAll(dst []alarm, pick func(alarm) bool) []alarm {
 		}
 	}
 	*l = kept
-	heap.Init(l)
+	for i := len(kept)/2 - 1; i >= 0; i-- {
+		kept.sink(i)
+	}
 	l.shrink()
 	return dst
 }
