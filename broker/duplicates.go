@@ -299,9 +299,8 @@ var errElsewhere = errors.New("a message with the same JMSXDuplicateId is being 
 // claimMarks decides which of a transaction's messages are to be stored.
 func (t *transaction) claimMarks() error {
 	own := map[idKey]bool{}
-	for i := range t.sends {
-		k := t.sends[i].mark
-		if k == nil || k.state != unclaimed {
+	for _, k := range t.marks {
+		if k.state != unclaimed {
 			continue
 		}
 		if own[k.key] {
@@ -317,11 +316,8 @@ func (t *transaction) claimMarks() error {
 	return nil
 }
 
-// settleMarks ends the claims of a transaction.
+// settleMarks ends the claims of a transaction, however that ends.
 func (t *transaction) settleMarks(err error) {
-	for i := range t.sends {
-		t.b.duplicates.settle(t.sends[i].mark, err)
-	}
 	for _, k := range t.marks {
 		t.b.duplicates.settle(k, err)
 	}

@@ -28,7 +28,7 @@ type transaction struct {
 	poisoned error            // mu; an operation failed that nobody waited for: only rollback is left
 	locked   []lockedAck      // mu; of a recovered branch
 	stored   []store.Op       // mu; of a recovered branch
-	marks    []*mark          // fixed; of a recovered branch
+	marks    []*mark          // mu until it ends; of what it sends, or of a recovered branch
 }
 
 type transactionState uint8
@@ -78,6 +78,9 @@ func (t *transaction) send(targets []target, m *message.Message, k *mark) error 
 	if t.bytes += m.Size(); t.bytes > t.b.transactionLimit() {
 		t.poisoned = failure(ErrResourceAllocation, "Can not send message on transaction with id: '%s', Transaction has reached the maximum allowed size of pending send operations before commit of %d bytes", t.id, t.b.transactionLimit())
 		return t.poisoned
+	}
+	if k != nil {
+		t.marks = append(t.marks, k)
 	}
 	for _, target := range targets {
 		t.sends = append(t.sends, addition{target: target, m: copyFor(m, target, len(targets) > 1), op: -1, mark: k})
