@@ -14,6 +14,7 @@ type rota struct {
 	n         int
 	selective int       // consumers that do not want every message
 	exclusive *consumer // the one that gets everything, or nil
+	seek      *seeker   // of the queue, or nil
 }
 
 type rotaGroup struct {
@@ -109,6 +110,9 @@ const (
 // offer gives r to the consumer whose turn it is.
 func (t *rota) offer(r *ref, dest message.Destination) answer {
 	if t.exclusive != nil {
+		if t.seek != nil && t.seek.blocks(t.exclusive, r) {
+			return full
+		}
 		if !t.exclusive.wants(r.m) {
 			return unwanted
 		}
@@ -126,6 +130,10 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 				k -= len(g.members)
 			}
 			c := g.members[k]
+			if t.seek != nil && t.seek.blocks(c, r) {
+				result = full
+				continue
+			}
 			if !c.wants(r.m) {
 				continue
 			}
