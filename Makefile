@@ -14,7 +14,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 # Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
 
-.PHONY: build run test race fuzz fuzz-list lint interop mixed ha fault nfs model bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms mixed ha fault nfs model bench peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -47,8 +47,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,fault,nfs,mixed,model,traced ./test/...
-	$(STATICCHECK) -tags interop,fault,nfs,mixed,model,traced ./...
+	$(GO) vet -tags interop,jms,fault,nfs,mixed,model,traced ./test/...
+	$(STATICCHECK) -tags interop,jms,fault,nfs,mixed,model,traced ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -65,6 +65,9 @@ peers: # ActiveMQ itself and a JDK, from Debian
 
 interop: build peers ## real ActiveMQ clients and brokers against this one
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+
+jms: build peers ## what applications do with JMS, with real Java clients
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v ./test/jms
 
 ALTERNATIONS ?= 50
 

@@ -13,6 +13,7 @@ type counters struct {
 	enqueued, dequeued, dispatched, expired  atomic.Int64
 	inflight, size, consumers, producers     atomic.Int64
 	blocked, discarded, deadLettered, copies atomic.Int64
+	slow                                     atomic.Int64
 }
 
 // DestinationStats is a snapshot of one destination. (ActiveMQ:
@@ -29,6 +30,7 @@ type DestinationStats struct {
 	Producers    int64
 	Blocked      int64 // sends that wait for memory
 	Discarded    int64 // dropped for slow or absent consumers
+	Slow         int64 // times that a consumer turned slow
 	DeadLettered int64
 	Duplicates   int64 // deliveries that a client recognised as duplicates
 	Memory       int64 // bytes of messages in memory
@@ -48,6 +50,7 @@ func (p *place) snapshot() DestinationStats {
 		Producers:    s.producers.Load(),
 		Blocked:      s.blocked.Load(),
 		Discarded:    s.discarded.Load(),
+		Slow:         s.slow.Load(),
 		DeadLettered: s.deadLettered.Load(),
 		Duplicates:   s.copies.Load(),
 		Memory:       p.usage.used.Load(),

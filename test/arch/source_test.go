@@ -32,7 +32,7 @@ func (p goPackage) name() string {
 // packages lists the module's packages, with every build tag.
 func packages(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-e", "-tags", "interop,fault,nfs,mixed,model", "-json=ImportPath,Dir,Doc,GoFiles,Imports", "./...")
+	cmd := exec.Command("go", "list", "-e", "-tags", "interop,jms,fault,nfs,mixed,model,traced", "-json=ImportPath,Dir,Doc,GoFiles,Imports", "./...")
 	cmd.Dir = root(t)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -51,7 +51,7 @@ var activemqXML = template.Must(template.New("activemq.xml").Funcs(template.Func
   xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
   xsi:schemaLocation="http://www.springframework.org/schema/beans http://www.springframework.org/schema/beans/spring-beans.xsd
   http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
-  <broker xmlns="http://activemq.apache.org/schema/core" brokerName="{{x .Name}}" dataDirectory="{{x .Data}}" useJmx="false">
+  <broker xmlns="http://activemq.apache.org/schema/core" brokerName="{{x .Name}}" dataDirectory="{{x .Data}}" useJmx="false" {{.BrokerAttributes}}>
     <persistenceAdapter>
       <kahaDB directory="{{x .Directory}}"{{range .Attributes}} {{.Name}}="{{x .Value}}"{{end}}>
 {{- if .Sleep}}
@@ -62,6 +62,7 @@ var activemqXML = template.Must(template.New("activemq.xml").Funcs(template.Func
     <transportConnectors>
       <transportConnector name="openwire" uri="{{x .URI}}"/>
     </transportConnectors>
+{{.XML}}
   </broker>
 </beans>
 `))
@@ -80,6 +81,7 @@ func activemqCommand(opts Options) ([]string, error) {
 		"Name": opts.Name, "Data": filepath.Join(opts.WorkDir, "data"),
 		"Directory": opts.Directory, "Attributes": attributes(opts.KahaDB),
 		"Sleep": opts.LockAcquireSleepInterval.Milliseconds(), "URI": connectorURI(opts),
+		"XML": opts.XML, "BrokerAttributes": opts.XMLAttributes,
 	})
 	if err != nil {
 		return nil, err

@@ -41,6 +41,11 @@ type Options struct {
 	KahaDB map[string]string
 	// URIOptions are appended to the connector's URI, as "k=v&k=v".
 	URIOptions string
+	// Broker is what else Conclave's broker element has, as YAML.
+	Broker string
+	// XML is the same for ActiveMQ, within its broker element; XMLAttributes
+	// are attributes of that, as in a="1" b="2".
+	XML, XMLAttributes string
 	// JVM are further flags of ActiveMQ's virtual machine.
 	JVM []string
 	Env []string

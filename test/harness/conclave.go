@@ -48,13 +48,17 @@ func conclaveCommand(opts Options) ([]string, error) {
 	for name, value := range opts.KahaDB {
 		kahaDB[name] = value
 	}
-	text, err := yaml.Marshal(map[string]any{"broker": map[string]any{
+	broker := map[string]any{
 		"brokerName":         opts.Name,
 		"persistenceAdapter": map[string]any{"kahaDB": kahaDB},
 		"transportConnectors": []any{
 			map[string]any{"name": "openwire", "uri": connectorURI(opts)},
 		},
-	}})
+	}
+	if err := yaml.Unmarshal([]byte(opts.Broker), &broker); err != nil {
+		return nil, fmt.Errorf("broker %s: %w", opts.Name, err)
+	}
+	text, err := yaml.Marshal(map[string]any{"broker": broker})
 	if err != nil {
 		return nil, err
 	}

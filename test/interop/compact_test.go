@@ -33,7 +33,7 @@ func (d *directory) compact() {
 // subscription by subscription, and so do we in what it makes of that.
 func TestCompactedDirectoryAlternates(t *testing.T) {
 	d := newDirectory(t)
-	for _, next := range []turn{{lab.kind, false}, {other, true}, {lab.kind, true}, {other, false}, {lab.kind, true}, {other, true}} {
+	for _, next := range []turn{{lab.Kind, false}, {other, true}, {lab.Kind, true}, {other, false}, {lab.Kind, true}, {other, true}} {
 		d.take(next)
 		d.compact()
 	}

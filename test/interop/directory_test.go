@@ -54,8 +54,8 @@ func (d *directory) take(next turn) {
 	require.NoError(t, b.StartServing(startLimit))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	program, err := lab.java.Start(ctx, "Directory", "do=round", "url="+b.URL(), "state="+d.state,
-		fmt.Sprintf("seed=%d", lab.seed>>1))
+	program, err := lab.Java.Start(ctx, "Directory", "do=round", "url="+b.URL(), "state="+d.state,
+		fmt.Sprintf("seed=%d", lab.Seed>>1))
 	require.NoError(t, err)
 	for line := range program.Lines {
 		t.Logf("turn %d, %s: %s", d.turns, next.kind, line)
@@ -96,27 +96,27 @@ func TestDirectoryOfActiveMQStopped(t *testing.T) {
 	d := newDirectory(t)
 	d.take(turn{kind: other})
 	d.take(turn{kind: other})
-	d.drain(lab.kind)
+	d.drain(lab.Kind)
 }
 
 func TestDirectoryOfActiveMQKilled(t *testing.T) {
 	d := newDirectory(t)
 	d.take(turn{kind: other, killed: true})
 	d.take(turn{kind: other, killed: true})
-	d.drain(lab.kind)
+	d.drain(lab.Kind)
 }
 
 func TestDirectoryTakenByActiveMQAfterStop(t *testing.T) {
 	d := newDirectory(t)
-	d.take(turn{kind: lab.kind})
-	d.take(turn{kind: lab.kind})
+	d.take(turn{kind: lab.Kind})
+	d.take(turn{kind: lab.Kind})
 	d.drain(other)
 }
 
 func TestDirectoryTakenByActiveMQAfterKill(t *testing.T) {
 	d := newDirectory(t)
-	d.take(turn{kind: lab.kind, killed: true})
-	d.take(turn{kind: lab.kind, killed: true})
+	d.take(turn{kind: lab.Kind, killed: true})
+	d.take(turn{kind: lab.Kind, killed: true})
 	d.drain(other)
 }
 
@@ -124,26 +124,26 @@ func TestDirectoryTakenByActiveMQAfterKill(t *testing.T) {
 func TestDirectoryRestarted(t *testing.T) {
 	d := newDirectory(t)
 	for _, killed := range []bool{false, true, true, false} {
-		d.take(turn{lab.kind, killed})
+		d.take(turn{lab.Kind, killed})
 	}
-	d.drain(lab.kind)
+	d.drain(lab.Kind)
 }
 
 // TestDirectoryAlternates hands one directory to and fro.
 func TestDirectoryAlternates(t *testing.T) {
 	d := newDirectory(t)
 	for _, next := range []turn{
-		{other, false}, {lab.kind, false}, {other, true}, {lab.kind, true}, {other, true}, {lab.kind, false}, {other, false},
+		{other, false}, {lab.Kind, false}, {other, true}, {lab.Kind, true}, {other, true}, {lab.Kind, false}, {other, false},
 	} {
 		d.take(next)
 	}
-	d.drain(lab.kind)
+	d.drain(lab.Kind)
 }
 
 // TestLockExcludes starts each broker on a directory that the other holds:
 // it waits as a slave, opens no port, and serves when the holder is killed.
 func TestLockExcludes(t *testing.T) {
-	p := startPair(t, other, lab.kind)
+	p := startPair(t, other, lab.Kind)
 	for range 3 {
 		p.killMaster()
 	}
@@ -156,5 +156,5 @@ func TestLockExcludes(t *testing.T) {
 // TestFailoverLedgerMixed fails over between ActiveMQ and the broker under
 // test, with one directory and clients that know both.
 func TestFailoverLedgerMixed(t *testing.T) {
-	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto"}.run(t, startPair(t, other, lab.kind))
+	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto"}.run(t, startPair(t, other, lab.Kind))
 }

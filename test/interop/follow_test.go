@@ -38,7 +38,7 @@ func look(t *testing.T, runtimeDir string, pid int, wanted func(followed) bool) 
 	t.Helper()
 	require.Eventually(t, func() bool {
 		f = followed{}
-		cmd := exec.Command(lab.binary, "status", "--json", "--pid", strconv.Itoa(pid))
+		cmd := exec.Command(lab.Binary, "status", "--json", "--pid", strconv.Itoa(pid))
 		cmd.Env = append(os.Environ(), "CONCLAVE_RUNTIME_DIR="+runtimeDir)
 		out, _ := cmd.Output() // 3: a slave
 		for line := range strings.Lines(string(out)) {
@@ -58,7 +58,7 @@ func look(t *testing.T, runtimeDir string, pid int, wanted func(followed) bool) 
 func TestFollowsActiveMQ(t *testing.T) {
 	dir := t.TempDir()
 	runtimeDir := filepath.Join(dir, "run")
-	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0))}
+	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.Seed, 0))}
 	for i, kind := range []harness.Kind{harness.ActiveMQ, harness.Conclave} {
 		p.nodes[i] = newBroker(t, harness.Options{
 			Kind: kind, Name: string(kind), Directory: filepath.Join(dir, "kahadb"), WorkDir: filepath.Join(dir, strconv.Itoa(i)),

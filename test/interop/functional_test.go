@@ -4,7 +4,6 @@ package interop
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,37 +23,16 @@ const (
 func TestFunctional(t *testing.T) {
 	b := newBroker(t, harness.Options{})
 	require.NoError(t, b.StartServing(startLimit))
-	args := []string{b.URL(), *onlyFlag}
-	want := int64(functionalCases)
-	if lab.kind == harness.Conclave {
-		args = append(args, "better")
+	want, better := functionalCases, lab.Kind == harness.Conclave
+	if better {
 		want += betterCases
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
-	p, err := lab.java.Start(ctx, "Suite", args...)
+	seen, err := lab.RunCases(ctx, t, b.URL(), *onlyFlag, better)
 	require.NoError(t, err)
-	seen, failed := int64(0), 0
-	for line := range p.Lines {
-		verdict, rest, _ := strings.Cut(line, " ")
-		name, reason, _ := strings.Cut(rest, " ")
-		switch verdict {
-		case "PASS":
-			seen++
-			t.Run(name, func(t *testing.T) {})
-		case "FAIL":
-			seen++
-			failed++
-			t.Run(name, func(t *testing.T) { t.Error(reason) })
-		}
-	}
-	err = p.Wait()
-	if failed == 0 {
-		require.NoError(t, err)
-	}
-	require.NoError(t, ctx.Err(), "the suite did not end in time")
 	if *onlyFlag == "" {
-		require.Equal(t, want, seen, "cases that ran; stderr: %s", p.Stderr())
+		require.Equal(t, want, seen, "cases that ran")
 	}
 	require.True(t, b.Running(), "the broker did not survive the suite")
 }

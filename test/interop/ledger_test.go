@@ -66,7 +66,7 @@ func (l ledger) run(t *testing.T, p *pair) {
 	if l.defaults {
 		url, _, _ = strings.Cut(url, "?")
 	}
-	program, err := lab.java.Start(ctx, "Ledger", "url="+url, "run="+t.Name(),
+	program, err := lab.Java.Start(ctx, "Ledger", "url="+url, "run="+t.Name(),
 		fmt.Sprintf("messages=%d", l.messages), fmt.Sprintf("rate=%d", l.rate), "mode="+l.mode,
 		fmt.Sprintf("pairs=%v", l.pairs), "times="+times)
 	require.NoError(t, err)
@@ -127,12 +127,12 @@ func (l ledger) report(t *testing.T, notes []string, gaps []gap) {
 	median, worst := spread(gaps, func(g gap) time.Duration { return g.after })
 	medianGap, worstGap := spread(gaps, func(g gap) time.Duration { return g.length })
 	if l.planned || l.stops {
-		t.Logf("SWITCHOVER %s %s: longest gap between sends median %v worst %v; target %v", lab.kind, t.Name(), medianGap, worstGap, targetGap)
+		t.Logf("SWITCHOVER %s %s: longest gap between sends median %v worst %v; target %v", lab.Kind, t.Name(), medianGap, worstGap, targetGap)
 		require.Less(t, worstGap, 10*targetGap)
 		return
 	}
 	t.Logf("FAILOVER %s %s: kill to next send median %v worst %v; gap median %v worst %v; target %v and %v",
-		lab.kind, t.Name(), median, worst, medianGap, worstGap, targetMedian, targetWorst)
+		lab.Kind, t.Name(), median, worst, medianGap, worstGap, targetMedian, targetWorst)
 	require.Less(t, worst, 10*targetWorst)
 }
 

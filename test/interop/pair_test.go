@@ -33,10 +33,10 @@ const runtimeVariable = "CONCLAVE_RUNTIME_DIR"
 func startPair(t *testing.T, kinds ...harness.Kind) *pair {
 	t.Helper()
 	if len(kinds) == 0 {
-		kinds = []harness.Kind{lab.kind, lab.kind}
+		kinds = []harness.Kind{lab.Kind, lab.Kind}
 	}
 	dir := t.TempDir()
-	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0)), runtime: dir + "/run"}
+	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.Seed, 0)), runtime: dir + "/run"}
 	for i, name := range []string{"a", "b"} {
 		p.nodes[i] = newBroker(t, harness.Options{
 			Kind: kinds[i], Name: name, Directory: dir + "/kahadb", WorkDir: dir,

@@ -27,7 +27,7 @@ var repairQueue = message.NewQueue("REPAIR")
 // tool runs the binary and returns its output and exit code.
 func tool(t *testing.T, args ...string) (string, int) {
 	t.Helper()
-	c := exec.Command(lab.binary, args...)
+	c := exec.Command(lab.Binary, args...)
 	out, err := c.CombinedOutput()
 	t.Logf("conclave %s: %v\n%s", strings.Join(args, " "), err, out)
 	return string(out), c.ProcessState.ExitCode()

@@ -63,7 +63,7 @@ func (p *pair) switchOver(extra ...string) time.Time {
 // command runs `conclave switchover` on a node's process.
 func (p *pair) command(n *harness.Broker, flags ...string) (outcome handedOver) {
 	p.t.Helper()
-	cmd := exec.Command(lab.binary, append([]string{"switchover", fmt.Sprintf("--pid=%d", n.Pid())}, flags...)...)
+	cmd := exec.Command(lab.Binary, append([]string{"switchover", fmt.Sprintf("--pid=%d", n.Pid())}, flags...)...)
 	cmd.Env = append(os.Environ(), runtimeVariable+"="+p.runtime)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -150,7 +150,7 @@ func TestSwitchoverTransactions(t *testing.T) {
 	p := startPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	program, err := lab.java.Start(ctx, "TxKill", "url="+p.failoverURL(), "run="+t.Name(),
+	program, err := lab.Java.Start(ctx, "TxKill", "url="+p.failoverURL(), "run="+t.Name(),
 		"transactions=100", "pause=5")
 	require.NoError(t, err)
 	done, switched, exceptions, next := 0, 0, 0, p.threshold(each*producers, times, 0)

@@ -20,7 +20,7 @@ func TestTransactionsInFlight(t *testing.T) {
 	p := startPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	program, err := lab.java.Start(ctx, "TxKill", "url="+p.failoverURL(), "run="+t.Name(),
+	program, err := lab.Java.Start(ctx, "TxKill", "url="+p.failoverURL(), "run="+t.Name(),
 		"transactions=100", "pause=5")
 	require.NoError(t, err)
 	done, killed, next := 0, 0, p.threshold(each*producers, kills, 0)

@@ -103,7 +103,7 @@ func TestConsumersInTransactionsCut(t *testing.T) {
 	defer cancel()
 	url := fmt.Sprintf("failover:(tcp://%s)?initialReconnectDelay=10&maxReconnectDelay=100", r.listener.Addr())
 	l := startLedgerAt(ctx, t, url, ledgerOptions{messages: 60_000, rate: 600, mode: "transacted"})
-	random := rand.New(rand.NewPCG(lab.seed, 1))
+	random := rand.New(rand.NewPCG(lab.Seed, 1))
 	for range 4 {
 		l.more(600)
 		r.cut()

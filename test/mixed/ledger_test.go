@@ -45,7 +45,7 @@ func startLedger(ctx context.Context, t *testing.T, p *pair, o ledgerOptions) *l
 
 func startLedgerAt(ctx context.Context, t *testing.T, url string, o ledgerOptions) *ledger {
 	t.Helper()
-	program, err := lab.java.Start(ctx, "Ledger", "url="+url, "run="+t.Name(), "until=told",
+	program, err := lab.Java.Start(ctx, "Ledger", "url="+url, "run="+t.Name(), "until=told",
 		fmt.Sprintf("messages=%d", o.messages), fmt.Sprintf("rate=%d", o.rate), "mode="+o.mode, fmt.Sprintf("pairs=%v", o.pairs),
 		"times="+filepath.Join(t.TempDir(), "times"))
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func program(t *testing.T, class, word string, between func(progress int, tell f
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	p, err := lab.java.Start(ctx, class, args...)
+	p, err := lab.Java.Start(ctx, class, args...)
 	require.NoError(t, err)
 	var result harness.Line
 	progress := 0

@@ -45,7 +45,7 @@ func startPair(t *testing.T, kinds ...harness.Kind) *pair {
 			t.Log("kept:", os.CopyFS(filepath.Join(*keepFlag, t.Name()), os.DirFS(dir)))
 		}
 	})
-	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.seed, 0))}
+	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.Seed, 0))}
 	for i, name := range []string{"a", "b"} {
 		p.nodes[i] = newBroker(t, kinds[i], name, dir)
 		require.NoError(t, p.nodes[i].Start())

@@ -7,7 +7,8 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * Runs the functional cases against one broker: {@code Suite <url> [part of a
- * name [better]]}, where "better" adds what ActiveMQ cannot do. Prints {@code PLAN n}, then {@code PASS name millis} or
+ * name [better|plain [class…]]]}, where "better" adds what ActiveMQ cannot do
+ * and the classes are those whose cases run. Prints {@code PLAN n}, then {@code PASS name millis} or
  * {@code FAIL name reason} for each case, then {@code DONE passed failed}.
  */
 public final class Suite {
@@ -33,6 +34,29 @@ public final class Suite {
 
     public static void main(String[] args) {
         Suite suite = new Suite();
+        if (args.length > 3) {
+            for (int i = 3; i < args.length; i++) {
+                suite.addClass(args[i]);
+            }
+        } else {
+            suite.addAll();
+        }
+        String part = args.length > 1 ? args[1] : "";
+        boolean better = args.length > 2 && args[2].equals("better");
+        System.exit(suite.run(args[0], part, better) ? 0 : 1);
+    }
+
+    /** Adds the cases of a class: its method addTo(Suite). */
+    private void addClass(String name) {
+        try {
+            Class.forName(name).getDeclaredMethod("addTo", Suite.class).invoke(null, this);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalArgumentException(name, e);
+        }
+    }
+
+    private void addAll() {
+        Suite suite = this;
         BodyCases.addTo(suite);
         HeaderCases.addTo(suite);
         QueueCases.addTo(suite);
@@ -45,9 +69,6 @@ public final class Suite {
         PrefetchCases.addTo(suite);
         ConnectionCases.addTo(suite);
         WireCases.addTo(suite);
-        String part = args.length > 1 ? args[1] : "";
-        boolean better = args.length > 2 && args[2].equals("better");
-        System.exit(suite.run(args[0], part, better) ? 0 : 1);
     }
 
     private boolean run(String url, String part, boolean better) {

@@ -1,0 +1,20 @@
+package broker
+
+import "github.com/conclavemq/conclave/message"
+
+// What happens to consumers and is told to those who have asked for it. These
+// are called under no lock of a destination's or a consumer's, so that they
+// may publish.
+
+// becameSlow says that s has turned slow at p, once for each of its
+// destinations: it has come to have more waiting than it takes. (ActiveMQ:
+// BaseDestination.slowConsumer)
+func (b *Broker) becameSlow(s subscription, p *place) {
+	p.stats.slow.Add(1)
+}
+
+// discarded says that m will not be delivered to s, which is too slow.
+// (ActiveMQ: BaseDestination.messageDiscarded)
+func (b *Broker) discarded(s subscription, p *place, m *message.Message) {
+	p.stats.discarded.Add(1)
+}

@@ -1,0 +1,13 @@
+//go:build jms
+
+package jms
+
+import (
+	"testing"
+
+	"github.com/conclavemq/conclave/test/harness"
+)
+
+func TestSelectors(t *testing.T) {
+	runCases(t, harness.Options{}, 15, "SelectorCases")
+}
