@@ -298,6 +298,9 @@ func (q *queue) dispatchLocked() {
 func (q *queue) offerLocked() {
 	var next *ref
 	open := q.openLocked()
+	if q.seek != nil {
+		q.seek.walks()
+	}
 	for r := q.window.head; r != nil && r.key.rank <= open; r = next {
 		next = r.next
 		if q.seek != nil && r.seen == q.seek.round {
@@ -318,7 +321,7 @@ func (q *queue) offerLocked() {
 			q.stats.dispatched.Add(1)
 			q.stats.inflight.Add(1)
 		case full:
-			if q.rota.selective == 0 {
+			if q.seek == nil || q.seek.walked() {
 				return
 			}
 		case unwanted:

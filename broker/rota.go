@@ -119,6 +119,7 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 		if t.exclusive.take(r, dest) {
 			return taken
 		}
+		t.spent(t.exclusive)
 		return full
 	}
 	result := unwanted
@@ -143,8 +144,16 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 				}
 				return taken
 			}
+			t.spent(c)
 			result = full
 		}
 	}
 	return result
+}
+
+// spent notes that a consumer has no credit for what it wants.
+func (t *rota) spent(c *consumer) {
+	if t.seek != nil {
+		t.seek.stick(c)
+	}
 }
