@@ -130,7 +130,7 @@ func (br *browser) showLane(q *queue, rank uint8, transient []shown, last store.
 				return nil, false
 			}
 		}
-		if !pageFull(entries, limit, browsePageBytes) {
+		if !mayGoOn(entries) {
 			return transient, true
 		}
 	}

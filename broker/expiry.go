@@ -52,7 +52,7 @@ func (q *queue) sweepStore() {
 		q.b.log.Error("cannot look for expired messages", "destination", q.dest.String(), "error", err)
 		return
 	}
-	refs := q.claimExpired(rank, entries, pageFull(entries, limit, expirePageBytes))
+	refs := q.claimExpired(rank, entries, mayGoOn(entries))
 	q.b.removeAll(refs, "", true, nil, func(error) {
 		for _, r := range refs {
 			q.unlock(r.key.seq, false)

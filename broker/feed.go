@@ -235,7 +235,7 @@ func (f *feed) pageOnce() error {
 		return err
 	}
 	if d.active == owner && !f.cleared {
-		f.admitLocked(l, rank, entries, pageFull(entries, limit, bytes), seen)
+		f.admitLocked(l, rank, entries, mayGoOn(entries), seen)
 		if d.b.mayServe() {
 			f.offerLocked(owner)
 		}

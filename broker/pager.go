@@ -101,7 +101,7 @@ func (q *queue) pageOnce() (more bool, err error) {
 		return false, err
 	}
 	if !q.removed && q.seek == nil {
-		q.admitLocked(l, rank, entries, pageFull(entries, limit, bytes), seen)
+		q.admitLocked(l, rank, entries, mayGoOn(entries), seen)
 		if w.head != nil && q.b.mayServe() {
 			q.offerLocked()
 		}
@@ -117,17 +117,10 @@ func (q *queue) read(rank uint8, after store.Seq, limit int, bytes int64) ([]sto
 	return q.b.store.PagePriority(nil, q.dest, "", store.Priorities-1-rank, after, limit, bytes)
 }
 
-// pageFull reports whether a page ended at a bound rather than at the end.
-func pageFull(entries []store.Entry, limit int, bytes int64) bool {
-	if len(entries) >= limit {
-		return true
-	}
-	var sum int64
-	for i := range entries {
-		sum += entries[i].Message.Size()
-	}
-	return len(entries) > 0 && sum >= bytes
-}
+// mayGoOn reports whether there may be more behind a page. Only an empty one
+// says that there is not: a page also ends before a message that would exceed
+// its bytes.
+func mayGoOn(entries []store.Entry) bool { return len(entries) > 0 }
 
 // admitLocked makes a page's messages available.
 func (q *queue) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool, seen store.Seq) {
@@ -283,7 +276,7 @@ func (q *queue) takePage(rank uint8, l *lane) (refs []*ref, err error) {
 	if err != nil || q.removed {
 		return nil, err
 	}
-	full := pageFull(entries, scanPage, scanPageBytes)
+	full := mayGoOn(entries)
 	reached := end
 	for i := range entries {
 		e := &entries[i]

@@ -58,12 +58,12 @@ func (q *queue) seekPage() (more bool, err error) {
 		return false, nil
 	}
 	q.mu.Unlock()
-	entries, err := q.read(sc.rank, sc.after, scanPage, scanPageBytes)
+	entries, err := q.read(sc.rank, sc.after, min(scanPage, q.policy.MaxPageSize), scanPageBytes)
 	q.mu.Lock()
 	if err != nil || q.removed || q.seek != s {
 		return false, err
 	}
-	full := pageFull(entries, scanPage, scanPageBytes)
+	full := mayGoOn(entries)
 	if sc.front {
 		s.advance(sc, entries, full)
 	} else {
