@@ -8,8 +8,8 @@ final class OrderAfterCases {
     }
 
     static void addTo(Suite suite) {
-        suite.add("order.after.counted", OrderAfterCases::counted);
-        suite.add("order.after.priorities", OrderAfterCases::priorities);
+        suite.addBetter("order.after.counted", OrderAfterCases::counted);
+        suite.addBetter("order.after.priorities", OrderAfterCases::priorities);
     }
 
     private static void counted(Env env) throws Exception {

@@ -13,8 +13,8 @@ final class OrderBeforeCases {
     }
 
     static void addTo(Suite suite) {
-        suite.add("order.before.counted", OrderBeforeCases::counted);
-        suite.add("order.before.priorities", OrderBeforeCases::priorities);
+        suite.addBetter("order.before.counted", OrderBeforeCases::counted);
+        suite.addBetter("order.before.priorities", OrderBeforeCases::priorities);
     }
 
     private static void counted(Env env) throws Exception {
