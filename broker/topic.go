@@ -15,6 +15,10 @@ type topic struct {
 	place
 	subscribers atomic.Pointer[[]listener] // written under mu
 	keepers     atomic.Int32               // durable subscriptions, or about to be
+	retention   retention
+
+	order sync.Mutex // one message at a time, where the dispatch policy wants that; taken before a durable's and all after it
+	turn  int        // order; who is first
 
 	mu        sync.Mutex
 	exposed   store.Segment // mu; what the store knows may have been delivered
@@ -37,7 +41,10 @@ type listener interface {
 type share struct {
 	usage *usage
 	size  int64
+	late  *notice      // of the one who publishes; see tell
 	refs  atomic.Int32 // from first keep to last drop
+	// buried: one of the subscribers has made a dead letter of it.
+	buried atomic.Bool
 }
 
 // keep begins to count.
@@ -56,6 +63,11 @@ func (s *share) drop() {
 func newTopic(b *Broker, dest message.Destination) *topic {
 	t := &topic{}
 	t.place.init(b, dest)
+	if dest.Name == advisoryMasterBroker {
+		// (ActiveMQ: Topic.initialize)
+		t.policy.Recovery, t.policy.AlwaysRetroactive = Recovery{Keep: KeepLast}, true
+	}
+	t.retention.init(&t.place)
 	t.subscribers.Store(new([]listener))
 	return t
 }
@@ -95,13 +107,27 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 		t.b.sawSegment(op.Segment)
 	}
 	list := *t.subscribers.Load()
-	if len(list) == 0 || t.b.owned() != nil && op == nil {
+	keeps := t.retention.concerns(m)
+	if len(list) == 0 && !keeps || t.b.owned() != nil && op == nil {
 		t.stats.discarded.Add(1)
 		return
 	}
 	s := &share{usage: &t.usage, size: m.Size()}
-	for _, l := range list {
-		l.hear(t, m, op, s)
+	if keeps {
+		if m, list = t.retention.keep(t, m, s); len(list) == 0 {
+			t.stats.discarded.Add(1)
+			return
+		}
+	}
+	if t.policy.Dispatch.By != InParallel {
+		t.spread(list, m, op, s)
+	} else {
+		for _, l := range list {
+			l.hear(t, m, op, s)
+		}
+	}
+	if s.late != nil {
+		s.tell(t.b)
 	}
 }
 
@@ -141,12 +167,39 @@ func (t *topic) attach(s subscription) error {
 		if !s.join(t) {
 			return nil
 		}
+		if s.info.Retroactive || t.policy.AlwaysRetroactive {
+			return t.listenBack(s)
+		}
 		return t.listen(s)
 	case *durableWatch:
 		s.durable.attachLater(t)
 		return nil
 	}
 	return failure(ErrInvalidDestination, "%s is a topic", t.dest)
+}
+
+// listenBack adds a retroactive subscriber, which first gets what was kept.
+func (t *topic) listenBack(s *subscriber) error {
+	var late share
+	err := t.retention.recount(true, func() error { return t.listen(s) }, func(m *message.Message, sh *share) {
+		s.hear(t, m, nil, sh)
+		late.join(sh)
+	})
+	late.tell(t.b)
+	return err
+}
+
+// remind gives a retroactive durable subscription what was kept. (ActiveMQ:
+// DurableTopicSubscription.activate)
+func (t *topic) remind(f *feed) {
+	if !t.retention.active.Load() {
+		return
+	}
+	// What the store has for it already is not told again.
+	entries, err := t.b.store.PageSubscription(nil, t.dest, f.d.key(), 0, 1, 1)
+	_ = t.retention.recount(err == nil && len(entries) == 0, func() error { return nil }, func(m *message.Message, sh *share) {
+		f.hear(t, m, nil, sh)
+	})
 }
 
 func (t *topic) inUse() bool {
@@ -160,6 +213,7 @@ func (t *topic) dispose() {
 	t.subscribers.Store(new([]listener))
 	t.stats.consumers.Store(0)
 	t.mu.Unlock()
+	t.retention.close()
 	for _, l := range list {
 		switch l := l.(type) {
 		case *subscriber:
