@@ -5,12 +5,21 @@ import "time"
 // PendingMessageLimitStrategy is the <pendingMessageLimitStrategy> element:
 // how much may wait for a topic consumer beyond its prefetch.
 type PendingMessageLimitStrategy struct {
-	Constant *ConstantPendingMessageLimitStrategy `config:"constantPendingMessageLimitStrategy"`
+	Constant     *ConstantPendingMessageLimitStrategy     `config:"constantPendingMessageLimitStrategy"`
+	PrefetchRate *PrefetchRatePendingMessageLimitStrategy `config:"prefetchRatePendingMessageLimitStrategy"`
 }
 
-func (PendingMessageLimitStrategy) others() others {
-	return others{"prefetchRatePendingMessageLimitStrategy": absent(reasonLater)}
+func (PendingMessageLimitStrategy) others() others { return nil }
+
+// PrefetchRatePendingMessageLimitStrategy is so many times the consumer's
+// prefetch size.
+type PrefetchRatePendingMessageLimitStrategy struct {
+	Multiplier float64 `config:"multiplier"`
 }
+
+func (s *PrefetchRatePendingMessageLimitStrategy) setDefaults() { s.Multiplier = 0.5 }
+
+func (PrefetchRatePendingMessageLimitStrategy) others() others { return nil }
 
 // ConstantPendingMessageLimitStrategy is a fixed number of messages; -1 is no
 // limit.
