@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,9 +80,10 @@ func TestEviction(t *testing.T) {
 // The expired among those that wait go before others are discarded.
 func TestEvictionLooksForExpired(t *testing.T) {
 	for _, keep := range []bool{false, true} {
-		now := time.UnixMilli(1_000_000)
+		var now atomic.Int64 // ms
+		now.Store(1_000_000)
 		f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit, p.Eviction.KeepExpired = 3, keep }),
-			func(o *Options) { o.Now = func() time.Time { return now } })
+			func(o *Options) { o.Now = func() time.Time { return time.UnixMilli(now.Load()) } })
 		c := f.connect()
 		c.consumer(1, news, 1)
 		p := c.producer(1, news)
@@ -89,7 +91,7 @@ func TestEvictionLooksForExpired(t *testing.T) {
 		require.NoError(t, c.send(c.make(p, news, transient)))
 		require.NoError(t, c.send(c.make(p, news, transient, func(m *message.Message) { m.Expiration = 1_000_010 })))
 		require.NoError(t, c.send(c.make(p, news, transient)))
-		now = now.Add(time.Second)
+		now.Add(1000)
 		require.NoError(t, c.send(c.make(p, news, transient)))
 		s := f.stats(news)
 		if keep {
