@@ -54,7 +54,9 @@ func TestNetworkPriority(t *testing.T) {
 	c := f.connect()
 	far, other := message.ConsumerID{Connection: "far", Value: 1}, message.ConsumerID{Connection: "far", Value: 2}
 	bridge := func(priority int8, path ...message.ConsumerID) func(*message.ConsumerInfo) {
-		return func(i *message.ConsumerInfo) { i.NetworkSubscription, i.Priority, i.NetworkConsumerPath = true, priority, path }
+		return func(i *message.ConsumerInfo) {
+			i.NetworkSubscription, i.Priority, i.NetworkConsumerPath = true, priority, path
+		}
 	}
 	c.consumer(1, news, 10, bridge(-10, far))
 	c.consumer(2, news, 10, bridge(-5, far))

@@ -247,6 +247,7 @@ func (p *patrol) judge(late map[paced][]*place) (guilty, turned []paced) {
 	defer p.mu.Unlock()
 	for c := range p.records {
 		if late[c] == nil {
+			c.tempo().recover()
 			delete(p.records, c)
 		}
 	}
