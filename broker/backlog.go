@@ -131,15 +131,13 @@ func (k *marks) span(a *message.Ack) (from, to int) {
 	return from, min(from+max(int(a.Count), 0), len(k.list)) - 1
 }
 
-// remove takes what a covers out, and calls each with every one of it.
-func (k *marks) remove(a *message.Ack, each func(t *topic)) (count int) {
+// remove takes what a covers out, and calls each with how much of it came from
+// a topic, perhaps more than once.
+func (k *marks) remove(a *message.Ack, each func(t *topic, n int64)) (count int) {
 	from, to := k.span(a)
-	for i := from; i <= to; i++ {
-		if k.list[i].id != 0 {
-			each(k.list[i].t)
-			k.list[i] = mark{}
-			count++
-		}
+	if from <= to {
+		count = tally(k.list[from:to+1], each)
+		clear(k.list[from : to+1])
 	}
 	k.n -= count
 	for k.head < len(k.list) && k.list[k.head].id == 0 {
@@ -154,11 +152,24 @@ func (k *marks) remove(a *message.Ack, each func(t *topic)) (count int) {
 	return count
 }
 
-// all yields the topics of what was not acknowledged.
-func (k *marks) all(each func(t *topic)) {
-	for _, m := range k.list[k.head:] {
-		if m.id != 0 {
-			each(m.t)
+// tally counts the marks of what was not acknowledged, and calls each
+// with how many there are of a topic in a row.
+func tally(list []mark, each func(t *topic, n int64)) (count int) {
+	run, t := 0, (*topic)(nil)
+	for i := range list {
+		if list[i].id == 0 {
+			continue
 		}
+		if list[i].t != t && run > 0 {
+			each(t, int64(run))
+			run = 0
+		}
+		t = list[i].t
+		run++
+		count++
 	}
+	if run > 0 {
+		each(t, int64(run))
+	}
+	return count
 }

@@ -233,11 +233,11 @@ func (s *subscriber) settle(a *message.Ack) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lapsed := a.Type == message.ExpiredAck
-	count := s.inflight.remove(a, func(t *topic) {
-		t.stats.inflight.Add(-1)
-		t.stats.dequeued.Add(1)
+	count := s.inflight.remove(a, func(t *topic, n int64) {
+		t.stats.inflight.Add(-n)
+		t.stats.dequeued.Add(n)
 		if lapsed {
-			t.stats.expired.Add(1)
+			t.stats.expired.Add(n)
 		}
 	})
 	if s.extend && s.prefetch != 0 {
@@ -326,7 +326,7 @@ func (s *subscriber) close(int64) {
 	for s.waiting.n > 0 {
 		s.waiting.pop().share.drop()
 	}
-	s.inflight.all(func(t *topic) { t.stats.inflight.Add(-1) })
+	tally(s.inflight.list[s.inflight.head:], func(t *topic, n int64) { t.stats.inflight.Add(-n) })
 	s.inflight = marks{}
 	s.pace.recover()
 	s.mu.Unlock()
