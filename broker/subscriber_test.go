@@ -251,3 +251,39 @@ func TestSlowSubscriberDelaysNobody(t *testing.T) {
 	require.Equal(t, 1, slow.count())
 	require.EqualValues(t, 100*100-51, f.stats(news).Discarded)
 }
+
+// What a client has given to its application makes room for more, unless the
+// policy says otherwise.
+func TestPrefetchExtensionOfSubscribers(t *testing.T) {
+	for _, extend := range []bool{true, false} {
+		f := start(t, withPolicy(func(p *Policy) { p.UsePrefetchExtension = extend }))
+		c := f.connect()
+		c.consumer(1, news, 4)
+		c.sendN(c.producer(1, news), news, 20)
+		got := c.take(t, 4)
+		require.NoError(t, c.ack(ackOf(message.DeliveredAck, got...)))
+		if !extend {
+			require.Zero(t, c.count())
+			continue
+		}
+		c.take(t, 4)
+		require.NoError(t, c.ack(ackOf(message.DeliveredAck, got...)), "again")
+		require.Zero(t, c.count()-4)
+		require.NoError(t, c.ack(ackOf(message.StandardAck, got...)))
+		require.Equal(t, 4, c.count(), "what was extended is used up")
+	}
+}
+
+// An advisory that is too much for its subscriber gives its memory back.
+func TestDiscardedAdvisories(t *testing.T) {
+	f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit = 1 }))
+	c := f.connect()
+	for _, name := range []string{"A", "B", "C", "D"} {
+		c.producer(int64(name[0]), message.NewTopic(name))
+	}
+	id := c.consumer(1, message.NewTopic("ActiveMQ.Advisory.Topic"), 1)
+	c.take(t, 1)
+	require.NoError(t, c.RemoveConsumer(id, message.LastDeliveredUnset))
+	used, _ := f.Broker.Memory()
+	require.Zero(t, used)
+}

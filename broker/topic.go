@@ -32,7 +32,7 @@ type topic struct {
 // subscription's feed.
 type listener interface {
 	// hear takes m; op is its Add, done in the store, or nil. s is shared by
-	// all who keep m in memory.
+	// all who keep m in memory. The caller calls its tell afterwards.
 	hear(t *topic, m *message.Message, op *store.Op, s *share)
 	subscription() subscription
 }
@@ -129,6 +129,13 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 	if s.late != nil {
 		s.tell(t.b)
 	}
+}
+
+// whisper gives m to one subscriber alone.
+func (t *topic) whisper(s *subscriber, m *message.Message) {
+	sh := &share{usage: &t.usage, size: m.Size()}
+	s.hear(t, m, nil, sh)
+	sh.tell(t.b)
 }
 
 // listen adds a listener.

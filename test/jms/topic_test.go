@@ -90,5 +90,5 @@ const topicPoliciesXML = `<destinationPolicy><policyMap><policyEntries>
 </policyEntries></policyMap></destinationPolicy>`
 
 func TestTopicPolicies(t *testing.T) {
-	runCases(t, harness.Options{Broker: topicPolicies, XML: topicPoliciesXML}, 25, "TopicPolicyCases")
+	runCases(t, harness.Options{Broker: topicPolicies, XML: topicPoliciesXML}, 29, "TopicPolicyCases")
 }

@@ -48,6 +48,10 @@ final class TopicPolicyCases {
         suite.add("tp.client", TopicPolicyCases::clientID);
         suite.add("tp.abort", TopicPolicyCases::abort);
         suite.add("tp.abort.connection", TopicPolicyCases::abortConnection);
+        suite.add("tp.abort.listener", TopicPolicyCases::abortListener);
+        suite.add("tp.abort.durable", TopicPolicyCases::abortDurable);
+        suite.add("tp.abort.connection.failover", TopicPolicyCases::abortFailover);
+        suite.addBetter("tp.no.policy", TopicPolicyCases::limitWithoutPolicy);
         suite.add("tp.slowack", TopicPolicyCases::slowAck);
         suite.add("tp.individual", TopicPolicyCases::individual);
         suite.add("tp.optimized", TopicPolicyCases::optimized);
@@ -344,6 +348,97 @@ final class TopicPolicyCases {
         send(other, topic(env, ""), 0, 10);
         Env.check(gone.await(Env.SOON, TimeUnit.MILLISECONDS), "connection was not closed");
         send(other, topic(env, ""), 10, 11);
+    }
+
+    /** A listener that is busy for longer than its client is waited for hears of no error. */
+    private static void abortListener(Env env) throws Exception {
+        ActiveMQConnection connection = env.connect("jms.prefetchPolicy.topicPrefetch=2");
+        AtomicReference<JMSException> heard = new AtomicReference<>();
+        connection.setExceptionListener(heard::set);
+        Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+        MessageConsumer slow = session.createConsumer(topic(env, ""));
+        CountDownLatch release = new CountDownLatch(1);
+        List<String> got = java.util.Collections.synchronizedList(new ArrayList<>());
+        slow.setMessageListener(m -> {
+            try {
+                got.add(((TextMessage) m).getText());
+                release.await();
+            } catch (JMSException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        Session other = env.session();
+        send(other, topic(env, ""), 0, 10);
+        Thread releaser = new Thread(() -> {
+            try {
+                Thread.sleep(2_000); // the case is about being late
+                release.countDown();
+            } catch (InterruptedException e) {
+                // the case is over
+            }
+        });
+        releaser.start();
+        closed(slow);
+        releaser.join();
+        Env.check(got.size() <= 2, "went on: " + got); // the client has two
+        Env.equal(null, heard.get(), "exception");
+    }
+
+    /** A durable subscription outlives its slow consumer, and keeps what that had. */
+    private static void abortDurable(Env env) throws Exception {
+        ActiveMQConnection connection = env.start(env.factory("jms.prefetchPolicy.durableTopicPrefetch=2"), env.name("c"));
+        Session session = connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
+        MessageConsumer slow = session.createDurableSubscriber((Topic) topic(env, ""), "s");
+        send(env.session(), topic(env, ""), 0, 10, DeliveryMode.PERSISTENT, null);
+        closed(slow);
+        Session again = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+        AtomicReference<MessageConsumer> next = new AtomicReference<>();
+        Env.await("subscription is free", () -> {
+            try {
+                next.set(again.createDurableSubscriber(topic(env, ""), "s"));
+                return true;
+            } catch (JMSException e) {
+                return false;
+            }
+        });
+        Env.expectNumbers(next.get(), 0, 10);
+        next.get().close();
+        again.unsubscribe("s");
+    }
+
+    /** A failover client whose connection is ended comes back by itself. */
+    private static void abortFailover(Env env) throws Exception {
+        ActiveMQConnectionFactory factory = env.factory();
+        factory.setBrokerURL("failover:(" + factory.getBrokerURL() + ")?initialReconnectDelay=10&jms.prefetchPolicy.topicPrefetch=2");
+        ActiveMQConnection connection = env.start(factory, null);
+        CountDownLatch resumed = new CountDownLatch(1);
+        AtomicReference<JMSException> heard = new AtomicReference<>();
+        connection.setExceptionListener(heard::set);
+        connection.addTransportListener(new org.apache.activemq.transport.DefaultTransportListener() {
+            @Override
+            public void transportResumed() {
+                resumed.countDown();
+            }
+        });
+        MessageConsumer consumer = connection.createSession(false, Session.CLIENT_ACKNOWLEDGE).createConsumer(topic(env, ""));
+        Session other = env.session();
+        send(other, topic(env, ""), 0, 10);
+        Env.check(resumed.await(Env.SOON, TimeUnit.MILLISECONDS), "not connected again");
+        Env.equal(null, heard.get(), "exception");
+        Env.await("a message on the new connection", () -> {
+            send(other, topic(env, ""), 10, 11);
+            Message m = consumer.receive(100);
+            return m != null && ((TextMessage) m).getText().equals("10");
+        });
+    }
+
+    /** A consumer's own limit counts where no policy has one. */
+    private static void limitWithoutPolicy(Env env) throws Exception {
+        MessageConsumer limited = slow(env, "?consumer.maximumPendingMessageLimit=2");
+        MessageConsumer unlimited = slow(env, "");
+        send(sender(env), topic(env, ""), 0, 10);
+        Env.equal("0,8,9", drain(limited), "with a limit");
+        Env.equal("0,1,2,3,4,5,6,7,8,9", drain(unlimited), "without a limit");
     }
 
     /** Who has messages and does not acknowledge is closed; they go to the next one. */
