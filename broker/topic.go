@@ -37,29 +37,6 @@ type listener interface {
 	subscription() subscription
 }
 
-// share counts a message's memory once, however many subscribers keep it.
-type share struct {
-	usage *usage
-	size  int64
-	late  *notice      // of the one who publishes; see tell
-	refs  atomic.Int32 // from first keep to last drop
-	// buried: one of the subscribers has made a dead letter of it.
-	buried atomic.Bool
-}
-
-// keep begins to count.
-func (s *share) keep() {
-	if s.refs.Add(1) == 1 {
-		s.usage.add(s.size)
-	}
-}
-
-func (s *share) drop() {
-	if s.refs.Add(-1) == 0 {
-		s.usage.release(s.size)
-	}
-}
-
 func newTopic(b *Broker, dest message.Destination) *topic {
 	t := &topic{}
 	t.place.init(b, dest)
@@ -107,28 +84,21 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 		t.b.sawSegment(op.Segment)
 	}
 	list := *t.subscribers.Load()
-	keeps := t.retention.concerns(m)
-	if len(list) == 0 && !keeps || t.b.owned() != nil && op == nil {
+	owned := op != nil || t.b.owned() == nil
+	s := (*share)(nil)
+	if owned && t.retention.concerns(m) {
+		s = &share{usage: &t.usage, size: m.Size()}
+		m, list = t.retention.keep(t, m, s)
+	}
+	if len(list) == 0 || !owned {
 		t.stats.discarded.Add(1)
 		return
 	}
-	s := &share{usage: &t.usage, size: m.Size()}
-	if keeps {
-		if m, list = t.retention.keep(t, m, s); len(list) == 0 {
-			t.stats.discarded.Add(1)
-			return
-		}
+	if s == nil {
+		s = &share{usage: &t.usage, size: m.Size()}
 	}
-	if t.policy.Dispatch.By != InParallel {
-		t.spread(list, m, op, s)
-	} else {
-		for _, l := range list {
-			l.hear(t, m, op, s)
-		}
-	}
-	if s.late != nil {
-		s.tell(t.b)
-	}
+	t.spread(list, m, op, s)
+	s.tell(t.b)
 }
 
 // whisper gives m to one subscriber alone.

@@ -109,18 +109,8 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	}
 	b.checkEmbedded(p, path)
 	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
-	if c := p.PendingMessageLimitStrategy.Constant; c != nil {
-		b.within(path+".pendingMessageLimitStrategy.constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
-	}
-	if (p.Queue != "" || p.TempQueue != "") && p.TopicEntry.ofTopics() {
-		b.warnings = append(b.warnings, b.origins[path].String()+": "+path+
-			": dispatchPolicy, messageEvictionStrategy and subscriptionRecoveryPolicy have no effect on queues")
-	}
-	limit := &p.PendingMessageLimitStrategy
-	b.oneOf(path+".pendingMessageLimitStrategy", "strategy", limit.Constant != nil, limit.PrefetchRate != nil)
-	if r := limit.PrefetchRate; r != nil && (r.Multiplier < 0 || r.Multiplier > maxPending) {
-		b.bad(path+".pendingMessageLimitStrategy.prefetchRatePendingMessageLimitStrategy.multiplier", "is not within 0 and 2147483647")
-	}
+	p.PendingMessageLimitStrategy.check(b, path+".pendingMessageLimitStrategy")
+	b.checkTopicsOwn(p, path)
 	if p.DeadLetterStrategy.given() > 1 {
 		b.bad(path+".deadLetterStrategy", "has more than one strategy")
 	}

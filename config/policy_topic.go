@@ -46,6 +46,14 @@ func (e *TopicEntry) check(b *binder, path string) {
 	e.SubscriptionRecoveryPolicy.check(b, path+".subscriptionRecoveryPolicy")
 }
 
+// checkTopicsOwn warns of what an entry for queues has and only topics use.
+func (b *binder) checkTopicsOwn(p *PolicyEntry, path string) {
+	if (p.Queue != "" || p.TempQueue != "") && p.TopicEntry.ofTopics() {
+		b.warnings = append(b.warnings, b.origins[path].String()+": "+path+
+			": dispatchPolicy, messageEvictionStrategy and subscriptionRecoveryPolicy have no effect on queues")
+	}
+}
+
 // oneOf refuses more than one of several alternatives.
 func (b *binder) oneOf(path, what string, given ...bool) {
 	n := 0
