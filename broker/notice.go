@@ -10,8 +10,8 @@ import "github.com/conclavemq/conclave/message"
 // destinations: it has come to have more waiting than it takes. (ActiveMQ:
 // BaseDestination.slowConsumer)
 func (b *Broker) becameSlow(s subscription, p *place) {
-	p.stats.slow.Add(1)
 	b.patrols.slow(s, p)
+	p.stats.slow.Add(1)
 }
 
 // discarded says that m will not be delivered to s, which is too slow.

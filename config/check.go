@@ -109,13 +109,15 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	}
 	b.checkEmbedded(p, path)
 	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
-	p.PendingMessageLimitStrategy.check(b, path+".pendingMessageLimitStrategy")
-	b.checkTopicsOwn(p, path)
+	if c := p.PendingMessageLimitStrategy.Constant; c != nil {
+		b.within(path+".pendingMessageLimitStrategy.constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
+	}
 	if p.DeadLetterStrategy.given() > 1 {
 		b.bad(path+".deadLetterStrategy", "has more than one strategy")
 	}
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
+	b.checkTopicsOwn(p, path)
 }
 
 // checker is an embedded part of the model that has something to check.

@@ -46,8 +46,10 @@ func (e *TopicEntry) check(b *binder, path string) {
 	e.SubscriptionRecoveryPolicy.check(b, path+".subscriptionRecoveryPolicy")
 }
 
-// checkTopicsOwn warns of what an entry for queues has and only topics use.
+// checkTopicsOwn checks the pending limit, and warns of what an entry for
+// queues has and only topics use.
 func (b *binder) checkTopicsOwn(p *PolicyEntry, path string) {
+	p.PendingMessageLimitStrategy.check(b, path+".pendingMessageLimitStrategy")
 	if (p.Queue != "" || p.TempQueue != "") && p.TopicEntry.ofTopics() {
 		b.warnings = append(b.warnings, b.origins[path].String()+": "+path+
 			": dispatchPolicy, messageEvictionStrategy and subscriptionRecoveryPolicy have no effect on queues")

@@ -13,9 +13,6 @@ func (PendingMessageLimitStrategy) others() others { return nil }
 
 func (s *PendingMessageLimitStrategy) check(b *binder, path string) {
 	b.oneOf(path, "strategy", s.Constant != nil, s.PrefetchRate != nil)
-	if c := s.Constant; c != nil {
-		b.within(path+".constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
-	}
 	if r := s.PrefetchRate; r != nil && (r.Multiplier < 0 || r.Multiplier > maxPending) {
 		b.bad(path+".prefetchRatePendingMessageLimitStrategy.multiplier", "is not within 0 and 2147483647")
 	}
