@@ -10,7 +10,7 @@ import (
 )
 
 func byRule(rule DispatchRule) func(*Options) {
-	return withPolicy(func(p *Policy) {
+	return governed(func(p *Policy) {
 		p.Dispatch = Dispatch{By: rule, ClientProperty: "PTP_CLIENTID", ClientSuffix: ".PTP"}
 	})
 }

@@ -33,7 +33,7 @@ func TestRecovery(t *testing.T) {
 		{"last", Recovery{Keep: KeepLast}, []int64{10}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := start(t, withPolicy(func(p *Policy) { p.Recovery = tc.rule }))
+			f := start(t, governed(func(p *Policy) { p.Recovery = tc.rule }))
 			c := f.connect()
 			p := c.producer(1, news)
 			c.sendN(p, news, 10)
@@ -55,7 +55,7 @@ func TestRecovery(t *testing.T) {
 }
 
 func TestRecoveryAsksTheSelector(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.Recovery, p.AlwaysRetroactive = Recovery{Keep: KeepCount, Count: 9}, true }),
+	f := start(t, governed(func(p *Policy) { p.Recovery, p.AlwaysRetroactive = Recovery{Keep: KeepCount, Count: 9}, true }),
 		func(o *Options) {
 			o.ParseSelector = func(string) (Filter, error) { return priorityAbove(4), nil }
 		})
@@ -78,7 +78,7 @@ func (p priorityAbove) Match(m *message.Message) bool { return m.Priority > uint
 // doing.
 func TestTimedRecoveryForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, withPolicy(func(p *Policy) { p.Recovery = Recovery{Keep: KeepTime, For: time.Minute} }))
+		f := start(t, governed(func(p *Policy) { p.Recovery = Recovery{Keep: KeepTime, For: time.Minute} }))
 		c := f.connect()
 		p := c.producer(1, news)
 		c.sendN(p, news, 2)
@@ -133,7 +133,7 @@ func TestRetainedMessage(t *testing.T) {
 // A durable subscriber that is retroactive gets what was retained each time it
 // comes, and what the policy keeps while it has nothing else.
 func TestRetroactiveDurable(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 2} }))
+	f := start(t, governed(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 2} }))
 	sender := f.connect()
 	p := sender.producer(1, news)
 	sender.sendN(p, news, 3)
@@ -157,7 +157,7 @@ func TestRetroactiveDurable(t *testing.T) {
 // However many topics keep messages, a quarter of the memory is all that they
 // take, and producers go on.
 func TestKeptMessagesAreBounded(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 1000} }),
+	f := start(t, governed(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 1000} }),
 		func(o *Options) { o.MemoryLimit = 1 << 20 })
 	c := f.connect()
 	p := c.producer(1, message.Destination{})
@@ -179,7 +179,7 @@ func TestKeptMessagesAreBounded(t *testing.T) {
 // A retroactive consumer gets every message once and in order while producers
 // go on.
 func TestRecoveryWhileSending(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 1000} }))
+	f := start(t, governed(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 1000} }))
 	sender := f.connect()
 	p := sender.producer(1, news)
 	done := make(chan struct{})

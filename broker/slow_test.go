@@ -17,7 +17,7 @@ func (p *peer) toldToClose() []message.ConsumerID {
 }
 
 func endSlow(rule SlowConsumer) func(*Options) {
-	return withPolicy(func(p *Policy) { p.SlowConsumer = rule })
+	return governed(func(p *Policy) { p.SlowConsumer = rule })
 }
 
 var abortSlow = SlowConsumer{Abort: AbortSlow, MaxCount: -1, MaxDuration: 5 * time.Second, CheckPeriod: 2 * time.Second, IgnoreNetwork: true}
@@ -120,7 +120,7 @@ func TestConnectionOfSlowConsumerIsAborted(t *testing.T) {
 // A durable subscriber is slow when it has all that it may have and more
 // waits. What it had goes to its next consumer.
 func TestSlowDurableSubscriberIsAborted(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) {
+	f := start(t, governed(func(p *Policy) {
 		p.SlowConsumer = SlowConsumer{Abort: AbortSlow, MaxDuration: leastPeriod, CheckPeriod: leastPeriod}
 	}))
 	c := f.connect()

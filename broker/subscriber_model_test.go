@@ -208,7 +208,7 @@ func TestSubscriberModel(t *testing.T) {
 			t: rt, prefetch: rapid.IntRange(1, 5).Draw(rt, "prefetch"), limit: rapid.IntRange(-1, 4).Draw(rt, "limit"),
 			rule: rapid.SampledFrom([]EvictionRule{Oldest, LowestPriority, UniqueProperty}).Draw(rt, "rule"),
 		}
-		m.f = start(t, withPolicy(func(p *Policy) {
+		m.f = start(t, governed(func(p *Policy) {
 			p.PendingMessageLimit, p.Eviction.By, p.Eviction.Property = m.limit, m.rule, "colour"
 		}))
 		defer m.f.close()

@@ -10,8 +10,8 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// withPolicy gives all destinations a policy.
-func withPolicy(change func(*Policy)) func(*Options) {
+// governed gives all destinations a policy.
+func governed(change func(*Policy)) func(*Options) {
 	return func(o *Options) {
 		o.Policy = func(message.Destination) Policy {
 			p := DefaultPolicy()
@@ -55,7 +55,7 @@ func TestEviction(t *testing.T) {
 		{"without goes first", Eviction{By: UniqueProperty, Property: "colour"}, colours("", "", "", "red", "blue"), 5, []int64{4, 5}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit, p.Eviction = 3, tc.rule }))
+			f := start(t, governed(func(p *Policy) { p.PendingMessageLimit, p.Eviction = 3, tc.rule }))
 			c := f.connect()
 			c.consumer(1, news, 1)
 			p := c.producer(1, news)
@@ -82,7 +82,7 @@ func TestEvictionLooksForExpired(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		var now atomic.Int64 // ms
 		now.Store(1_000_000)
-		f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit, p.Eviction.KeepExpired = 3, keep }),
+		f := start(t, governed(func(p *Policy) { p.PendingMessageLimit, p.Eviction.KeepExpired = 3, keep }),
 			func(o *Options) { o.Now = func() time.Time { return time.UnixMilli(now.Load()) } })
 		c := f.connect()
 		c.consumer(1, news, 1)
@@ -105,7 +105,7 @@ func TestEvictionLooksForExpired(t *testing.T) {
 // A persistent message that is discarded is a dead letter, once, as with
 // ActiveMQ's default strategy.
 func TestEvictedMessagesAreDeadLetters(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit = 1 }))
+	f := start(t, governed(func(p *Policy) { p.PendingMessageLimit = 1 }))
 	dlq := message.NewQueue("ActiveMQ.DLQ")
 	c := f.connect()
 	c.consumer(1, news, 1)
@@ -148,7 +148,7 @@ func TestPendingLimits(t *testing.T) {
 
 // With a limit of 0 there is the prefetch and nothing else.
 func TestNothingMayWait(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit = 0 }))
+	f := start(t, governed(func(p *Policy) { p.PendingMessageLimit = 0 }))
 	c := f.connect()
 	c.consumer(1, news, 3)
 	c.sendN(c.producer(1, news), news, 10)
@@ -236,7 +236,7 @@ func TestPatternSubscriberCountsByTopic(t *testing.T) {
 // A subscriber that does not read costs the others nothing, and no more memory
 // than its limit.
 func TestSlowSubscriberDelaysNobody(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit = 50; p.DeadLetter.Queue = message.Destination{} }))
+	f := start(t, governed(func(p *Policy) { p.PendingMessageLimit = 50; p.DeadLetter.Queue = message.Destination{} }))
 	slow, fast, sender := f.connect(), f.connect(), f.connect()
 	slow.consumer(1, news, 1)
 	fast.consumer(1, news, 100)
@@ -256,7 +256,7 @@ func TestSlowSubscriberDelaysNobody(t *testing.T) {
 // policy says otherwise.
 func TestPrefetchExtensionOfSubscribers(t *testing.T) {
 	for _, extend := range []bool{true, false} {
-		f := start(t, withPolicy(func(p *Policy) { p.UsePrefetchExtension = extend }))
+		f := start(t, governed(func(p *Policy) { p.UsePrefetchExtension = extend }))
 		c := f.connect()
 		c.consumer(1, news, 4)
 		c.sendN(c.producer(1, news), news, 20)
@@ -276,7 +276,7 @@ func TestPrefetchExtensionOfSubscribers(t *testing.T) {
 
 // An advisory that is too much for its subscriber gives its memory back.
 func TestDiscardedAdvisories(t *testing.T) {
-	f := start(t, withPolicy(func(p *Policy) { p.PendingMessageLimit = 1 }))
+	f := start(t, governed(func(p *Policy) { p.PendingMessageLimit = 1 }))
 	c := f.connect()
 	for _, name := range []string{"A", "B", "C", "D"} {
 		c.producer(int64(name[0]), message.NewTopic(name))
