@@ -26,6 +26,7 @@ const (
 type retention struct {
 	place  *place
 	active atomic.Bool // there is a policy, or something is retained
+	spare  *usage      // of the broker's own last word, which is no load of clients'; else nil
 
 	mu       sync.Mutex // taken before a durable's and all after it
 	retained *keepsake  // mu
@@ -79,6 +80,9 @@ func (r *retention) keep(t *topic, m *message.Message, s *share) (*message.Messa
 		m = r.retain(m)
 	}
 	if rule := &r.place.policy.Recovery; rule.Keep != KeepNothing && !r.over {
+		if r.spare != nil {
+			s = &share{usage: r.spare, size: m.Size()}
+		}
 		s.keep()
 		r.place.b.kept.Add(m.Size())
 		r.list = append(r.list, keepsake{m, s, r.place.b.now()})

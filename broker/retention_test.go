@@ -201,3 +201,21 @@ func TestRecoveryWhileSending(t *testing.T) {
 		require.Zero(t, c.count())
 	}
 }
+
+// What the broker says about itself is kept for those who come later, and is
+// no memory of clients'.
+func TestMasterBrokerAdvisoryIsKept(t *testing.T) {
+	f := start(t)
+	dest := message.NewTopic(advisoryMasterBroker)
+	target, _, err := f.create(dest, nil)
+	require.NoError(t, err)
+	for range 2 {
+		target.arrive(f.advise.message(dest, nil, nil), nil)
+	}
+	c := f.connect()
+	c.consumer(1, dest, 10)
+	require.Len(t, c.take(t, 1), 1)
+	require.Zero(t, c.count())
+	used, _ := f.Broker.Memory()
+	require.Zero(t, used)
+}

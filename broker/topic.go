@@ -43,6 +43,7 @@ func newTopic(b *Broker, dest message.Destination) *topic {
 	if dest.Name == advisoryMasterBroker {
 		// (ActiveMQ: Topic.initialize)
 		t.policy.Recovery, t.policy.AlwaysRetroactive = Recovery{Keep: KeepLast}, true
+		t.retention.spare = &usage{flow: &b.flow}
 	}
 	t.retention.init(&t.place)
 	t.subscribers.Store(new([]listener))
