@@ -210,7 +210,7 @@ func TestMasterBrokerAdvisoryIsKept(t *testing.T) {
 	target, _, err := f.create(dest, nil)
 	require.NoError(t, err)
 	for range 2 {
-		target.arrive(f.advise.message(dest, nil, nil), nil)
+		target.arrive(&message.Message{Destination: dest, Type: "Advisory"}, nil)
 	}
 	c := f.connect()
 	c.consumer(1, dest, 10)
