@@ -71,6 +71,16 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 		f.enterLocked(r, nil)
 		f.dispatchLocked()
 	}
+	f.lagLocked()
+}
+
+// lagLocked sees whether the consumer has turned slow: something has come, it
+// waits, and the consumer has all that it may have. (ActiveMQ:
+// PrefetchSubscription.dispatchPending)
+func (f *feed) lagLocked() {
+	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.behind) && c.full() && c.pace.slacken() {
+		f.lagging = c
+	}
 }
 
 // hearTransientLocked keeps a message that is not stored for a subscriber who
@@ -85,6 +95,7 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	}
 	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(), redeliveries: m.RedeliveryCounter}, nil)
 	f.dispatchLocked()
+	f.lagLocked()
 }
 
 func (f *feed) wantsLocked(m *message.Message) bool {
@@ -153,9 +164,6 @@ func (f *feed) offerLocked(c *consumer) {
 			continue
 		}
 		if !c.take(r, f.t.dest) {
-			if c.full() && c.pace.slacken() {
-				f.lagging = c
-			}
 			return
 		}
 		c.pace.recover()
