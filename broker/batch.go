@@ -25,7 +25,7 @@ type addition struct {
 	target target
 	m      *message.Message
 	op     int
-	mark   *mark // of a transaction's send: the id that it is remembered by
+	mark   *imprint // of a transaction's send: the id that it is remembered by
 }
 
 func newBatch(b *Broker) *batch { return &batch{b: b} }

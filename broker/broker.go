@@ -91,28 +91,31 @@ type Broker struct {
 	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
-	registry   registry
-	flow       flow
-	usage      usage
-	advise     advisories
-	audits     audits
-	branches   branches
-	durables   durables
-	schedule   schedule
-	duplicates duplicates
-	sequence   atomic.Int64  // last MessageID.BrokerSequence
-	segment    atomic.Uint32 // highest store.Segment seen
-	located    atomic.Bool   // segment has been seen
-	stopping   atomic.Bool
-	paused     atomic.Bool
-	starved    atomic.Bool    // a dispatch was refused because the lease was not valid
-	pending    atomic.Int64   // units whose outcome somebody waits for
-	drained    chan struct{}  // capacity 1: pending has come to 0 while stopping
-	goroutine  sync.WaitGroup // joined by Close
-	quiet      chan struct{}  // closed when Close begins
-	stop       chan struct{}  // closed when the goroutines are to end
+	registry  registry
+	flow      flow
+	usage     usage
+	advise    advisories
+	audits    audits
+	branches  branches
+	durables  durables
+	patrols   patrols
+	kept      atomic.Int64  // bytes that topics keep for retroactive consumers
+	sequence  atomic.Int64  // last MessageID.BrokerSequence
+	segment   atomic.Uint32 // highest store.Segment seen
+	located   atomic.Bool   // segment has been seen
+	stopping  atomic.Bool
+	paused    atomic.Bool
+	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending   atomic.Int64   // units whose outcome somebody waits for
+	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine sync.WaitGroup // joined by Close
+	quiet     chan struct{}  // closed when Close begins
+	stop      chan struct{}  // closed when the goroutines are to end
 	// never has ended: who waits with it does not wait.
 	never context.Context
+
+	schedule   schedule
+	duplicates duplicates
 
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
@@ -147,6 +150,7 @@ func New(options Options) (*Broker, error) {
 	end()
 	b.never = ended
 	b.registry.init()
+	b.patrols.init(b)
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
@@ -157,6 +161,8 @@ func New(options Options) (*Broker, error) {
 	b.schedule.init(b)
 	b.duplicates.init(b)
 	if err := b.recover(options.Store.Recovered()); err != nil {
+		close(b.stop)
+		b.goroutine.Wait()
 		return nil, err
 	}
 	b.run(b.flow.loop)

@@ -82,18 +82,18 @@ type idList struct {
 // is told the same.
 type idFlight struct{ waiting []func(error) }
 
-// mark is an id that a message on its way is to be remembered by.
-type mark struct {
+// imprint is an id that a message on its way is to be remembered by.
+type imprint struct {
 	key   idKey
-	state markState
+	state imprintState
 }
 
-type markState uint8
+type imprintState uint8
 
 const (
-	unclaimed markState = iota
-	claimed             // the message is to be stored, and its id with it
-	repeated            // it has been stored before
+	unclaimed imprintState = iota
+	claimed                // the message is to be stored, and its id with it
+	repeated               // it has been stored before
 )
 
 func (d *duplicates) init(b *Broker) {
@@ -118,7 +118,7 @@ func (d *duplicates) recover(state *store.DestinationState) bool {
 
 // mark reads the id of m; nil if it has none. It waits until what an earlier
 // master remembered has been read.
-func (d *duplicates) mark(ctx context.Context, m *message.Message) (*mark, error) {
+func (d *duplicates) mark(ctx context.Context, m *message.Message) (*imprint, error) {
 	if d.window == 0 || !bytes.Contains(m.Properties, []byte(propertyDuplicateID)) {
 		return nil, nil
 	}
@@ -137,13 +137,13 @@ func (d *duplicates) mark(ctx context.Context, m *message.Message) (*mark, error
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrClosed, ctx.Err())
 	}
-	return &mark{key: idKey{m.Destination, id}}, nil
+	return &imprint{key: idKey{m.Destination, id}}, nil
 }
 
 // begin claims an id for a message that is about to be stored. If it is known,
 // done is called; if it is on its way, done is called when that is known, or,
 // if done is nil, nothing happens and busy is true.
-func (d *duplicates) begin(k *mark, done func(error)) (busy bool) {
+func (d *duplicates) begin(k *imprint, done func(error)) (busy bool) {
 	d.mu.Lock()
 	if d.knowsLocked(k.key) {
 		k.state = repeated
@@ -169,7 +169,7 @@ func (d *duplicates) begin(k *mark, done func(error)) (busy bool) {
 }
 
 // settle ends what begin has begun, with the outcome.
-func (d *duplicates) settle(k *mark, err error) {
+func (d *duplicates) settle(k *imprint, err error) {
 	if k == nil || k.state != claimed {
 		return
 	}
@@ -333,7 +333,7 @@ func (d *duplicates) reserve(t *transaction, op *store.Op) {
 		return
 	}
 	if key, ok := keyOf(op.Message); ok {
-		k := &mark{key: key}
+		k := &imprint{key: key}
 		d.begin(k, nil)
 		t.marks = append(t.marks, k)
 	}

@@ -15,7 +15,7 @@ import (
 func detecting(o *Options) { o.DuplicateDetectionWindow = time.Minute }
 
 func identified(t *testing.T, id string) func(*message.Message) {
-	return with(t, message.Property{Name: propertyDuplicateID, Value: id})
+	return bearing(t, message.Property{Name: propertyDuplicateID, Value: id})
 }
 
 func TestDuplicates(t *testing.T) {
@@ -180,7 +180,7 @@ func TestDuplicatesScheduled(t *testing.T) {
 		c.consumer(1, orders, 10)
 		p := c.producer(1, orders)
 		for range 2 {
-			require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: propertyDuplicateID, Value: "a"},
+			require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: propertyDuplicateID, Value: "a"},
 				message.Property{Name: scheduledDelay, Value: int64(1000)}))))
 		}
 		time.Sleep(2 * time.Second)
@@ -194,10 +194,10 @@ func TestDuplicatesRefused(t *testing.T) {
 	c := f.connect()
 	p := c.producer(1, message.Destination{})
 	for _, v := range []any{"", int32(1), strings.Repeat("x", maxIDLen+1)} {
-		require.ErrorIs(t, c.send(c.make(p, orders, with(t, message.Property{Name: propertyDuplicateID, Value: v}))), ErrMessageFormat)
+		require.ErrorIs(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: propertyDuplicateID, Value: v}))), ErrMessageFormat)
 	}
 	require.ErrorIs(t, c.send(c.make(p, idQueue)), ErrInvalidDestination)
-	require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: propertyDuplicateID, Value: nil}))))
+	require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: propertyDuplicateID, Value: nil}))))
 	require.Len(t, f.stored(orders), 1)
 }
 

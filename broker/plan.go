@@ -117,14 +117,14 @@ func (p *plan) first(now time.Time) (int64, error) {
 	return later(start, p.period), nil
 }
 
-// leastPeriod is in place of a period of 0 or less; it is about what
+// leastJobPeriod is in place of a period of 0 or less; it is about what
 // ActiveMQ's loop takes.
-const leastPeriod = 100 // ms
+const leastJobPeriod = 100 // ms
 
 // again is when a repeated message is due once more.
 func (p *plan) again(now time.Time) int64 {
 	if p.period <= 0 {
-		return later(now.UnixMilli(), leastPeriod)
+		return later(now.UnixMilli(), leastJobPeriod)
 	}
 	return later(now.UnixMilli(), p.period)
 }

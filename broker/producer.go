@@ -250,8 +250,8 @@ type dispatch struct {
 	more     []target // all of a composite, or nil
 	required bool
 	done     func(error)
-	mark     *mark // the id that it is to be remembered by, or nil
-	size     int64 // of what the client sent, if m is not that
+	mark     *imprint // the id that it is to be remembered by, or nil
+	size     int64    // of what the client sent, if m is not that
 }
 
 // targets returns all destinations.

@@ -15,7 +15,7 @@ var managed = message.NewTopic("ActiveMQ.Scheduler.Management")
 // ask sends a request to the scheduler and waits until it is carried out.
 func (c *client) ask(p message.ProducerID, action string, more ...message.Property) error {
 	list := append([]message.Property{{Name: managementAction, Value: action}}, more...)
-	return c.send(c.make(p, managed, with(c.t, list...), func(m *message.Message) {
+	return c.send(c.make(p, managed, bearing(c.t, list...), func(m *message.Message) {
 		m.ReplyTo = message.NewQueue("replies")
 	}))
 }
@@ -87,7 +87,7 @@ func TestManageNothing(t *testing.T) {
 	require.NoError(t, c.ask(p, "REMOVE"))
 	require.NoError(t, c.ask(p, "BROWSE", message.Property{Name: managementStart, Value: "x"}))
 	require.ErrorIs(t, c.ask(p, "BROWSE", message.Property{Name: managementStart, Value: "x"}, message.Property{Name: managementEnd, Value: 1}), ErrMessageFormat)
-	require.NoError(t, c.send(c.make(p, managed, with(t, message.Property{Name: managementAction, Value: "BROWSE"}), func(m *message.Message) {
+	require.NoError(t, c.send(c.make(p, managed, bearing(t, message.Property{Name: managementAction, Value: "BROWSE"}), func(m *message.Message) {
 		m.ReplyTo = message.Destination{Kind: message.TempQueue, Name: "ID:nobody:1"}
 	})))
 	require.Nil(t, f.registry.find(managed))
@@ -100,7 +100,7 @@ func TestManageWhatRepeats(t *testing.T) {
 		c := f.connect()
 		p := c.producer(1, message.Destination{})
 		for range 50 {
-			require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: scheduledPeriod, Value: int64(1)},
+			require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: scheduledPeriod, Value: int64(1)},
 				message.Property{Name: scheduledRepeat, Value: int32(-1)}))))
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -71,7 +71,7 @@ func (m *jobModel) connect() {
 func (m *jobModel) send(j *modelJob, list []message.Property) {
 	m.next++
 	j.name = fmt.Sprint(m.next)
-	x := m.c.make(m.p, orders, with(m.f.t, list...), func(x *message.Message) { x.Content = []byte(j.name) })
+	x := m.c.make(m.p, orders, bearing(m.f.t, list...), func(x *message.Message) { x.Content = []byte(j.name) })
 	require.NoError(m.t, m.c.send(x))
 
 	m.jobs = append(m.jobs, j)

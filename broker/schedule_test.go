@@ -15,15 +15,15 @@ import (
 
 func scheduling(o *Options) { o.SchedulerSupport = true }
 
-// with sets properties.
-func with(t *testing.T, list ...message.Property) func(*message.Message) {
+// bearing sets properties.
+func bearing(t *testing.T, list ...message.Property) func(*message.Message) {
 	encoded, err := message.AppendProperties(nil, list)
 	require.NoError(t, err)
 	return func(m *message.Message) { m.Properties = encoded }
 }
 
 func delayed(t *testing.T, ms int64) func(*message.Message) {
-	return with(t, message.Property{Name: scheduledDelay, Value: ms})
+	return bearing(t, message.Property{Name: scheduledDelay, Value: ms})
 }
 
 // propertyOf is nil where there is none.
@@ -106,7 +106,7 @@ func TestScheduledElsewhere(t *testing.T) {
 	c := f.connect()
 	c.consumer(1, orders, 100)
 	p := c.producer(1, orders)
-	require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: scheduledDelay, Value: int64(1 << 40)},
+	require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: scheduledDelay, Value: int64(1 << 40)},
 		message.Property{Name: scheduledJobID, Value: "ID:other"}))))
 	require.Equal(t, "ID:other", propertyOf(t, c.take(t, 1)[0].Message, scheduledJobID))
 }
@@ -117,7 +117,7 @@ func TestRepeat(t *testing.T) {
 		c := f.connect()
 		c.consumer(1, orders, 100)
 		p := c.producer(1, orders)
-		sent := c.make(p, orders, with(t, message.Property{Name: scheduledDelay, Value: int64(1000)},
+		sent := c.make(p, orders, bearing(t, message.Property{Name: scheduledDelay, Value: int64(1000)},
 			message.Property{Name: scheduledPeriod, Value: int32(500)}, message.Property{Name: scheduledRepeat, Value: "9"}))
 		require.NoError(t, c.send(sent))
 		time.Sleep(1001 * time.Millisecond)
@@ -143,7 +143,7 @@ func TestPeriodAloneIsADelay(t *testing.T) {
 		c := f.connect()
 		c.consumer(1, orders, 100)
 		p := c.producer(1, orders)
-		require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: scheduledPeriod, Value: int64(2000)}))))
+		require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: scheduledPeriod, Value: int64(2000)}))))
 		time.Sleep(1999 * time.Millisecond)
 		require.Zero(t, c.count())
 		time.Sleep(time.Hour)
@@ -158,7 +158,7 @@ func TestCron(t *testing.T) {
 		c := f.connect()
 		c.consumer(1, orders, 100)
 		p := c.producer(1, orders)
-		require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: scheduledCron, Value: "*/2 * * * *"}))))
+		require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: scheduledCron, Value: "*/2 * * * *"}))))
 		time.Sleep(20*time.Minute + time.Second)
 		synctest.Wait()
 		require.Equal(t, 10, c.count())
@@ -174,7 +174,7 @@ func TestCronWithRepeat(t *testing.T) {
 		c := f.connect()
 		c.consumer(1, orders, 100)
 		p := c.producer(1, orders)
-		sent := c.make(p, orders, with(t, message.Property{Name: scheduledCron, Value: "* * * * *"},
+		sent := c.make(p, orders, bearing(t, message.Property{Name: scheduledCron, Value: "* * * * *"},
 			message.Property{Name: scheduledDelay, Value: int64(1000)}, message.Property{Name: scheduledPeriod, Value: int64(500)},
 			message.Property{Name: scheduledRepeat, Value: int32(3)}))
 		require.NoError(t, c.send(sent))
@@ -275,7 +275,7 @@ func TestScheduleSurvivesACrash(t *testing.T) {
 		for i := range 1000 {
 			require.NoError(t, c.send(c.make(p, orders, delayed(t, int64(1000+i)))))
 		}
-		require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: scheduledDelay, Value: int64(1000)},
+		require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: scheduledDelay, Value: int64(1000)},
 			message.Property{Name: scheduledPeriod, Value: int64(60_000)}, message.Property{Name: scheduledRepeat, Value: int64(1)}))))
 		time.Sleep(1400 * time.Millisecond)
 		synctest.Wait()
@@ -323,7 +323,7 @@ func TestScheduleRefuses(t *testing.T) {
 		"cron, number": {{Name: scheduledCron, Value: int32(5)}},
 		"cron, never":  {{Name: scheduledCron, Value: "0 0 30 2 *"}},
 	} {
-		err := c.send(c.make(p, orders, with(t, list...)))
+		err := c.send(c.make(p, orders, bearing(t, list...)))
 		require.ErrorIs(t, err, ErrMessageFormat, name)
 	}
 	for _, dest := range []message.Destination{jobQueue, message.NewQueue("a," + jobQueue.Name), message.NewQueue(" ")} {
@@ -349,14 +349,14 @@ func TestScheduleHostileTimes(t *testing.T) {
 			{{Name: scheduledDelay, Value: int64(math.MaxInt64)}},
 			{{Name: scheduledCron, Value: "* * * * *"}, {Name: scheduledDelay, Value: int64(math.MaxInt64)}},
 		} {
-			require.NoError(t, c.send(c.make(p, orders, with(t, list...))))
+			require.NoError(t, c.send(c.make(p, orders, bearing(t, list...))))
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Equal(t, 5, c.count())
 		require.Len(t, f.stored(jobQueue), 2)
 		// for ever, as fast as it goes: not faster than ActiveMQ
-		require.NoError(t, c.send(c.make(p, orders, with(t, message.Property{Name: scheduledPeriod, Value: int64(0)},
+		require.NoError(t, c.send(c.make(p, orders, bearing(t, message.Property{Name: scheduledPeriod, Value: int64(0)},
 			message.Property{Name: scheduledRepeat, Value: int32(-1)}))))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()

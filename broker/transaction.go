@@ -28,7 +28,7 @@ type transaction struct {
 	poisoned error            // mu; an operation failed that nobody waited for: only rollback is left
 	locked   []lockedAck      // mu; of a recovered branch
 	stored   []store.Op       // mu; of a recovered branch
-	marks    []*mark          // mu until it ends; of what it sends, or of a recovered branch
+	marks    []*imprint       // mu until it ends; of what it sends, or of a recovered branch
 }
 
 type transactionState uint8
@@ -48,7 +48,7 @@ type heldAck struct {
 
 type countedAck struct {
 	s *subscriber
-	n int
+	a message.Ack
 }
 
 func (b *Broker) newTransaction(id message.TransactionID, by *Connection) *transaction {
@@ -69,7 +69,7 @@ func (t *transaction) protocolError(what string) error {
 }
 
 // send keeps m until the commit.
-func (t *transaction) send(targets []target, m *message.Message, k *mark) error {
+func (t *transaction) send(targets []target, m *message.Message, k *imprint) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
@@ -108,13 +108,13 @@ func (t *transaction) acknowledge(c *consumer, refs []*ref) error {
 	return nil
 }
 
-func (t *transaction) acknowledgeTopic(s *subscriber, n int) error {
+func (t *transaction) acknowledgeTopic(s *subscriber, a *message.Ack) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
 		return t.protocolError("acknowledge")
 	}
-	t.counts = append(t.counts, countedAck{s, n})
+	t.counts = append(t.counts, countedAck{s, *a})
 	return nil
 }
 
@@ -232,8 +232,8 @@ func (t *transaction) settle(err error) {
 			}
 		}
 	}
-	for _, k := range t.counts {
-		k.s.settle(k.n)
+	for i := range t.counts {
+		t.counts[i].s.settle(&t.counts[i].a)
 	}
 }
 
@@ -273,13 +273,14 @@ func (t *transaction) giveBack() {
 		}
 		a.c.extendLocked(-len(a.refs))
 		a.c.mu.Unlock()
+		t.b.recount(homeless)
 		for _, r := range homeless {
 			r.home.takeBack(r)
 		}
 		a.c.kick()
 	}
 	for _, k := range t.counts {
-		k.s.contract(k.n)
+		k.s.contract(int(k.a.Count))
 		k.s.drain()
 	}
 }

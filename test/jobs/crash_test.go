@@ -36,6 +36,7 @@ func (silent) Deliver(message.Delivery)                                {}
 func (silent) ProducerAck(message.ProducerID, int32)                   {}
 func (silent) Prefetch(message.ConsumerID, message.Destination, int32) {}
 func (silent) Fail(error)                                              {}
+func (silent) CloseConsumer(message.ConsumerID)                        {}
 
 // node is a broker on a journal with one producer.
 type node struct {
