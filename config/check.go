@@ -32,6 +32,9 @@ func (b *binder) check(c *Config) {
 	for i := range policies.Entries {
 		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
 	}
+	if policies.Default != nil {
+		b.checkEmbedded(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
+	}
 }
 
 func (b *binder) checkName(broker *Broker) {
