@@ -3,6 +3,7 @@ package broker
 import (
 	"container/list"
 	"crypto/sha256"
+	"strconv"
 	"strings"
 
 	"github.com/conclavemq/conclave/message"
@@ -29,6 +30,7 @@ type groups struct {
 	byName  map[string]*list.Element // of *group
 	recent  list.List                // the last used first
 	buckets []*member
+	blocked map[string]bool // of which a message waits, in this pass through the window
 }
 
 type group struct {
@@ -113,6 +115,25 @@ func (g *groups) remember(name string, c *member) {
 func (g *groups) drop(e *list.Element) {
 	delete(g.byName, e.Value.(*group).name)
 	g.recent.Remove(e)
+}
+
+// block lets nothing of the group of m be given in this pass.
+func (g *groups) block(m *message.Message) {
+	if g.blocked == nil {
+		g.blocked = map[string]bool{}
+	}
+	g.blocked[g.key(m)] = true
+}
+
+func (g *groups) isBlocked(m *message.Message) bool {
+	return len(g.blocked) > 0 && g.blocked[g.key(m)]
+}
+
+func (g *groups) key(m *message.Message) string {
+	if g.policy.Buckets > 0 {
+		return strconv.Itoa(g.bucket(m))
+	}
+	return groupName(m)
 }
 
 // forget takes all groups from a consumer that is gone.

@@ -41,6 +41,7 @@ type member struct {
 func (t *rota) begin() {
 	t.scan++
 	t.missed = 0
+	clear(t.groups.blocked)
 }
 
 // miss gives m nothing more in this pass: what it could not take comes first,
@@ -238,19 +239,36 @@ func (t *rota) offerExclusive(r *ref, dest message.Destination) answer {
 // offerGrouped gives r to the consumer that has its group; if nobody has it,
 // or a sequence number of 1 begins it anew, to one of those that have the
 // fewest groups. What its consumer's selector does not want waits until that
-// consumer is gone, since nobody else may have it. (ActiveMQ:
+// consumer is gone, since nobody else may have it. Nothing overtakes what waits
+// of its group; in ActiveMQ a sequence number of 1 does. (ActiveMQ:
 // Queue.assignMessageGroup)
 func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
-	if owner := t.groups.owner(r.m); owner != nil && r.m.GroupSequence != 1 {
-		switch {
-		case !owner.wants(r.m):
-			return unwanted
-		case owner.missed != t.scan && t.give(r, owner, dest, false):
-			return taken
-		}
-		t.miss(owner)
+	if t.groups.isBlocked(r.m) {
 		return t.refused()
 	}
+	owner := t.groups.owner(r.m)
+	result := unwanted
+	switch {
+	case owner == nil || r.m.GroupSequence == 1:
+		result = t.offerAnew(r, dest)
+	case !owner.wants(r.m):
+	case owner.missed != t.scan && t.give(r, owner, dest, false):
+		return taken
+	default:
+		t.miss(owner)
+		result = waiting
+	}
+	if result != waiting {
+		return result
+	}
+	if result = t.refused(); result == waiting {
+		t.groups.block(r.m)
+	}
+	return result
+}
+
+// offerAnew gives r to whoever has credit and the fewest groups.
+func (t *rota) offerAnew(r *ref, dest message.Destination) answer {
 	result := unwanted
 	for i := range t.tiers {
 		g := &t.tiers[i]
@@ -275,9 +293,6 @@ func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 			g.took(best)
 			return taken
 		}
-	}
-	if result == waiting {
-		return t.refused()
 	}
 	return result
 }
