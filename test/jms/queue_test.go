@@ -30,3 +30,37 @@ const groupPoliciesXML = `<destinationPolicy><policyMap><policyEntries>
 func TestMessageGroups(t *testing.T) {
 	runCases(t, harness.Options{Broker: groupPolicies, XML: groupPoliciesXML}, 20, "GroupCases")
 }
+
+const consumerPolicies = `destinationPolicy:
+  policyMap:
+    defaultEntry:
+      deadLetterStrategy: {individualDeadLetterStrategy: {queuePrefix: DLQ., useQueueForQueueMessages: true}}
+    policyEntries:
+      - {queue: IT.consumer.exclusive.by.default.>, allConsumersExclusiveByDefault: true}
+      - {queue: IT.consumer.priority.unused.>, useConsumerPriority: false}
+      - {queue: IT.consumer.strict.order.>, strictOrderDispatch: true}
+      - {queue: IT.consumer.policy.prefetch.2.>, queuePrefetch: 2}
+      - {queue: IT.consumer.policy.prefetch.0.>, queuePrefetch: 0}
+      - {topic: IT.consumer.option.pending.limit.>, pendingMessageLimitStrategy: {constantPendingMessageLimitStrategy: {limit: 20}}}
+      - {topic: IT.consumer.policy.prefetch.topics.>, topicPrefetch: 3, durableTopicPrefetch: 2}
+      - {queue: IT.consumer.no.extension.>, usePrefetchExtension: false}
+      - {queue: IT.consumer.browser.prefetch.>, queueBrowserPrefetch: 3}
+`
+
+const consumerPoliciesXML = `<destinationPolicy><policyMap>
+<defaultEntry><policyEntry><deadLetterStrategy><individualDeadLetterStrategy queuePrefix="DLQ."/></deadLetterStrategy></policyEntry></defaultEntry>
+<policyEntries>
+<policyEntry queue="IT.consumer.exclusive.by.default.>" allConsumersExclusiveByDefault="true"/>
+<policyEntry queue="IT.consumer.priority.unused.>" useConsumerPriority="false"/>
+<policyEntry queue="IT.consumer.strict.order.>" strictOrderDispatch="true"/>
+<policyEntry queue="IT.consumer.policy.prefetch.2.>" queuePrefetch="2"/>
+<policyEntry queue="IT.consumer.policy.prefetch.0.>" queuePrefetch="0"/>
+<policyEntry topic="IT.consumer.option.pending.limit.>"><pendingMessageLimitStrategy><constantPendingMessageLimitStrategy limit="20"/></pendingMessageLimitStrategy></policyEntry>
+<policyEntry topic="IT.consumer.policy.prefetch.topics.>" topicPrefetch="3" durableTopicPrefetch="2"/>
+<policyEntry queue="IT.consumer.no.extension.>" usePrefetchExtension="false"/>
+<policyEntry queue="IT.consumer.browser.prefetch.>" queueBrowserPrefetch="3"/>
+</policyEntries></policyMap></destinationPolicy>`
+
+func TestConsumers(t *testing.T) {
+	runCases(t, harness.Options{Broker: consumerPolicies, XML: consumerPoliciesXML}, 39, "ConsumerCases")
+}
