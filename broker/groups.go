@@ -30,6 +30,7 @@ type groups struct {
 	byName  map[string]*list.Element // of *group
 	recent  list.List                // the last used first
 	buckets []*member
+	freed   bool            // a group has lost its owner
 	blocked map[string]bool // of which a message waits, in this pass through the window
 }
 
@@ -76,6 +77,7 @@ func (g *groups) owner(m *message.Message) *member {
 func (g *groups) assign(m *message.Message, c *member) {
 	if old := g.owner(m); old != nil {
 		old.groups--
+		g.freed = true
 	}
 	if c != nil {
 		c.groups++
@@ -108,6 +110,7 @@ func (g *groups) remember(name string, c *member) {
 	for g.recent.Len() > max(g.policy.Groups, 1) {
 		e := g.recent.Back()
 		e.Value.(*group).owner.groups--
+		g.freed = true
 		g.drop(e)
 	}
 }

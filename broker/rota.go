@@ -21,6 +21,14 @@ type rota struct {
 	scan      uint64      // rises with each pass through the window
 	missed    int         // members that have missed a message in this pass
 	spare     *member     // had credit when asked last
+	// A message that waits is judged: none of those that have credit may have
+	// it. That holds in one state of things, until consumers or the owners of
+	// groups change, and as long as none has credit that had none in it. A
+	// message that begins a group is not judged: it may wait for another.
+	state    uint64
+	suspects int  // members that have had no credit in this state
+	asked    bool // in this pass, which of them have credit now
+	skipped  bool // in this pass, a message that is judged
 }
 
 // tier is the consumers of one priority.
@@ -33,23 +41,42 @@ type tier struct {
 // member is a consumer of one queue.
 type member struct {
 	*consumer
-	groups int    // that are its own
-	missed uint64 // the pass in which it could not take a message
+	groups  int    // that are its own
+	missed  uint64 // the pass in which it could not take a message
+	suspect uint64 // the state in which it had no credit at some time
 }
 
 // begin is called before each pass through the window, from its head.
 func (t *rota) begin() {
 	t.scan++
 	t.missed = 0
+	t.asked, t.skipped = false, false
 	clear(t.groups.blocked)
+}
+
+// change begins another state of things.
+func (t *rota) change() {
+	t.state++
+	t.suspects = 0
+	for m := range t.members {
+		if m.missed == t.scan {
+			m.suspect = t.state
+			t.suspects++
+		}
+	}
 }
 
 // miss gives m nothing more in this pass: what it could not take comes first,
 // also if it has credit a moment later.
 func (t *rota) miss(m *member) {
-	if m.missed != t.scan {
-		m.missed = t.scan
-		t.missed++
+	if m.missed == t.scan {
+		return
+	}
+	m.missed = t.scan
+	t.missed++
+	if m.suspect != t.state {
+		m.suspect = t.state
+		t.suspects++
 	}
 }
 
@@ -77,6 +104,7 @@ func (t *rota) add(c *consumer, p *Policy) {
 			t.exclusive = m
 		}
 	}
+	t.change()
 }
 
 func (t *rota) remove(c *consumer, p *Policy) bool {
@@ -99,6 +127,10 @@ func (t *rota) remove(c *consumer, p *Policy) bool {
 		}
 		t.n--
 		t.groups.forget(m)
+		if m.missed == t.scan {
+			t.missed--
+		}
+		t.change()
 		if t.spare == m {
 			t.spare = nil
 		}
@@ -147,16 +179,43 @@ const (
 	unwanted        // nobody here wants it
 )
 
-// offer gives r to the consumer whose turn it is.
+// offer gives r to the consumer that is to have it.
 func (t *rota) offer(r *ref, dest message.Destination) answer {
 	switch {
 	case t.opening != nil:
 		return full
 	case t.exclusive != nil:
 		return t.offerExclusive(r, dest)
-	case grouped(r.m):
-		return t.offerGrouped(r, dest)
+	case r.judged == t.state && t.missed == t.suspects:
+		if t.missed == t.n {
+			return full
+		}
+		t.skipped = true
+		return waiting
 	}
+	result := unwanted
+	if grouped(r.m) {
+		result = t.offerGrouped(r, dest)
+	} else {
+		result = t.offerAny(r, dest)
+	}
+	r.judged = 0
+	if result == waiting {
+		result = t.refused()
+	}
+	if result == waiting && !t.begins(r) {
+		r.judged = t.state
+	}
+	return result
+}
+
+// begins reports whether a message of a group is to begin it.
+func (t *rota) begins(r *ref) bool {
+	return grouped(r.m) && (r.m.GroupSequence == 1 || t.groups.owner(r.m) == nil)
+}
+
+// offerAny gives r to the consumer whose turn it is.
+func (t *rota) offerAny(r *ref, dest message.Destination) answer {
 	result := unwanted
 	for i := range t.tiers {
 		g := &t.tiers[i]
@@ -173,9 +232,6 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 			t.miss(m)
 			result = waiting
 		}
-	}
-	if result == waiting {
-		return t.refused()
 	}
 	return result
 }
@@ -199,6 +255,14 @@ func (g *tier) took(k int) {
 
 // refused says whether it is of use to offer another message.
 func (t *rota) refused() answer {
+	if !t.asked {
+		t.asked = true
+		for m := range t.members {
+			if m.suspect == t.state && !m.ready() {
+				t.miss(m)
+			}
+		}
+	}
 	if s := t.spare; s != nil && s.missed != t.scan && s.ready() {
 		return waiting
 	}
@@ -244,12 +308,16 @@ func (t *rota) offerExclusive(r *ref, dest message.Destination) answer {
 // Queue.assignMessageGroup)
 func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 	if t.groups.isBlocked(r.m) {
-		return t.refused()
+		return waiting
 	}
 	owner := t.groups.owner(r.m)
 	result := unwanted
 	switch {
 	case owner == nil || r.m.GroupSequence == 1:
+		if t.skipped && t.overtakes(r) {
+			result = waiting
+			break
+		}
 		result = t.offerAnew(r, dest)
 	case !owner.wants(r.m):
 	case owner.missed != t.scan && t.give(r, owner, dest, false):
@@ -258,13 +326,22 @@ func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 		t.miss(owner)
 		result = waiting
 	}
-	if result != waiting {
-		return result
-	}
-	if result = t.refused(); result == waiting {
+	if result == waiting {
 		t.groups.block(r.m)
 	}
 	return result
+}
+
+// overtakes reports whether a message was skipped in this pass that is of the
+// group of r. It is asked of messages that begin a group, while others wait.
+func (t *rota) overtakes(r *ref) bool {
+	key := t.groups.key(r.m)
+	for p := r.prev; p != nil; p = p.prev {
+		if p.judged != 0 && grouped(p.m) && t.groups.key(p.m) == key {
+			return true
+		}
+	}
+	return false
 }
 
 // offerAnew gives r to whoever has credit and the fewest groups.
@@ -317,6 +394,10 @@ func (t *rota) give(r *ref, m *member, dest message.Destination, first bool) boo
 		t.groups.assign(x, nil)
 	case first:
 		t.groups.assign(x, m)
+	}
+	if t.groups.freed {
+		t.groups.freed = false
+		t.change()
 	}
 	return true
 }
