@@ -94,7 +94,7 @@ func (m *creditModel) absorb() {
 
 // settle waits until nobody with credit wants what waits.
 func (m *creditModel) settle() {
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Microsecond) {
+	for end := time.Now().Add(patience); ; m.c.peer.await(time.Millisecond) {
 		m.absorb()
 		starved := ""
 		for _, k := range m.consumers {

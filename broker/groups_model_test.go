@@ -109,9 +109,25 @@ func (m *groupModel) overdue() string {
 	return ""
 }
 
+// await waits until there is a delivery, for limit at most.
+func (p *peer) await(limit time.Duration) {
+	over := false
+	defer time.AfterFunc(limit, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		over = true
+		p.cond.Broadcast()
+	}).Stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.deliveries) == 0 && !over {
+		p.cond.Wait()
+	}
+}
+
 func (m *groupModel) settle() {
 	last := ""
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Microsecond) {
+	for end := time.Now().Add(patience); ; m.c.peer.await(time.Millisecond) {
 		if last = m.overdue(); last == "" {
 			return
 		}
