@@ -32,9 +32,6 @@ func (b *binder) check(c *Config) {
 	for i := range policies.Entries {
 		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
 	}
-	if policies.Default != nil {
-		b.checkEmbedded(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
-	}
 }
 
 func (b *binder) checkName(broker *Broker) {
@@ -120,6 +117,7 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	}
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
+	b.checkTopicsOwn(p, path)
 }
 
 // checker is an embedded part of the model that has something to check.
