@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"math"
-	"slices"
 	"sync"
 
 	"github.com/conclavemq/conclave/message"
@@ -106,11 +104,10 @@ func (br *browser) show(q *queue) bool {
 				more = false
 				break
 			}
-			for len(transient) > 0 && transient[0].key.less(key{seq: e.Seq}) {
-				if !br.offer(q, transient[0].m, transient[0].redeliveries) {
+			for r := transient.first(); r != nil && r.key.less(key{seq: e.Seq}); r = transient.first() {
+				if transient.drop(); !br.offer(q, r.m, r.redeliveries) {
 					return false
 				}
-				transient = transient[1:]
 			}
 			var r ref
 			r.fromEntry(e, q)
@@ -119,8 +116,8 @@ func (br *browser) show(q *queue) bool {
 			}
 		}
 	}
-	for i := range transient {
-		if !br.offer(q, transient[i].m, transient[i].redeliveries) {
+	for r := transient.first(); r != nil; r = transient.first() {
+		if transient.drop(); !br.offer(q, r.m, r.redeliveries) {
 			return false
 		}
 	}
@@ -169,46 +166,4 @@ func (br *browser) close(int64) {
 	defer br.mu.Unlock()
 	br.closed = true
 	br.credit.Broadcast()
-}
-
-// shown is a message in memory as a browser sees it.
-type shown struct {
-	m            *message.Message
-	key          key
-	redeliveries int32
-}
-
-// unstored returns what the store would not show, in order, and the position
-// at which a browse of the store ends.
-func (q *queue) unstored() (list []shown, last store.Seq) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	collect := func(r *ref) {
-		if !r.stored || r.unit != nil {
-			list = append(list, shown{r.m, r.key, r.redeliveries})
-		}
-	}
-	for c := range q.rota.each {
-		c.mu.Lock()
-		for _, r := range c.inflight.refs[c.inflight.head:] {
-			if r != nil && r.home == home(q) {
-				collect(r)
-			}
-		}
-		c.mu.Unlock()
-	}
-	for r := q.window.head; r != nil; r = r.next {
-		collect(r)
-	}
-	slices.SortFunc(list, func(x, y shown) int {
-		if x.key.less(y.key) {
-			return -1
-		}
-		return 1
-	})
-	last = max(q.window.visible, q.window.cursor)
-	if q.window.visible == 0 && q.window.behind {
-		last = math.MaxUint64 // all is from before this process
-	}
-	return list, last
 }

@@ -15,14 +15,14 @@ func (q *queue) pageLocked() {
 	if w.paging || q.removed || q.rota.n == 0 || q.b.stopping.Load() {
 		return
 	}
-	if len(q.fetch) == 0 && (!w.behind || !w.low(&q.place)) {
+	if len(q.fetch) == 0 && (!q.moreLocked() || !w.low(&q.place)) {
 		return
 	}
 	w.paging = true
 	q.b.run(q.page)
 }
 
-// page reads from the store until the window is full or has caught up.
+// page reads from the store and the spool until the window is full or has caught up.
 func (q *queue) page() {
 	for {
 		q.mu.Lock()
@@ -33,7 +33,7 @@ func (q *queue) page() {
 			q.restore(fetch)
 			continue
 		}
-		if q.removed || !w.behind || !w.low(&q.place) || q.b.stopping.Load() {
+		if q.removed || !q.moreLocked() || !w.low(&q.place) || q.b.stopping.Load() {
 			w.paging = false
 			q.dispatchLocked()
 			waiting := q.pullersLocked()
@@ -41,12 +41,10 @@ func (q *queue) page() {
 			answerPulls(waiting)
 			return
 		}
-		after, seen := w.cursor, w.visible
-		limit, bytes := q.window.bounds(&q.place)
-		limit, bytes = max(limit-w.n, 1), max(bytes-w.bytes, 1)
+		ahead := q.aheadLocked()
 		q.mu.Unlock()
 
-		entries, err := q.b.store.Page(nil, q.dest, after, limit, bytes)
+		next, err := q.read(ahead)
 		if err != nil {
 			q.b.log.Error("cannot read a queue from the store", "destination", q.dest.String(), "error", err)
 			q.mu.Lock()
@@ -56,7 +54,7 @@ func (q *queue) page() {
 			return
 		}
 		q.mu.Lock()
-		q.admitLocked(entries, pageFull(entries, limit, bytes), seen)
+		q.takeLocked(next)
 		if q.window.head != nil && q.b.mayServe() {
 			q.offerLocked()
 		}
@@ -183,18 +181,17 @@ func (b *Broker) Purge(ctx context.Context, dest message.Destination) (int, erro
 func (q *queue) takeAll() ([]*ref, error) {
 	q.mu.Lock()
 	defer q.release()
-	if q.window.head == nil && q.window.behind && !q.window.paging {
+	if q.window.head == nil && q.moreLocked() && !q.window.paging {
 		q.window.paging = true
-		after, seen := q.window.cursor, q.window.visible
-		limit, bytes := q.window.bounds(&q.place)
+		ahead := q.aheadLocked()
 		q.mu.Unlock()
-		entries, err := q.b.store.Page(nil, q.dest, after, limit, bytes)
+		next, err := q.read(ahead)
 		q.mu.Lock()
 		q.window.paging = false
 		if err != nil {
 			return nil, err
 		}
-		q.admitLocked(entries, pageFull(entries, limit, bytes), seen)
+		q.takeLocked(next)
 	}
 	var refs []*ref
 	for r := q.window.head; r != nil; r = q.window.head {

@@ -16,6 +16,7 @@ type queue struct {
 
 	mu        sync.Mutex
 	window    window             // mu
+	overflow  overflow           // mu
 	rota      rota               // mu
 	exposed   store.Segment      // mu; what the store knows may have been delivered
 	inherited store.Segment      // fixed: exposed at recovery
@@ -84,7 +85,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		return
 	}
 	q.mu.Lock()
-	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) && q.b.located.Load() && q.b.roomy() {
+	if w := &q.window; q.outside == 0 && !q.moreLocked() && !w.paging && !q.removed && w.room(&q.place) && q.b.located.Load() && q.b.roomy() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
@@ -191,7 +192,9 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 		return
 	}
 	r.key = q.window.transientKey()
-	q.enterLocked(r)
+	if !q.spillLocked(r) {
+		q.enterLocked(r)
+	}
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
 	q.dispatchLocked()
@@ -218,7 +221,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	w.visible = max(w.visible, op.Seq)
 	switch {
 	case op.Seq <= w.cursor: // a page was faster
-	case w.behind || w.paging || !w.room(&q.place):
+	case q.moreLocked() || w.paging || !w.room(&q.place):
 		w.behind = true
 		q.pageLocked()
 	default:
@@ -260,7 +263,7 @@ func (q *queue) leaveLocked(r *ref) {
 
 func (q *queue) kick() {
 	q.mu.Lock()
-	if q.window.head != nil || q.window.behind {
+	if q.window.head != nil || q.moreLocked() {
 		q.dispatchLocked()
 	}
 	q.release()
@@ -335,7 +338,7 @@ func (q *queue) exposeLocked(segment store.Segment) {
 func (q *queue) idle() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !q.exposing && !q.window.paging && !(q.window.behind && q.window.low(&q.place))
+	return !q.exposing && !q.window.paging && !(q.moreLocked() && q.window.low(&q.place))
 }
 
 func (q *queue) removal(r *ref) store.Op {

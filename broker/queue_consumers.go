@@ -91,6 +91,7 @@ func (q *queue) dispose() {
 		q.leaveLocked(r)
 	}
 	q.window = window{}
+	q.overflow.close(q.b)
 	q.mu.Unlock()
 	for _, c := range consumers {
 		for _, r := range c.leave(q) {

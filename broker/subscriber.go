@@ -24,6 +24,8 @@ type subscriber struct {
 	mu        sync.Mutex
 	topics    []*topic // mu
 	waiting   backlog  // mu
+	overflow  overflow // mu; behind waiting
+	refilling bool     // mu; from overflow
 	inflight  int      // mu; delivered and not acknowledged
 	prefetch  int      // mu
 	extension int      // mu
@@ -102,10 +104,12 @@ func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) 
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-	case s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked():
+	case s.waiting.n+s.overflow.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked():
 		s.deliverLocked(t, m)
 	case s.limit == 0 && s.creditLocked() <= 0:
 		t.stats.discarded.Add(1)
+	case s.spillLocked(t, m):
+		s.warnLocked()
 	default:
 		sh.keep()
 		s.waiting.push(waiter{m, t, sh})
@@ -124,7 +128,7 @@ func (s *subscriber) discardLocked() {
 
 // warnLocked reports once that the consumer does not keep up.
 func (s *subscriber) warnLocked() {
-	if s.warned || s.prefetch <= 1 || s.waiting.n <= s.prefetch {
+	if s.warned || s.prefetch <= 1 || s.waiting.n+s.overflow.n <= s.prefetch {
 		return
 	}
 	s.warned = true
@@ -161,6 +165,7 @@ func (s *subscriber) drain() {
 		}
 		s.deliverLocked(w.topic, w.m)
 	}
+	s.refillLocked()
 	s.mu.Unlock()
 	for _, w := range expired {
 		s.b.expireArrival(&w.topic.place, w.m, func(error) {})
@@ -298,6 +303,7 @@ func (s *subscriber) close(int64) {
 	for s.waiting.n > 0 {
 		s.waiting.pop().share.drop()
 	}
+	s.overflow.close(s.b)
 	if len(topics) > 0 {
 		topics[0].stats.inflight.Add(int64(-s.inflight))
 	}

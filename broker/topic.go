@@ -40,6 +40,10 @@ type share struct {
 	refs  atomic.Int32 // from first keep to last drop
 }
 
+func (t *topic) share(m *message.Message) *share {
+	return &share{usage: &t.usage, size: t.sizeOf(m)}
+}
+
 // keep begins to count.
 func (s *share) keep() {
 	if s.refs.Add(1) == 1 {
@@ -99,7 +103,7 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 		t.stats.discarded.Add(1)
 		return
 	}
-	s := &share{usage: &t.usage, size: m.Size()}
+	s := t.share(m)
 	for _, l := range list {
 		l.hear(t, m, op, s)
 	}

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"math"
+
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
@@ -60,7 +62,7 @@ type ref struct {
 }
 
 // size is what r counts for in memory.
-func (r *ref) size() int64 { return r.m.Size() }
+func (r *ref) size() int64 { return r.home.base().sizeOf(r.m) }
 
 // reset makes r ready to be delivered again.
 func (r *ref) reset() {
@@ -193,6 +195,9 @@ func (w *window) bounds(p *place) (n int, bytes int64) {
 	spare := p.usage.spare()
 	if spare <= 0 {
 		return leastWindow, leastWindowBytes
+	}
+	if p.space.resident {
+		return math.MaxInt, w.bytes + spare
 	}
 	return p.policy.MaxPageSize, min(p.policy.MaxPageBytes, max(w.bytes+spare, leastWindowBytes))
 }

@@ -159,7 +159,7 @@ func TestListModel(t *testing.T) {
 			"append": func(t *rapid.T) {
 				i, n := rapid.IntRange(0, 2).Draw(t, "list"), rapid.IntRange(1, 12).Draw(t, "n")
 				for range n {
-					size := rapid.SampledFrom([]int{0, 10, 3000, blockSize/2}).Draw(t, "size")
+					size := rapid.SampledFrom([]int{0, 10, 3000, blockSize / 2}).Draw(t, "size")
 					fill(t, lists[i], sequence, 1, size)
 					model[i] = append(model[i], sequence)
 					sequence++
