@@ -16,6 +16,7 @@ type feed struct {
 
 	// d.mu guards the rest.
 	window      window
+	overflow    overflow
 	doomed      []*ref
 	redelivered map[store.Seq]int32 // of messages that a consumer gave back
 	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone
@@ -60,7 +61,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	f.pending.Add(1)
 	switch {
 	case op.Seq <= w.cursor: // a page was faster
-	case d.active == nil || w.behind || w.paging || !w.room(&t.place):
+	case d.active == nil || f.moreLocked() || w.paging || !w.room(&t.place):
 		w.behind = true
 		f.pageLocked()
 	default:
@@ -77,11 +78,15 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	if !wanted {
 		return
 	}
-	if f.d.active == nil || !f.window.room(&f.t.place) {
+	r := &ref{m: m, home: f, key: f.window.transientKey(), redeliveries: m.RedeliveryCounter}
+	switch {
+	case f.d.active != nil && f.spillLocked(r):
+	case f.d.active == nil || !f.window.room(&f.t.place):
 		f.t.stats.discarded.Add(1)
 		return
+	default:
+		f.enterLocked(r, nil)
 	}
-	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(), redeliveries: m.RedeliveryCounter}, nil)
 	f.dispatchLocked()
 }
 
@@ -111,7 +116,7 @@ func (f *feed) enterLocked(r, hint *ref) *ref {
 
 func (f *feed) kick() {
 	f.d.mu.Lock()
-	if f.window.head != nil || f.window.behind || len(f.fetch) > 0 {
+	if f.window.head != nil || f.moreLocked() || len(f.fetch) > 0 {
 		f.dispatchLocked()
 	}
 	f.release()
@@ -174,7 +179,7 @@ func (f *feed) pageLocked() {
 	if f.d.active == nil || f.cleared || w.paging || f.d.b.stopping.Load() || f.d.unsettled.Load() > 0 && w.cursor == 0 {
 		return
 	}
-	if len(f.fetch) == 0 && (!w.behind || !w.low(&f.t.place)) {
+	if len(f.fetch) == 0 && (!f.moreLocked() || !w.low(&f.t.place)) {
 		return
 	}
 	w.paging = true
@@ -194,7 +199,7 @@ func (f *feed) page() {
 			f.restore(fetch)
 			continue
 		}
-		if d.active == nil || f.cleared || !w.behind || !w.low(&f.t.place) || d.b.stopping.Load() || d.unsettled.Load() > 0 && w.cursor == 0 {
+		if d.active == nil || f.cleared || !f.moreLocked() || !w.low(&f.t.place) || d.b.stopping.Load() || d.unsettled.Load() > 0 && w.cursor == 0 {
 			w.paging = false
 			f.dispatchLocked()
 			c := d.active
@@ -205,12 +210,10 @@ func (f *feed) page() {
 			return
 		}
 		owner = d.active
-		after, seen := w.cursor, w.visible
-		limit, bytes := w.bounds(&f.t.place)
-		limit, bytes = max(limit-w.n, 1), max(bytes-w.bytes, 1)
+		ahead := f.aheadLocked()
 		d.mu.Unlock()
 
-		entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, limit, bytes)
+		next, err := f.read(ahead)
 		if err != nil {
 			d.b.log.Error("cannot read a durable subscription from the store", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
 			d.mu.Lock()
@@ -221,7 +224,7 @@ func (f *feed) page() {
 		}
 		d.mu.Lock()
 		if d.active == owner && !f.cleared {
-			f.admitLocked(entries, pageFull(entries, limit, bytes), seen)
+			f.takeLocked(next)
 			if d.b.mayServe() {
 				f.offerLocked(owner)
 			}
@@ -252,7 +255,7 @@ func (f *feed) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
 func (f *feed) idle() bool {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	return !f.exposing && !f.window.paging && !(f.window.behind && f.window.low(&f.t.place))
+	return !f.exposing && !f.window.paging && !(f.moreLocked() && f.window.low(&f.t.place))
 }
 
 // detach is for a consumer of a feed that is gone; see durable.free.
@@ -344,6 +347,7 @@ func (f *feed) forgetLocked() {
 			f.redelivered[r.key.seq] = r.redeliveries
 		}
 	}
+	f.overflow.close(f.d.b)
 	f.window.cursor = 0
 	f.window.behind = true
 }

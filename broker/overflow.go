@@ -162,13 +162,18 @@ func (q *queue) holdsLocked() bool {
 // moreLocked reports whether there is more than the window holds.
 func (q *queue) moreLocked() bool { return q.window.behind || q.overflow.n > 0 }
 
+// ahead says what a window is to be filled with next from the store.
+func (w *window) ahead(p *place) ahead {
+	a := ahead{behind: w.behind, after: w.cursor, seen: w.visible}
+	a.limit, a.bytes = w.bounds(p)
+	a.limit = max(min(a.limit-w.n, p.policy.MaxPageSize), 1)
+	a.bytes = max(min(a.bytes-w.bytes, p.policy.MaxPageBytes), 1)
+	return a
+}
+
 // aheadLocked says what to read next.
 func (q *queue) aheadLocked() ahead {
-	w := &q.window
-	a := ahead{behind: w.behind, after: w.cursor, seen: w.visible}
-	a.limit, a.bytes = w.bounds(&q.place)
-	a.limit = max(min(a.limit, q.policy.MaxPageSize+w.n)-w.n, 1)
-	a.bytes = max(min(a.bytes, q.policy.MaxPageBytes+w.bytes)-w.bytes, 1)
+	a := q.window.ahead(&q.place)
 	if q.overflow.n > 0 {
 		a.list, a.from = q.overflow.list, q.overflow.next
 	}

@@ -40,9 +40,10 @@ func (s *subscriber) refill(list SpoolList, from int64) {
 		s.b.log.Error("cannot read spooled messages", "consumer", s.info.ID.String(), "error", err)
 	}
 	s.mu.Lock()
-	s.refilling = err != nil // it is of no use to try again
-	if s.closed {
+	s.refilling = false
+	if s.closed || err != nil {
 		s.mu.Unlock()
+		s.b.starved.Store(true) // try again with the next tick
 		return
 	}
 	for i := range page {
