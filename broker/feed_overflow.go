@@ -6,7 +6,7 @@ import "github.com/conclavemq/conclave/store"
 // wait in memory.
 func (f *feed) spillLocked(r *ref) bool {
 	p := &f.t.place
-	if !p.space.spools || f.overflow.n == 0 && !f.window.behind && !p.crowded() {
+	if !p.space.spools || p.policy.DurablesInMemory || f.overflow.n == 0 && !f.window.behind && !p.crowded() {
 		return false
 	}
 	return f.overflow.push(f.d.b, r.m, r.key)

@@ -15,8 +15,11 @@ type SpacePolicy struct {
 	MinimumMessageSize int64
 	// InMemory keeps all that waits in memory, whatever there is of it:
 	// nothing is spooled, and of a queue what is stored counts too, so that
-	// its producers wait. (ActiveMQ: vmQueueCursor, vmCursor, vmDurableCursor)
+	// its producers wait. (ActiveMQ: vmQueueCursor, vmCursor)
 	InMemory bool
+	// DurablesInMemory is that for what a topic's durable subscriptions have
+	// that is not stored. (ActiveMQ: vmDurableCursor)
+	DurablesInMemory bool
 	// SendFailIfNoSpace and SendFailIfNoSpaceAfterTimeout, if not nil,
 	// override those of the Options.
 	SendFailIfNoSpace             *bool

@@ -59,10 +59,12 @@ func (p *place) blocks() bool {
 		return p.policy.ProducerFlowControl && p.usage.blocks()
 	case p.crowded() && p.b.options.Spool.Full():
 		return true
-	case p.dest.Kind.IsTopic() && p.policy.ProducerFlowControl:
-		return p.usage.limit > 0 && p.usage.used.Load() >= p.usage.limit
+	case !p.dest.Kind.IsTopic() || !p.policy.ProducerFlowControl:
+		return false
+	case p.usage.limit > 0 && p.usage.used.Load() >= p.usage.limit:
+		return true
 	}
-	return false
+	return p.policy.DurablesInMemory && p.usage.blocks()
 }
 
 // help is where ActiveMQ sends those who have no space.

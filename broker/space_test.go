@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,13 +97,14 @@ func TestBrowserAndPurgeSeeWhatIsSpooled(t *testing.T) {
 
 func TestExpiredMessagesLeaveTheSpool(t *testing.T) {
 	s := newTemporary(t)
-	now := time.Now()
-	f := start(t, tight(s, 20), func(o *Options) { o.Now = func() time.Time { return now } })
+	var ahead atomic.Int64 // of the clock, ns
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	f := start(t, tight(s, 20), func(o *Options) { o.Now = now })
 	c := f.connect()
 	c.sendN(c.producer(1, orders), orders, 300, func(m *message.Message) {
-		m.Persistent, m.Expiration = false, now.Add(time.Minute).UnixMilli()
+		m.Persistent, m.Expiration = false, now().Add(time.Minute).UnixMilli()
 	})
-	now = now.Add(time.Hour)
+	ahead.Store(int64(time.Hour))
 	f.sweep()
 	require.Zero(t, f.stats(orders).Size)
 	require.EqualValues(t, 300, f.stats(orders).Expired)
