@@ -111,21 +111,20 @@ func (a ahead) read(page func() ([]store.Entry, error)) (s stretch, err error) {
 	return s, nil
 }
 
-// merge takes what is spooled as far as the store was read, and gives up what
-// was read of the store beyond where the spool was read to.
+// merge takes what is spooled as far as the store was read or had nothing, and
+// gives up what was read of the store beyond where the spool was read to. What
+// came while they were read may be behind others that came then.
 func (s *stretch) merge(a ahead, spooled []back, more bool) {
-	if a.behind {
-		reached := max(a.seen, a.after)
-		if n := len(s.entries); n > 0 && s.full {
-			reached = s.entries[n-1].Seq
-		} else if n > 0 {
-			reached = max(reached, s.entries[n-1].Seq)
-		}
-		for i := range spooled {
-			if spooled[i].key.seq > reached {
-				spooled, more = spooled[:i], false
-				break
-			}
+	reached := max(a.seen, a.after)
+	if n := len(s.entries); n > 0 && s.full {
+		reached = s.entries[n-1].Seq
+	} else if n > 0 {
+		reached = max(reached, s.entries[n-1].Seq)
+	}
+	for i := range spooled {
+		if spooled[i].key.seq > reached {
+			spooled, more = spooled[:i], false
+			break
 		}
 	}
 	s.spooled = spooled
