@@ -220,19 +220,19 @@ func TestQueueInMemoryBlocksAtItsLimit(t *testing.T) {
 	f := start(t, tight(s, 1000), func(o *Options) {
 		o.Policy = func(message.Destination) Policy {
 			p := DefaultPolicy()
-			p.MemoryLimit, p.InMemory = 5*1029, true
+			p.MemoryLimit, p.InMemory = 50*1029, true
 			return p
 		}
 	})
 	c := f.connect()
 	p := c.producer(1, orders)
-	c.sendN(p, orders, 5)
+	c.sendN(p, orders, 50)
 	for _, change := range []func(*message.Message){transient, func(*message.Message) {}} {
 		c.Send(context.Background(), c.make(p, orders, change), true, newOutcome().done)
 	}
 	require.EqualValues(t, 2, f.stats(orders).Blocked)
 	c.consumer(1, orders, 1)
-	for i := int64(1); i <= 7; i++ {
+	for i := int64(1); i <= 52; i++ {
 		d := c.take(t, 1)
 		require.Equal(t, i, d[0].Message.ID.ProducerSequence)
 		require.NoError(t, c.ack(ackOf(message.StandardAck, d...)))

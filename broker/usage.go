@@ -87,6 +87,17 @@ func (u *usage) spare() int64 {
 	return spare
 }
 
+// left is how much there is below the limits.
+func (u *usage) left() int64 {
+	left := int64(math.MaxInt64 / 2)
+	for v := u; v != nil; v = v.parent {
+		if v.limit > 0 {
+			left = min(left, v.limit-v.used.Load())
+		}
+	}
+	return left
+}
+
 // fullest returns the level whose limit is reached, or the last that has one.
 func (u *usage) fullest() *usage {
 	last := u

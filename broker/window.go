@@ -193,6 +193,9 @@ const (
 // more than there is memory for below the high-water mark.
 func (w *window) bounds(p *place) (n int, bytes int64) {
 	spare := p.usage.spare()
+	if p.space.resident {
+		spare = p.usage.left()
+	}
 	if spare <= 0 {
 		return leastWindow, leastWindowBytes
 	}
