@@ -40,8 +40,8 @@ final class SpaceCases {
         suite.add("space.blocked.async", SpaceCases::blockedAsync);
         suite.add("space.blocked.persistent", SpaceCases::blockedPersistent);
         suite.add("space.blocked.topic", SpaceCases::blockedTopic);
-        suite.add("space.blocked.window", SpaceCases::blockedWindow);
-        suite.add("space.blocked.same.connection", SpaceCases::sameConnection);
+        suite.addBetter("space.blocked.window", SpaceCases::blockedWindow);
+        suite.addBetter("space.blocked.same.connection", SpaceCases::sameConnection);
         suite.add("space.blocked.close", SpaceCases::blockedClose);
         suite.addBetter("space.refused", SpaceCases::refused);
         suite.addBetter("space.refused.late", SpaceCases::refusedLate);
