@@ -347,6 +347,7 @@ func (f *feed) forgetLocked() {
 			f.redelivered[r.key.seq] = r.redeliveries
 		}
 	}
+	f.t.stats.discarded.Add(int64(f.overflow.n))
 	f.overflow.close(f.d.b)
 	f.window.cursor = 0
 	f.window.behind = true

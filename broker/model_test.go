@@ -300,7 +300,11 @@ func TestQueueAgainstModel(t *testing.T) {
 					"add consumer":       func(*rapid.T) { m.addConsumer() },
 					"remove consumer":    func(*rapid.T) { m.removeConsumer() },
 					"remove consumer, 2": func(*rapid.T) { m.removeConsumer() },
-					"":                   func(*rapid.T) { m.absorb() },
+					"": func(*rapid.T) {
+						m.absorb()
+						require.GreaterOrEqual(rt, f.usage.used.Load(), int64(0))
+						require.GreaterOrEqual(rt, f.stats(orders).Memory, int64(0))
+					},
 				})
 				m.drain()
 				require.Zero(rt, temporary.Used())
