@@ -79,45 +79,51 @@ func (b *Broker) catchUp() {
 	}
 }
 
-// browsePage is how many messages are read at a time. (ActiveMQ:
-// maxBrowsePageSize)
-const (
-	browsePage      = 400
-	browsePageBytes = 4 << 20
-)
+// browsePageBytes bounds what is read at a time, beside maxBrowsePageSize.
+const browsePageBytes = 4 << 20
 
-// show delivers a queue's messages; false if the browser was closed.
+// show delivers a queue's messages as they were when it began; false if the
+// browser was closed.
 func (br *browser) show(q *queue) bool {
-	transient, last := q.unstored()
-	var entries []store.Entry
-	var err error
+	shelves, last := q.unstored()
+	for rank := range q.window.lanes() {
+		if !br.showLane(q, rank, shelves[rank], last) {
+			return false
+		}
+	}
+	return true
+}
+
+// showLane delivers what the store has of a lane, and what else it has.
+func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.Seq) bool {
+	limit := max(q.policy.MaxBrowsePageSize, 1)
 	for after, more := store.Seq(0), true; more; {
-		entries, err = br.b.store.Page(entries[:0], q.dest, after, browsePage, browsePageBytes)
+		entries, err := q.read(rank, after, limit, browsePageBytes)
 		if err != nil {
 			br.b.log.Error("cannot read a queue to browse it", "destination", q.dest.String(), "error", err)
 			break
 		}
-		more = pageFull(entries, browsePage, browsePageBytes)
+		more = mayGoOn(entries)
 		for i := range entries {
 			e := &entries[i]
 			if after = e.Seq; after > last {
 				more = false
 				break
 			}
-			for r := transient.first(); r != nil && r.key.less(key{seq: e.Seq}); r = transient.first() {
-				if transient.drop(); !br.offer(q, r.m, r.redeliveries) {
-					return false
-				}
-			}
 			var r ref
-			r.fromEntry(e, q)
-			if !br.offer(q, e.Message, r.redeliveries) {
+			r.fromEntry(e, q, rank)
+			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, r.redeliveries) {
 				return false
 			}
 		}
 	}
-	for r := transient.first(); r != nil; r = transient.first() {
-		if transient.drop(); !br.offer(q, r.m, r.redeliveries) {
+	return br.showUpTo(q, transient, key{rank: rank + 1})
+}
+
+// showUpTo delivers what is not in the store and comes before k.
+func (br *browser) showUpTo(q *queue, transient *shelf, k key) bool {
+	for m := transient.first(); m != nil && m.key.less(k); m = transient.first() {
+		if transient.drop(); !br.offer(q, m.m, m.redeliveries) {
 			return false
 		}
 	}

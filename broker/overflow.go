@@ -27,14 +27,14 @@ func (o *overflow) push(b *Broker, m *message.Message, k key) bool {
 	return true
 }
 
-// pop forgets n messages that were read; next is where the others begin.
-func (o *overflow) pop(b *Broker, n int, next int64) {
-	if n == 0 {
+// drop forgets messages that were read.
+func (o *overflow) drop(b *Broker, page []back) {
+	if len(page) == 0 {
 		return
 	}
-	o.n -= n
-	o.next = next
-	o.list.Release(next)
+	o.n -= len(page)
+	o.next = page[len(page)-1].next
+	o.list.Release(o.next)
 	b.flow.freed()
 }
 
@@ -62,7 +62,7 @@ func readBack(list SpoolList, from int64, limit int, maxBytes int64) (page []bac
 	}
 	var bytes int64
 	err = list.Read(from, func(m *message.Message, seq, sub uint64, next int64) bool {
-		page = append(page, back{m, key{store.Seq(seq), sub}, next})
+		page = append(page, back{m, key{seq: store.Seq(seq), sub: sub}, next})
 		bytes += m.Size()
 		full = len(page) >= limit || bytes >= maxBytes
 		return !full
@@ -80,8 +80,7 @@ type stretch struct {
 	spooled []back
 }
 
-// ahead says what to read: the place of a window's owner when it was looked
-// at.
+// ahead says what of a lane to read next.
 type ahead struct {
 	behind      bool
 	after, seen store.Seq
@@ -98,7 +97,7 @@ func (a ahead) read(page func() ([]store.Entry, error)) (s stretch, err error) {
 		if s.entries, err = page(); err != nil {
 			return s, err
 		}
-		s.full = pageFull(s.entries, a.limit, a.bytes)
+		s.full = mayGoOn(s.entries)
 	}
 	if a.list == nil {
 		return s, nil
@@ -140,97 +139,36 @@ func (s *stretch) merge(a ahead, spooled []back, more bool) {
 	}
 }
 
-// spillLocked puts a message that is not stored into the spool, if it cannot
-// wait in memory.
-func (q *queue) spillLocked(r *ref) bool {
-	if !q.space.spools || q.overflow.n == 0 && !q.window.behind && q.holdsLocked() {
-		return false
-	}
-	return q.overflow.push(q.b, r.m, r.key)
-}
+// more reports whether there is more of a lane than the window holds.
+func (l *lane) more() bool { return l.behind || l.overflow.n > 0 }
 
-// holdsLocked reports whether one more message that is not stored may wait in
-// memory.
-func (q *queue) holdsLocked() bool {
-	if !q.crowded() {
-		return true
-	}
-	return q.window.n < leastWindow && q.window.bytes < leastWindowBytes && !q.usage.full()
-}
-
-// moreLocked reports whether there is more than the window holds.
-func (q *queue) moreLocked() bool { return q.window.behind || q.overflow.n > 0 }
-
-// ahead says what a window is to be filled with next from the store.
-func (w *window) ahead(p *place) ahead {
-	a := ahead{behind: w.behind, after: w.cursor, seen: w.visible}
-	a.limit, a.bytes = w.bounds(p)
-	a.limit = max(min(a.limit-w.n, p.policy.MaxPageSize), 1)
-	a.bytes = max(min(a.bytes-w.bytes, p.policy.MaxPageBytes), 1)
-	return a
-}
-
-// aheadLocked says what to read next.
-func (q *queue) aheadLocked() ahead {
-	a := q.window.ahead(&q.place)
-	if q.overflow.n > 0 {
-		a.list, a.from = q.overflow.list, q.overflow.next
-	}
-	return a
-}
-
-func (q *queue) read(a ahead) (stretch, error) {
-	return a.read(func() ([]store.Entry, error) {
-		return q.b.store.Page(nil, q.dest, a.after, a.limit, a.bytes)
-	})
-}
-
-// takeLocked puts a stretch into the window.
-func (q *queue) takeLocked(s stretch) {
-	if q.removed {
-		return
-	}
-	if s.paged {
-		q.admitLocked(s.entries, s.full, s.seen)
-	}
-	for i := range s.spooled {
-		p := &s.spooled[i]
-		q.enterLocked(&ref{m: p.m, home: q, key: p.key, redeliveries: p.m.RedeliveryCounter})
-	}
-	if n := len(s.spooled); n > 0 {
-		q.overflow.pop(q.b, n, s.spooled[n-1].next)
-	}
-}
-
-// sweepSpool takes away what has expired at the beginning of the spool, where
-// no consumer makes the pager do so.
-func (q *queue) sweepSpool() {
-	q.mu.Lock()
-	due := q.overflow.n > 0 && q.rota.n == 0 && !q.window.paging && !q.removed
-	list, from := q.overflow.list, q.overflow.next
-	q.window.paging = q.window.paging || due // nobody else reads meanwhile
-	q.mu.Unlock()
-	if !due {
-		return
-	}
-	page, _, err := readBack(list, from, expirePage, expirePageBytes)
-	if err != nil {
-		q.b.log.Error("cannot look for expired messages", "destination", q.dest.String(), "error", err)
-	}
-	now, n := q.b.nowMS(), 0
-	for n < len(page) && page[n].m.Expired(now) {
-		n++
-	}
-	q.mu.Lock()
-	q.window.paging = false
-	if n > 0 && !q.removed {
-		for i := range page[:n] {
-			r := &ref{m: page[i].m, home: q, key: page[i].key}
-			q.usage.add(r.size()) // settle takes it away again
-			q.doomed = append(q.doomed, r)
+// more reports whether there is more than the window holds.
+func (w *window) more() bool {
+	for rank := range w.lanes() {
+		if w.lane(rank).more() {
+			return true
 		}
-		q.overflow.pop(q.b, n, page[n-1].next)
 	}
-	q.dispatchLocked()
-	q.release()
+	return false
+}
+
+// closeOverflow forgets what is spooled and returns how much that was.
+func (w *window) closeOverflow(b *Broker) (n int) {
+	for rank := range w.lanes() {
+		o := &w.lane(rank).overflow
+		n += o.n
+		o.close(b)
+	}
+	return n
+}
+
+// ahead says what a lane is to be filled with next.
+func (w *window) ahead(l *lane, p *place) ahead {
+	a := ahead{behind: l.behind, after: l.cursor, seen: l.visible}
+	a.limit, a.bytes = w.wanting(l, p)
+	a.limit, a.bytes = min(a.limit, p.policy.MaxPageSize), min(a.bytes, p.policy.MaxPageBytes)
+	if l.overflow.n > 0 {
+		a.list, a.from = l.overflow.list, l.overflow.next
+	}
+	return a
 }

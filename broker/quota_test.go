@@ -126,28 +126,28 @@ func TestSendWaitingForTheStoreEndsWithItsConnection(t *testing.T) {
 
 // The store is asked how large it is as often as matters.
 func TestQuotaAsksOftenOnlyNearTheLimit(t *testing.T) {
-	s := &counting{}
+	s := &asked{}
 	q := quota{store: s}
 	q.lowest.Store(100)
 	q.set(1 << 40)
 	for range 100_000 {
 		require.False(t, q.exceeded(100, 1000))
 	}
-	require.Equal(t, 1, s.asked)
+	require.Equal(t, 1, s.times)
 	for s.size < 1<<40 && !q.exceeded(100, 1<<20) {
 		s.size += 1 << 20
 	}
 	require.Less(t, s.size-1<<40, int64(2<<20), "noticed at once")
-	require.Less(t, s.asked, 1000)
+	require.Less(t, s.times, 1000)
 }
 
-type counting struct {
+type asked struct {
 	store.Store
 	size  int64
-	asked int
+	times int
 }
 
-func (s *counting) Size() int64 { s.asked++; return s.size }
+func (s *asked) Size() int64 { s.times++; return s.size }
 
 func TestLimitsAreTakenOver(t *testing.T) {
 	temporary := newTemporary(t)

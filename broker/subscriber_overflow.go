@@ -53,9 +53,7 @@ func (s *subscriber) refill(list SpoolList, from int64) {
 			s.waiting.push(waiter{page[i].m, t, share})
 		}
 	}
-	if n := len(page); n > 0 {
-		s.overflow.pop(s.b, n, page[n-1].next)
-	}
+	s.overflow.drop(s.b, page)
 	s.mu.Unlock()
 	s.drain()
 }

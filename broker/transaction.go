@@ -253,6 +253,7 @@ func (t *transaction) giveBack() {
 		}
 		a.c.extendLocked(-len(a.refs))
 		a.c.mu.Unlock()
+		t.b.recount(homeless)
 		for _, r := range homeless {
 			r.home.takeBack(r)
 		}

@@ -15,10 +15,11 @@ type shown struct {
 	redeliveries int32
 }
 
-// shelf is what the store would not show: first what is in memory, then, read
+// shelf is what the store would not show of a lane: first what is in memory, then, read
 // a page at a time, what is in the spool.
 type shelf struct {
 	q         *queue
+	rank      uint8
 	list      []shown
 	spooled   SpoolList // nil: nothing more
 	from, end int64
@@ -38,7 +39,7 @@ func (s *shelf) first() *shown {
 func (s *shelf) drop() { s.list = s.list[1:] }
 
 func (s *shelf) fill() {
-	page, _, err := readBack(s.spooled, s.from, browsePage, browsePageBytes)
+	page, _, err := readBack(s.spooled, s.from, max(s.q.policy.MaxBrowsePageSize, 1), browsePageBytes)
 	if err != nil {
 		s.q.b.log.Error("cannot read spooled messages to browse them", "destination", s.q.dest.String(), "error", err)
 	}
@@ -52,19 +53,23 @@ func (s *shelf) fill() {
 			break
 		}
 		s.from = p.next
+		p.key.rank = s.rank
 		s.list = append(s.list, shown{p.m, p.key, p.m.RedeliveryCounter})
 	}
 }
 
 // unstored returns what the store would not show, in order, and the position
 // at which a browse of the store ends.
-func (q *queue) unstored() (all *shelf, last store.Seq) {
-	var list []shown
+func (q *queue) unstored() (shelves []*shelf, last store.Seq) {
+	for rank := range q.window.lanes() {
+		shelves = append(shelves, &shelf{q: q, rank: rank})
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	collect := func(r *ref) {
 		if !r.stored || r.unit != nil {
-			list = append(list, shown{r.m, r.key, r.redeliveries})
+			s := shelves[r.key.rank]
+			s.list = append(s.list, shown{r.m, r.key, r.redeliveries})
 		}
 	}
 	for c := range q.rota.each {
@@ -79,19 +84,20 @@ func (q *queue) unstored() (all *shelf, last store.Seq) {
 	for r := q.window.head; r != nil; r = r.next {
 		collect(r)
 	}
-	slices.SortFunc(list, func(x, y shown) int {
-		if x.key.less(y.key) {
-			return -1
+	for _, s := range shelves {
+		slices.SortFunc(s.list, func(x, y shown) int {
+			if x.key.less(y.key) {
+				return -1
+			}
+			return 1
+		})
+		if o := &q.window.lane(s.rank).overflow; o.n > 0 {
+			s.spooled, s.from, s.end = o.list, o.next, o.list.End()
 		}
-		return 1
-	})
-	last = max(q.window.visible, q.window.cursor)
-	if q.window.visible == 0 && q.window.behind {
+	}
+	last = q.window.last()
+	if q.window.behind() && !q.window.heard() {
 		last = math.MaxUint64 // all is from before this process
 	}
-	all = &shelf{q: q, list: list}
-	if q.overflow.n > 0 {
-		all.spooled, all.from, all.end = q.overflow.list, q.overflow.next, q.overflow.list.End()
-	}
-	return all, last
+	return shelves, last
 }
