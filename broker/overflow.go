@@ -12,6 +12,9 @@ type overflow struct {
 	list SpoolList // nil before the first
 	n    int
 	next int64 // position of the first
+	// dam is a position in the log, of the lane, that the first lies at or
+	// behind: what is stored beyond it has to wait for what is spooled.
+	dam store.Seq
 }
 
 // push puts a message at the end; false if it can never be kept there.
@@ -23,6 +26,9 @@ func (o *overflow) push(b *Broker, m *message.Message, k key) bool {
 		b.log.Error("cannot spool a message", "message", m.ID.String(), "error", err)
 		return false
 	}
+	if o.n == 0 {
+		o.dam = k.seq
+	}
 	o.n++
 	return true
 }
@@ -33,7 +39,7 @@ func (o *overflow) drop(b *Broker, page []back) {
 		return
 	}
 	o.n -= len(page)
-	o.next = page[len(page)-1].next
+	o.next, o.dam = page[len(page)-1].next, page[len(page)-1].key.seq
 	o.list.Release(o.next)
 	b.flow.freed()
 }
@@ -78,6 +84,7 @@ type stretch struct {
 	full    bool // there may be more in the store
 	seen    store.Seq
 	spooled []back
+	beyond  store.Seq // where the first lies that was read and not taken; 0: there is none
 }
 
 // ahead says what of a lane to read next.
@@ -122,6 +129,7 @@ func (s *stretch) merge(a ahead, spooled []back, more bool) {
 	}
 	for i := range spooled {
 		if spooled[i].key.seq > reached {
+			s.beyond = spooled[i].key.seq
 			spooled, more = spooled[:i], false
 			break
 		}

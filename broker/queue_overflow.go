@@ -44,15 +44,16 @@ func (q *queue) takeLocked(l *lane, rank uint8, s stretch) {
 		q.enterLocked(&ref{m: p.m, home: q, key: p.key, redeliveries: p.m.RedeliveryCounter})
 	}
 	l.overflow.drop(q.b, s.spooled)
+	l.overflow.dam = max(l.overflow.dam, s.beyond)
 }
 
 // spooledLocked returns a lane whose spooled messages can be looked at by
-// selective consumers: they have come to the end of what is stored, and there
-// is memory.
+// selective consumers: what is stored before them has been looked at, and
+// there is memory.
 func (q *queue) spooledLocked() (rank uint8, ok bool) {
 	for rank := range q.window.lanes() {
 		l := q.window.lane(rank)
-		if l.overflow.n == 0 || l.behind {
+		if !l.dammed() {
 			continue
 		}
 		if q.usage.full() {
@@ -64,11 +65,34 @@ func (q *queue) spooledLocked() (rank uint8, ok bool) {
 	return 0, false
 }
 
+// dammed reports whether what is spooled comes before all that is beyond the
+// cursor, as far as is known.
+func (l *lane) dammed() bool {
+	return l.overflow.n > 0 && (!l.behind || l.overflow.dam <= l.cursor)
+}
+
+// cut takes away what a page has beyond the dam of a lane whose cursor it begins
+// at. The cursor then moves up to there.
+func (l *lane) cut(entries []store.Entry) (kept []store.Entry, to store.Seq) {
+	if l.overflow.n == 0 {
+		return entries, 0
+	}
+	for i := range entries {
+		if entries[i].Seq > l.overflow.dam {
+			return entries[:i], l.overflow.dam
+		}
+	}
+	return entries, 0
+}
+
 // unspool takes a page of a lane into memory. The queue is locked, and
 // unlocked while the spool is read.
 func (q *queue) unspool(rank uint8) error {
 	s, l := q.seek, q.window.lane(rank)
-	a := ahead{after: l.cursor, seen: l.visible, limit: scanPage, bytes: scanPageBytes, list: l.overflow.list, from: l.overflow.next}
+	a := ahead{after: l.cursor, seen: l.cursor, limit: scanPage, bytes: scanPageBytes, list: l.overflow.list, from: l.overflow.next}
+	if !l.behind {
+		a.seen = max(a.seen, l.visible)
+	}
 	q.mu.Unlock()
 	next, err := q.readAhead(rank, a)
 	q.mu.Lock()
