@@ -50,7 +50,7 @@ func (s *subscriber) refill(list SpoolList, from int64) {
 		if t := s.topicLocked(page[i].m.Destination); t != nil {
 			share := t.share(page[i].m)
 			share.keep()
-			s.waiting.push(waiter{page[i].m, t, share})
+			s.waiting.push(waiter{page[i].m, t, share, s.eviction.keyOf(page[i].m)})
 		}
 	}
 	s.overflow.drop(s.b, page)
