@@ -187,6 +187,7 @@ func (f *feed) exposed(ok bool) {
 	f.exposing = false
 	if ok {
 		f.dispatchLocked()
+		f.lagLocked() // of what has come meanwhile
 	} else {
 		f.d.b.starved.Store(true)
 	}
