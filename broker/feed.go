@@ -22,6 +22,7 @@ type feed struct {
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
 	exposing    bool
 	cleared     bool
+	lagging     *consumer // has turned slow; release tells
 }
 
 func (f *feed) base() *place { return &f.t.place }
@@ -31,10 +32,14 @@ func (f *feed) subscription() subscription { return f.d.watch }
 // release unlocks d.mu and buries what was found to be expired.
 func (f *feed) release() {
 	doomed := f.doomed
-	f.doomed = nil
+	slow := f.lagging
+	f.doomed, f.lagging = nil, nil
 	f.d.mu.Unlock()
 	for _, r := range doomed {
 		f.d.b.expire(r, f.d)
+	}
+	if slow != nil {
+		f.d.b.becameSlow(slow, &f.t.place)
 	}
 }
 
@@ -53,10 +58,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	l := w.lane(rank)
 	l.visible = max(l.visible, op.Seq)
 	if !wanted {
-		f.refuseLocked(m, op.Seq)
-		if !l.behind && !w.paging {
-			l.cursor = max(l.cursor, op.Seq)
-		}
+		f.leaveOutLocked(m, op.Seq)
 		return
 	}
 	f.pending.Add(1)
@@ -70,6 +72,16 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 		r := &ref{m: m, home: f, stored: true, key: key{seq: op.Seq, rank: rank}, segment: op.Segment, redeliveries: m.RedeliveryCounter}
 		f.enterLocked(r, nil)
 		f.dispatchLocked()
+	}
+	f.lagLocked()
+}
+
+// lagLocked sees whether the consumer has turned slow: something has come, it
+// waits, and the consumer has all that it may have. (ActiveMQ:
+// PrefetchSubscription.dispatchPending)
+func (f *feed) lagLocked() {
+	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.behind()) && c.full() && c.pace.slacken() {
+		f.lagging = c
 	}
 }
 
@@ -85,6 +97,7 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	}
 	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(m), redeliveries: m.RedeliveryCounter}, nil)
 	f.dispatchLocked()
+	f.lagLocked()
 }
 
 func (f *feed) wantsLocked(m *message.Message) bool {
@@ -93,6 +106,15 @@ func (f *feed) wantsLocked(m *message.Message) bool {
 		return false
 	}
 	return d.filter == nil || d.filter.Match(m)
+}
+
+// leaveOutLocked passes over a stored message that has just come.
+func (f *feed) leaveOutLocked(m *message.Message, seq store.Seq) {
+	f.refuseLocked(m, seq)
+	w := &f.window
+	if l := w.lane(w.rank(m)); !l.behind && !w.paging {
+		l.cursor = max(l.cursor, seq)
+	}
 }
 
 // refuseLocked acknowledges what the selector does not want.
@@ -148,6 +170,7 @@ func (f *feed) offerLocked(c *consumer) {
 		if !c.take(r, f.t.dest) {
 			return
 		}
+		c.pace.recover()
 		f.window.remove(r)
 		f.t.stats.dispatched.Add(1)
 		f.t.stats.inflight.Add(1)
@@ -160,6 +183,7 @@ func (f *feed) exposed(ok bool) {
 	f.exposing = false
 	if ok {
 		f.dispatchLocked()
+		f.lagLocked() // of what has come meanwhile
 	} else {
 		f.d.b.starved.Store(true)
 	}
