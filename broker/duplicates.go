@@ -97,8 +97,8 @@ const (
 )
 
 func (d *duplicates) init(b *Broker) {
-	d.b, d.dest, d.policy = b, idQueue, DefaultPolicy()
-	d.usage.flow = &b.flow
+	d.place.init(b, idQueue)
+	d.policy = DefaultPolicy()
 	d.window = b.options.DuplicateDetectionWindow.Milliseconds()
 	d.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 3}
 	d.known = map[message.Destination]*idList{}

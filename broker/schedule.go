@@ -43,8 +43,9 @@ type schedule struct {
 }
 
 func (s *schedule) init(b *Broker) {
-	s.b, s.dest, s.policy = b, jobQueue, DefaultPolicy()
-	s.usage.limit, s.usage.flow = b.options.JobSchedulerLimit, &b.flow
+	s.place.init(b, jobQueue)
+	s.policy = DefaultPolicy()
+	s.usage.limit, s.usage.parent = b.options.JobSchedulerLimit, nil // it is not memory
 	s.since = b.nowMS()
 	s.enabled = b.options.SchedulerSupport
 	s.maxRepeat = cmp.Or(b.options.MaxSchedulerRepeatAllowed, defaultMaxRepeat)
