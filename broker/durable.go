@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -244,15 +245,30 @@ func (d *durable) subscribe(retroactive bool) error {
 		targets = append(targets, t)
 	}
 	for _, t := range targets {
-		if t, ok := t.(*topic); ok && !d.has(t) {
-			done := make(chan error, 1)
-			d.append(t, retroactive, func(err error) { done <- err })
-			if err := <-done; err != nil {
-				return err
-			}
+		if err := d.listenTo(t, retroactive); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// listenTo makes the feed from t, or from what takes its place.
+func (d *durable) listenTo(t target, retroactive bool) error {
+	for {
+		topic, ok := t.(*topic)
+		if !ok || d.has(topic) {
+			return nil
+		}
+		done := make(chan error, 1)
+		d.append(topic, retroactive, func(err error) { done <- err })
+		err := <-done
+		if !errors.Is(err, ErrUnknownDestination) {
+			return err
+		}
+		if t, err = d.b.successor(t); err != nil {
+			return err
+		}
+	}
 }
 
 func (d *durable) has(t *topic) bool {
@@ -274,6 +290,11 @@ func (d *durable) append(t *topic, retroactive bool, done func(error)) {
 	d.mu.Unlock()
 	info.Destination = t.dest
 	t.keepers.Add(1)
+	if t.retired.Load() {
+		t.keepers.Add(-1)
+		done(failure(ErrUnknownDestination, "The destination %s does not exist.", t.dest))
+		return
+	}
 	d.b.began()
 	op := store.Op{Action: store.AddSubscription, Destination: t.dest, Info: &info, Retroactive: retroactive}
 	d.b.store.Append(store.Single(op, true, func(err error) {

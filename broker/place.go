@@ -20,6 +20,11 @@ type place struct {
 	lot    lot                  // sends that wait for memory
 	owner  message.ConnectionID // of a temporary destination, else ""
 	warned atomic.Int64         // when the log last said that producers wait, ns since 1970
+
+	adds    atomic.Int64 // Adds that are on their way through the store
+	retired atomic.Bool  // it is being removed; see retire
+	visits  atomic.Int64 // consumers and producers that came
+	rest    rest         // since when nobody has used it
 }
 
 func (p *place) init(b *Broker, dest message.Destination) {
@@ -47,8 +52,9 @@ type target interface {
 	// send stores m if it must be and makes it visible. done is called once.
 	send(m *message.Message, sync bool, done func(error))
 	// announce says that an Add to this destination is about to be appended
-	// outside send; arrive or refuse follows.
-	announce()
+	// outside send; arrive or refuse follows. False is that it is being removed
+	// and that nothing is to be appended; see Broker.successor.
+	announce() bool
 	// arrive makes m visible. op is its Add, done in the store, or nil.
 	arrive(m *message.Message, op *store.Op)
 	// refuse says that an announced Add failed.
@@ -57,6 +63,9 @@ type target interface {
 	attach(s subscription) error
 	// inUse reports whether it has consumers.
 	inUse() bool
+	// retire says that it is about to be removed, unless it is in use. The
+	// registry is locked.
+	retire(unless use) bool
 	// dispose forgets everything after the destination was removed from the
 	// registry.
 	dispose()
@@ -68,12 +77,17 @@ type registry struct {
 	mu       sync.RWMutex                           // not held while another lock is taken, except by attaching to a destination that nobody else knows yet
 	targets  map[message.Destination]target         // mu
 	patterns map[subscription][]message.Destination // mu
-	version  atomic.Uint64                          // rises with every removal
+	fed      map[message.Destination]target         // mu; queues that virtual topics may send to
+	tallies  map[message.Destination]int            // mu; destinations that the pattern of a policy covers, where they are bounded
+	version  atomic.Uint64                          // rises with every removal, and with every change of fed
 }
 
 func (g *registry) init() {
 	g.targets = map[message.Destination]target{}
 	g.patterns = map[subscription][]message.Destination{}
+	g.fed = map[message.Destination]target{}
+	g.tallies = map[message.Destination]int{}
+	g.version.Store(1) // no route was ever made for 0
 }
 
 func (g *registry) find(dest message.Destination) target {
@@ -127,9 +141,40 @@ func (g *registry) remove(t target) bool {
 	if g.targets[dest] != t {
 		return false
 	}
-	delete(g.targets, dest)
-	g.version.Add(1)
+	g.deleteLocked(t)
 	return true
+}
+
+func (g *registry) insertLocked(t target, fed bool) {
+	dest := t.base().dest
+	g.targets[dest] = t
+	g.tallyLocked(dest, 1)
+	if fed {
+		g.fed[dest] = t
+		g.version.Add(1)
+	}
+}
+
+func (g *registry) deleteLocked(t target) {
+	dest := t.base().dest
+	delete(g.targets, dest)
+	delete(g.fed, dest)
+	g.tallyLocked(dest, -1)
+	g.version.Add(1)
+}
+
+// feeding returns the queues of virtual topics that pattern covers, or that
+// are called like a pattern and cover it.
+func (g *registry) feeding(pattern message.Destination) []target {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	var list []target
+	for dest, t := range g.fed {
+		if intersects(pattern.Name, dest.Name) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // watch attaches s to all destinations that pattern covers, now and later.
@@ -178,8 +223,8 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 	if t := g.targets[dest]; t != nil {
 		return t, false, nil
 	}
-	if len(g.targets) >= maxDestinations {
-		return nil, false, failure(ErrLimit, "The maximum number of destinations allowed (%d) has already been reached.", maxDestinations)
+	if err := g.roomLocked(b, dest, state != nil); err != nil {
+		return nil, false, err
 	}
 	if dest.Kind.IsQueue() {
 		t = newQueue(b, dest, state)
@@ -196,19 +241,19 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 			}
 		}
 	}
-	g.targets[dest] = t
+	g.insertLocked(t, b.routing.fed(dest))
 	return t, true, nil
 }
 
-// validName refuses names that no client library would send.
+// validName refuses names that no client library would send. A pattern is a
+// name like any other: what is sent to it goes to the consumers whose own
+// patterns cover it. (ActiveMQ, too)
 func validName(dest message.Destination) error {
 	switch {
 	case strings.TrimSpace(dest.Name) == "":
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest.IsPattern():
-		return failure(ErrInvalidDestination, "Cannot create a destination from the pattern %s", dest)
 	}
 	return nil
 }

@@ -16,8 +16,7 @@ type producer struct {
 	audit   *audit // nil: what it sends is not audited
 	checks  bool   // it may send again what was sent before
 	suspect bool   // an earlier master may have delivered what it sends next; see suspected
-	target  target // where it sent to last
-	version uint64 // of the registry, when target was looked up
+	route   route  // where it sent to last; asked is null if it has not yet
 }
 
 // AddProducer announces a producer; a repeated announcement does nothing.
@@ -38,14 +37,9 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 		return failure(ErrLimit, "Can't add producer on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
 	}
 	p := &producer{info: *info}
-	if !info.Destination.IsZero() {
-		for _, part := range info.Destination.Parts() {
-			t, err := c.sendable(part)
-			if err != nil {
-				return err
-			}
-			t.base().stats.producers.Add(1)
-		}
+	p.info.Destination = c.b.named(info.Destination)
+	if err := c.enroll(p.info.Destination); err != nil {
+		return err
 	}
 	if c.info.FaultTolerant || c.info.FailoverReconnect {
 		p.checks = c.info.FailoverReconnect
@@ -56,6 +50,30 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 	c.producers[info.ID] = p
 	s.producers[info.ID] = true
 	c.b.advise.producer(&p.info)
+	return nil
+}
+
+// enroll counts a producer at its destinations, or at none.
+func (c *Connection) enroll(dest message.Destination) error {
+	if dest.IsZero() {
+		return nil
+	}
+	parts := dest.Parts()
+	if len(parts) == 0 || len(parts) > maxParts {
+		return failure(ErrInvalidDestination, "Composite destination of %d parts", len(parts))
+	}
+	var list []target
+	for _, part := range parts {
+		t, err := c.sendable(part)
+		if err != nil {
+			return err
+		}
+		list = append(list, t)
+	}
+	for _, t := range list {
+		t.base().visits.Add(1)
+		t.base().stats.producers.Add(1)
+	}
 	return nil
 }
 
@@ -97,13 +115,13 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 	c.b.advise.producerGone(&p.info)
 }
 
-// sendable returns a destination to send to. A temporary one is never created
-// by a send.
+// sendable returns a destination to send to. A temporary one is not created
+// by a send, unless that is configured.
 func (c *Connection) sendable(dest message.Destination) (target, error) {
 	if t := c.b.registry.find(dest); t != nil {
 		return t, nil
 	}
-	if dest.Kind.IsTemporary() {
+	if dest.Kind.IsTemporary() && !c.b.options.AllowTempAutoCreationOnSend {
 		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
 	}
 	return c.b.ensure(dest)
@@ -142,21 +160,22 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if c.b.options.PopulateUserID {
 		m.UserID = c.info.UserName
 	}
-	first, more, err := c.resolve(p, m.Destination)
+	r, err := c.resolve(p, m.Destination)
 	if err != nil {
 		return err
 	}
+	m.Destination = r.dest
 	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
 	p.suspected(m)
-	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
+	d := dispatch{c: c, p: p, m: m, direct: r.direct, legs: r.legs(m), required: responseRequired, done: done}
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
 	if m.Expired(m.BrokerInTime) {
-		c.b.expireArrival(first.base(), m, d.finish())
+		d.expire()
 		return nil
 	}
 	parked, err := d.waitForMemory(c.merged(ctx))
@@ -183,37 +202,34 @@ func (p *producer) suspected(m *message.Message) {
 	}
 }
 
-// resolve finds the destinations of a send: one, or several of a composite.
-func (c *Connection) resolve(p *producer, dest message.Destination) (target, []target, error) {
+// resolve returns where a producer's messages for dest go.
+func (c *Connection) resolve(p *producer, dest message.Destination) (*route, error) {
 	version := c.b.registry.version.Load()
-	if t := p.target; t != nil && p.version == version && t.base().dest == dest {
-		return t, nil, nil
+	if p.route.version == version && p.route.asked == dest {
+		return &p.route, nil
 	}
+	r, err := c.plan(dest, version)
+	if err == nil {
+		p.route = r
+	}
+	return &p.route, err
+}
+
+// plan is resolve for what the producer did not send to last.
+func (c *Connection) plan(asked message.Destination, version uint64) (route, error) {
+	dest := c.b.named(asked)
 	if dest.IsZero() {
-		return nil, nil, failure(ErrInvalidDestination, "Message has no destination")
+		return route{}, failure(ErrInvalidDestination, "Message has no destination")
 	}
-	if !dest.IsComposite() {
-		t, err := c.sendable(dest)
-		if err == nil {
-			p.target, p.version = t, version
-		}
-		return t, nil, err
-	}
-	parts := dest.Parts()
-	if len(parts) == 0 || len(parts) > maxParts {
-		return nil, nil, failure(ErrInvalidDestination, "Composite destination of %d parts", len(parts))
-	}
-	var list []target
-	for _, part := range parts {
-		t, err := c.sendable(part)
+	if dest.IsComposite() || c.b.routing.concerns(dest) {
+		r, err := c.b.routing.find(c, asked, dest, version)
 		if err != nil {
-			return nil, nil, err
+			return route{}, err
 		}
-		if !slices.Contains(list, t) {
-			list = append(list, t)
-		}
+		return *r, nil
 	}
-	return list[0], list, nil
+	t, err := c.sendable(dest)
+	return route{asked: asked, dest: dest, version: version, direct: t}, err
 }
 
 // maxParts bounds composite destinations.
@@ -224,18 +240,38 @@ type dispatch struct {
 	c        *Connection
 	p        *producer
 	m        *message.Message
-	first    target
-	more     []target // all of a composite, or nil
+	direct   target // nil: legs
+	legs     []leg
 	required bool
 	done     func(error)
 }
 
-// targets returns all destinations.
-func (d *dispatch) targets() []target {
-	if d.more != nil {
-		return d.more
+// additions is what the message adds, and where.
+func (d *dispatch) additions() []addition {
+	if d.direct != nil {
+		return []addition{{d.direct, d.m, -1}}
 	}
-	return []target{d.first}
+	list := make([]addition, len(d.legs))
+	for i := range d.legs {
+		list[i] = addition{d.legs[i].target, d.legs[i].copy(d.m), -1}
+	}
+	return list
+}
+
+// expire is for a message that had expired when it arrived.
+func (d *dispatch) expire() {
+	list := d.additions()
+	if len(list) == 0 {
+		d.finish()(d.c.b.owned())
+		return
+	}
+	for i, a := range list {
+		done := func(error) {}
+		if i == len(list)-1 {
+			done = d.finish() // units are done in order
+		}
+		d.c.b.expireArrival(a.target.base(), a.m, done)
+	}
 }
 
 // join makes the send part of its transaction. What the store says to that is
@@ -252,7 +288,7 @@ func (d *dispatch) join() error {
 		}
 	}
 	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
-	if err := t.send(d.targets(), d.m); err != nil {
+	if err := t.send(d.additions(), d.m.Size()); err != nil {
 		return err
 	}
 	d.finish()(nil)
@@ -263,13 +299,13 @@ func (d *dispatch) join() error {
 // and has none left. What a queue stores is not kept there when memory is
 // short.
 func (d *dispatch) needsMemory() *place {
-	for _, t := range d.more {
-		if p := short(t, d.m); p != nil {
+	if d.direct != nil {
+		return short(d.direct, d.m)
+	}
+	for i := range d.legs {
+		if p := short(d.legs[i].target, d.m); p != nil {
 			return p
 		}
-	}
-	if d.more == nil {
-		return short(d.first, d.m)
 	}
 	return nil
 }
@@ -285,8 +321,22 @@ func short(t target, m *message.Message) *place {
 	return p
 }
 
+// dropShort leaves out the legs that may be left out and that have no memory.
+func (d *dispatch) dropShort() {
+	without := func(l leg) bool {
+		p := short(l.target, d.m)
+		return l.dropped && p != nil && p.usage.blocks()
+	}
+	if slices.ContainsFunc(d.legs, without) {
+		d.legs = slices.DeleteFunc(slices.Clone(d.legs), without)
+	}
+}
+
 // waitForMemory blocks, or parks a send whose producer can be told later.
 func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error) {
+	if d.c.b.options.SendFailIfNoSpace {
+		d.dropShort()
+	}
 	p := d.needsMemory()
 	switch {
 	case p == nil:
@@ -361,13 +411,13 @@ func (d *dispatch) enter(ctx context.Context) {
 	if d.p.audit != nil && m.Persistent {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
-	if d.more == nil {
-		d.first.send(m, d.required, finish)
+	if d.direct != nil {
+		d.direct.send(m, d.required, finish)
 		return
 	}
 	u := newBatch(b)
-	for _, t := range d.more {
-		u.add(t, copyFor(m, t, true))
+	for i := range d.legs {
+		u.add(d.legs[i].target, d.legs[i].copy(m))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }
@@ -402,18 +452,4 @@ func (d *dispatch) finish() func(error) {
 		}
 		done(err)
 	}
-}
-
-// copyFor returns m as one part of a composite destination gets it. (ActiveMQ:
-// CompositeDestinationBroker)
-func copyFor(m *message.Message, t target, composite bool) *message.Message {
-	if !composite {
-		return m
-	}
-	m2 := m.Copy()
-	if m2.OriginalDestination.IsZero() {
-		m2.OriginalDestination = m.Destination
-	}
-	m2.Destination = t.base().dest
-	return m2
 }

@@ -1,5 +1,7 @@
 package broker
 
+import "slices"
+
 // attach adds a consumer or a browser.
 func (q *queue) attach(s subscription) error {
 	if br, ok := s.(*browser); ok {
@@ -11,6 +13,9 @@ func (q *queue) attach(s subscription) error {
 	}
 	if err := q.mayConsume(c.conn); err != nil {
 		return err
+	}
+	if q.dest.IsPattern() && q.b.routing.consumes(q.dest) && !slices.Contains(c.info.Destination.Parts(), q.dest) {
+		return nil // a wider pattern has a queue of its own; see routing.consumes
 	}
 	if !c.join(q) {
 		return nil
