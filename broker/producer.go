@@ -121,6 +121,9 @@ func (c *Connection) sendable(dest message.Destination) (target, error) {
 	if t := c.b.registry.find(dest); t != nil {
 		return t, nil
 	}
+	if dest.Kind.IsTemporary() && c.b.options.AllowTempAutoCreationOnSend && ownerOf(dest) == c.info.ID {
+		return c.addTemporary(dest)
+	}
 	if dest.Kind.IsTemporary() && !c.b.options.AllowTempAutoCreationOnSend {
 		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
 	}

@@ -35,7 +35,7 @@ func (q *queue) attach(s subscription) error {
 // mayConsume refuses consumers of a temporary destination that belongs to
 // another connection.
 func (p *place) mayConsume(c *Connection) error {
-	if p.owner != "" && p.owner != c.info.ID {
+	if p.owner != "" && p.owner != c.info.ID && !p.policy.AllowTempDestinationStealing {
 		kind := "queue"
 		if p.dest.Kind.IsTopic() {
 			kind = "topic"
