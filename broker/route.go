@@ -70,6 +70,7 @@ const (
 	stays staying = iota
 	passes
 	staysUnmatched // if no fork was taken
+	undecided      // that is for the other branches to say
 )
 
 // fork is one way on.
@@ -115,7 +116,7 @@ type walk struct {
 const manyLegs = 16
 
 func (w *walk) visit(s *stop, drop bool) {
-	keep := len(s.branches) == 0
+	keep, decided := false, false
 	for i := range s.branches {
 		b := &s.branches[i]
 		matched := false
@@ -125,9 +126,10 @@ func (w *walk) visit(s *stop, drop bool) {
 				w.visit(f.next, drop || f.drop)
 			}
 		}
+		decided = decided || b.stays != undecided
 		keep = keep || b.stays == stays || b.stays == staysUnmatched && !matched
 	}
-	if keep && !w.has(s.target) {
+	if (keep || !decided) && !w.has(s.target) {
 		w.legs = append(w.legs, leg{s.target, s.dest, s.original, drop})
 	}
 }

@@ -198,7 +198,7 @@ func (p *planner) mirrored(s *stop, at, _ message.Destination) error {
 	topic := message.NewTopic(p.g.mirror.Prefix + at.Name + p.g.mirror.Postfix)
 	next, err := p.stop(topic, topic, s.original)
 	if err == nil {
-		s.branches = append(s.branches, branch{forks: []fork{{next: next}}})
+		s.branches = append(s.branches, branch{forks: []fork{{next: next}}, stays: undecided})
 	}
 	return err
 }
