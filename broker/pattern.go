@@ -58,7 +58,7 @@ func intersects(a, b string) bool {
 		case !inA && !inB:
 			return true
 		case !inA:
-			return moreB == ">"
+			return moreB == ">" || strings.HasPrefix(moreB, ">.")
 		case !inB:
 			return moreA == ">" || strings.HasPrefix(moreA, ">.")
 		}

@@ -23,6 +23,7 @@ type place struct {
 
 	adds    atomic.Int64 // Adds that are on their way through the store
 	retired atomic.Bool  // it is being removed; see retire
+	emptied atomic.Bool  // the removal is done in the store
 	visits  atomic.Int64 // consumers and producers that came
 	rest    rest         // since when nobody has used it
 }

@@ -220,7 +220,11 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	}
 	if q.removed {
 		q.mu.Unlock()
-		q.b.rehouse(q.dest)
+		if q.emptied.Load() { // units are done in order: it came after the removal
+			q.b.rehouse(q.dest)
+		} else {
+			q.stats.discarded.Add(1)
+		}
 		return
 	}
 	q.stats.enqueued.Add(1)

@@ -106,7 +106,14 @@ func (b *Broker) unregisterTarget(t target, unless use, done func(error)) bool {
 		return true
 	}
 	op := store.Op{Action: store.RemoveDestination, Destination: dest}
-	b.store.Append(store.Single(op, done != nil, done))
+	b.began()
+	b.store.Append(store.Single(op, done != nil, func(err error) {
+		defer b.ended()
+		t.base().emptied.Store(err == nil)
+		if done != nil {
+			done(err)
+		}
+	}))
 	return true
 }
 
