@@ -195,6 +195,9 @@ func (p *planner) mirrored(s *stop, at, _ message.Destination) error {
 	if !p.g.mirrors(at) {
 		return nil
 	}
+	if !s.dest.IsZero() {
+		s.dest = at
+	}
 	topic := message.NewTopic(p.g.mirror.Prefix + at.Name + p.g.mirror.Postfix)
 	next, err := p.stop(topic, topic, s.original)
 	if err == nil {

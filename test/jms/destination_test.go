@@ -64,7 +64,6 @@ destinationInterceptors:
         - virtualTopic: {name: "PUBLISHED.>", prefix: "To.*.", postfix: ".END"}
         - virtualTopic: {name: "AWARE.>", prefix: "Aware.*.", selectorAware: true}
         - virtualTopic: {name: "SAME.>", prefix: "Same.*.", setOriginalDestination: false}
-  - mirroredQueue: {prefix: "Mirror."}
 `,
 		XML: `<destinationInterceptors><virtualDestinationInterceptor><virtualDestinations>
 <compositeQueue name="MY.QUEUE"><forwardTo><queue physicalName="FOO"/><topic physicalName="BAR"/></forwardTo></compositeQueue>
@@ -76,6 +75,10 @@ destinationInterceptors:
 <virtualTopic name="PUBLISHED.>" prefix="To.*." postfix=".END"/>
 <virtualTopic name="AWARE.>" prefix="Aware.*." selectorAware="true"/>
 <virtualTopic name="SAME.>" prefix="Same.*." setOriginalDestination="false"/>
-</virtualDestinations></virtualDestinationInterceptor><mirroredQueue prefix="Mirror."/></destinationInterceptors>`,
-	}, 11, "InterceptorCases")
+</virtualDestinations></virtualDestinationInterceptor></destinationInterceptors>`,
+	}, 10, "InterceptorCases")
+}
+
+func TestMirroredQueues(t *testing.T) {
+	runCases(t, harness.Options{Broker: "useMirroredQueues: true", XMLAttributes: `useMirroredQueues="true"`}, 4, "MirrorCases")
 }
