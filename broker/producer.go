@@ -118,16 +118,20 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 // sendable returns a destination to send to. A temporary one is not created
 // by a send, unless that is configured.
 func (c *Connection) sendable(dest message.Destination) (target, error) {
-	if t := c.b.registry.find(dest); t != nil {
-		return t, nil
-	}
 	if dest.Kind.IsTemporary() && c.b.options.AllowTempAutoCreationOnSend && ownerOf(dest) == c.info.ID {
 		return c.addTemporary(dest)
 	}
-	if dest.Kind.IsTemporary() && !c.b.options.AllowTempAutoCreationOnSend {
+	return c.b.sendable(dest)
+}
+
+func (b *Broker) sendable(dest message.Destination) (target, error) {
+	if t := b.registry.find(dest); t != nil {
+		return t, nil
+	}
+	if dest.Kind.IsTemporary() && !b.options.AllowTempAutoCreationOnSend {
 		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
 	}
-	return c.b.ensure(dest)
+	return b.ensure(dest)
 }
 
 // Send takes a message, which is the broker's from then on. It blocks for
@@ -225,7 +229,7 @@ func (c *Connection) plan(asked message.Destination, version uint64) (route, err
 		return route{}, failure(ErrInvalidDestination, "Message has no destination")
 	}
 	if dest.IsComposite() || c.b.routing.concerns(dest) {
-		r, err := c.b.routing.find(c, asked, dest, version)
+		r, err := c.b.routing.find(c.sendable, asked, dest, version)
 		if err != nil {
 			return route{}, err
 		}
@@ -286,7 +290,7 @@ func (d *dispatch) join() error {
 		return err
 	}
 	if d.m.Persistent && d.c.b.options.SendFailIfNoSpace {
-		if now, err := d.c.b.admits(); now && err != nil {
+		if now, err := d.c.b.admits(); now && err != nil && !d.dropStored(err) {
 			return err
 		}
 	}
@@ -333,6 +337,25 @@ func (d *dispatch) dropShort() {
 	if slices.ContainsFunc(d.legs, without) {
 		d.legs = slices.DeleteFunc(slices.Clone(d.legs), without)
 	}
+}
+
+// dropStored leaves out the legs that the store has no space for, and reports
+// whether the message goes on. Those that may not be left out fail it.
+func (d *dispatch) dropStored(err error) bool {
+	if !errors.Is(err, ErrResourceAllocation) || len(d.legs) == 0 {
+		return false
+	}
+	var rest []leg
+	for _, l := range d.legs {
+		switch {
+		case !l.target.stores(d.m):
+			rest = append(rest, l)
+		case !l.dropped:
+			return false
+		}
+	}
+	d.legs = append([]leg{}, rest...)
+	return true
 }
 
 // waitForMemory blocks, or parks a send whose producer can be told later.
@@ -391,6 +414,9 @@ func (b *Broker) admits() (now bool, err error) {
 // on.
 func (d *dispatch) accept(ctx context.Context) error {
 	spilledNow, err := d.waitForStore(ctx)
+	if err != nil && d.dropStored(err) {
+		err = nil
+	}
 	if !spilledNow && err == nil {
 		d.enter(ctx)
 	}

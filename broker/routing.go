@@ -91,7 +91,7 @@ func (g *routing) consumes(dest message.Destination) bool {
 
 // find returns the route for a destination that concerns virtual destinations
 // or has several parts. version is the registry's, read before.
-func (g *routing) find(c *Connection, asked, dest message.Destination, version uint64) (*route, error) {
+func (g *routing) find(sendable func(message.Destination) (target, error), asked, dest message.Destination, version uint64) (*route, error) {
 	g.mu.RLock()
 	r := g.cache[asked]
 	g.mu.RUnlock()
@@ -99,7 +99,7 @@ func (g *routing) find(c *Connection, asked, dest message.Destination, version u
 		return r, nil
 	}
 	r = &route{asked: asked, dest: dest, version: version}
-	p := planner{g: g, c: c}
+	p := planner{g: g, sendable: sendable}
 	root, err := p.begin(dest)
 	if err != nil {
 		return nil, err
@@ -128,12 +128,42 @@ func (g *routing) find(c *Connection, asked, dest message.Destination, version u
 	return r, nil
 }
 
+// addRouted adds what becomes of a message that the broker sends by itself, such
+// as a dead letter: like any other it goes where virtual destinations say. If
+// they make no sense it goes to the destination that it names, for nobody is
+// there to be told.
+func (u *batch) addRouted(m *message.Message) error {
+	g, dest := &u.b.routing, u.b.named(m.Destination)
+	if dest.IsComposite() || g.concerns(dest) {
+		r, err := g.find(u.b.sendable, m.Destination, dest, u.b.registry.version.Load())
+		if err == nil {
+			u.addRoute(r, m)
+			return nil
+		}
+		u.b.log.Warn("message goes nowhere but to its own destination", "destination", dest.String(), "error", err)
+	}
+	t, err := u.b.sendable(dest)
+	if err == nil {
+		u.add(t, m)
+	}
+	return err
+}
+
+func (u *batch) addRoute(r *route, m *message.Message) {
+	if r.direct != nil {
+		u.add(r.direct, m)
+	}
+	for _, l := range r.legs(m) {
+		u.add(l.target, l.copy(m))
+	}
+}
+
 // planner makes the stops of one route.
 type planner struct {
-	g       *routing
-	c       *Connection           // whose temporary destinations may be created
-	trail   []message.Destination // from the first stop to the one that is made
-	private bool                  // it has a temporary destination
+	g        *routing
+	sendable func(message.Destination) (target, error)
+	trail    []message.Destination // from the first stop to the one that is made
+	private  bool                  // it has a temporary destination
 }
 
 // begin makes the first stop.
@@ -162,7 +192,7 @@ func (p *planner) stop(at, says, original message.Destination) (*stop, error) {
 	if len(p.trail) >= maxStops || slices.Contains(p.trail, at) {
 		return nil, failure(ErrInvalidDestination, "Virtual destinations lead in a circle or too far: %s", p.way(at))
 	}
-	t, err := p.c.sendable(at)
+	t, err := p.sendable(at)
 	if err != nil {
 		return nil, err
 	}

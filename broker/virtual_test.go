@@ -318,3 +318,15 @@ func TestCompositeSendsOfExpiredMessages(t *testing.T) {
 	require.EqualValues(t, 1, f.stats(message.NewQueue("B")).Expired)
 	require.EqualValues(t, 2, f.stats(message.NewQueue("ActiveMQ.DLQ")).Size)
 }
+
+func TestDeadLettersGoThroughVirtualDestinations(t *testing.T) {
+	dlq, spare := message.NewQueue("ActiveMQ.DLQ"), message.NewQueue("SPARE")
+	s := &tally{disk: newDisk(t)}
+	f := startOn(t, s, virtually(CompositeDestination{Destination: dlq, ForwardTo: []Forward{{spare, ""}}}))
+	c := f.connect()
+	p := c.producer(1, orders)
+	require.NoError(t, c.send(c.make(p, orders, func(m *message.Message) { m.Expiration = 1 })))
+	require.EqualValues(t, 1, f.stats(dlq).Size)
+	require.EqualValues(t, 1, f.stats(spare).Size)
+	require.Equal(t, []int{2}, s.adds())
+}
