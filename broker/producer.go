@@ -177,7 +177,8 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		return nil
 	}
 	p.suspected(m)
-	d := dispatch{c: c, p: p, m: m, direct: r.direct, legs: r.legs(m), required: responseRequired, done: done}
+	first, more := r.take(m)
+	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
@@ -236,7 +237,7 @@ func (c *Connection) plan(asked message.Destination, version uint64) (route, err
 		return *r, nil
 	}
 	t, err := c.sendable(dest)
-	return route{asked: asked, dest: dest, version: version, direct: t}, err
+	return route{asked: asked, dest: dest, version: version, first: t}, err
 }
 
 // maxParts bounds composite destinations.
@@ -247,20 +248,20 @@ type dispatch struct {
 	c        *Connection
 	p        *producer
 	m        *message.Message
-	direct   target // nil: legs
-	legs     []leg
+	first    target
+	more     []leg // all of several, or nil: first alone
 	required bool
 	done     func(error)
 }
 
 // additions is what the message adds, and where.
 func (d *dispatch) additions() []addition {
-	if d.direct != nil {
-		return []addition{{d.direct, d.m, -1}}
+	if d.more == nil {
+		return []addition{{d.first, d.m, -1}}
 	}
-	list := make([]addition, len(d.legs))
-	for i := range d.legs {
-		list[i] = addition{d.legs[i].target, d.legs[i].copy(d.m), -1}
+	list := make([]addition, len(d.more))
+	for i := range d.more {
+		list[i] = addition{d.more[i].target, d.more[i].copy(d.m), -1}
 	}
 	return list
 }
@@ -306,11 +307,11 @@ func (d *dispatch) join() error {
 // and has none left. What a queue stores is not kept there when memory is
 // short.
 func (d *dispatch) needsMemory() *place {
-	if d.direct != nil {
-		return short(d.direct, d.m)
+	if d.more == nil {
+		return short(d.first, d.m)
 	}
-	for i := range d.legs {
-		if p := short(d.legs[i].target, d.m); p != nil {
+	for i := range d.more {
+		if p := short(d.more[i].target, d.m); p != nil {
 			return p
 		}
 	}
@@ -334,19 +335,19 @@ func (d *dispatch) dropShort() {
 		p := short(l.target, d.m)
 		return l.dropped && p != nil && p.usage.blocks()
 	}
-	if slices.ContainsFunc(d.legs, without) {
-		d.legs = slices.DeleteFunc(slices.Clone(d.legs), without)
+	if slices.ContainsFunc(d.more, without) {
+		d.more = slices.DeleteFunc(slices.Clone(d.more), without)
 	}
 }
 
 // dropStored leaves out the legs that the store has no space for, and reports
 // whether the message goes on. Those that may not be left out fail it.
 func (d *dispatch) dropStored(err error) bool {
-	if !errors.Is(err, ErrResourceAllocation) || len(d.legs) == 0 {
+	if !errors.Is(err, ErrResourceAllocation) || len(d.more) == 0 {
 		return false
 	}
 	var rest []leg
-	for _, l := range d.legs {
+	for _, l := range d.more {
 		switch {
 		case !l.target.stores(d.m):
 			rest = append(rest, l)
@@ -354,7 +355,7 @@ func (d *dispatch) dropStored(err error) bool {
 			return false
 		}
 	}
-	d.legs = append([]leg{}, rest...)
+	d.more = append([]leg{}, rest...)
 	return true
 }
 
@@ -440,13 +441,13 @@ func (d *dispatch) enter(ctx context.Context) {
 	if d.p.audit != nil && m.Persistent {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
-	if d.direct != nil {
-		d.direct.send(m, d.required, finish)
+	if d.more == nil {
+		d.first.send(m, d.required, finish)
 		return
 	}
 	u := newBatch(b)
-	for i := range d.legs {
-		u.add(d.legs[i].target, d.legs[i].copy(m))
+	for i := range d.more {
+		u.add(d.more[i].target, d.more[i].copy(m))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }

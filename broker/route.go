@@ -13,14 +13,14 @@ type route struct {
 	asked   message.Destination // what the producer named
 	dest    message.Destination // the same as the broker names it
 	version uint64
-	direct  target // nil: see fixed and root
-	fixed   []leg  // if it is the same for every message
-	root    *stop  // else
+	first   target // at what the producer named
+	fixed   []leg  // not nil: where every message goes, rather than to first alone
+	root    *stop  // not nil: where it goes is for each message to see
 }
 
 // leg is one copy of a message on its way.
 type leg struct {
-	target   target
+	target
 	dest     message.Destination // what the copy says; null: what the message says
 	original message.Destination // null: what the message says
 	dropped  bool                // rather than that the send fails for want of space
@@ -36,17 +36,19 @@ func (l *leg) copy(m *message.Message) *message.Message {
 	return c
 }
 
-// legs returns where m goes; not nil, unless it goes to direct alone.
-func (r *route) legs(m *message.Message) []leg {
-	if r.direct != nil {
-		return nil
+// take returns where m goes: to first alone, if more is nil, and else to all of
+// more, which may be empty.
+func (r *route) take(m *message.Message) (first target, more []leg) {
+	more = r.fixed
+	if r.root != nil {
+		w := walk{m: m, legs: []leg{}}
+		w.visit(r.root, false)
+		more = w.legs
 	}
-	if r.root == nil {
-		return r.fixed
+	if len(more) > 0 {
+		return more[0].target, more
 	}
-	w := walk{m: m, legs: []leg{}}
-	w.visit(r.root, false)
-	return w.legs
+	return r.first, more
 }
 
 // stop is a destination that a message comes to on its way.

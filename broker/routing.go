@@ -106,13 +106,14 @@ func (g *routing) find(sendable func(message.Destination) (target, error), asked
 	}
 	w := walk{all: true, legs: []leg{}}
 	w.visit(root, false)
+	r.first = root.target
 	switch {
 	case len(w.legs) > maxLegs:
 		return nil, failure(ErrLimit, "Messages for %s would go to %d destinations; at most %d are possible", dest, len(w.legs), maxLegs)
 	case !root.fixed():
 		r.root = root
 	case len(w.legs) == 1 && w.legs[0].dest.IsZero():
-		r.direct = w.legs[0].target
+		r.first = w.legs[0].target
 	default:
 		r.fixed = w.legs
 	}
@@ -150,10 +151,11 @@ func (u *batch) addRouted(m *message.Message) error {
 }
 
 func (u *batch) addRoute(r *route, m *message.Message) {
-	if r.direct != nil {
-		u.add(r.direct, m)
+	first, more := r.take(m)
+	if more == nil {
+		u.add(first, m)
 	}
-	for _, l := range r.legs(m) {
+	for _, l := range more {
 		u.add(l.target, l.copy(m))
 	}
 }
@@ -183,7 +185,7 @@ func (p *planner) begin(dest message.Destination) (*stop, error) {
 		}
 		all.forks = append(all.forks, fork{next: next})
 	}
-	return &stop{branches: []branch{all}}, nil
+	return &stop{target: all.forks[0].next.target, branches: []branch{all}}, nil
 }
 
 // stop makes the stop at the destination at. says is what the message says
