@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -250,25 +249,6 @@ func (d *durable) subscribe(retroactive bool) error {
 		}
 	}
 	return nil
-}
-
-// listenTo makes the feed from t, or from what takes its place.
-func (d *durable) listenTo(t target, retroactive bool) error {
-	for {
-		topic, ok := t.(*topic)
-		if !ok || d.has(topic) {
-			return nil
-		}
-		done := make(chan error, 1)
-		d.append(topic, retroactive, func(err error) { done <- err })
-		err := <-done
-		if !errors.Is(err, ErrUnknownDestination) {
-			return err
-		}
-		if t, err = d.b.successor(t); err != nil {
-			return err
-		}
-	}
 }
 
 func (d *durable) has(t *topic) bool {

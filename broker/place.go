@@ -134,18 +134,6 @@ func (g *registry) wanted(dest message.Destination) bool {
 	return false
 }
 
-// remove takes t out, if it is there.
-func (g *registry) remove(t target) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	dest := t.base().dest
-	if g.targets[dest] != t {
-		return false
-	}
-	g.deleteLocked(t)
-	return true
-}
-
 func (g *registry) insertLocked(t target, fed bool) {
 	dest := t.base().dest
 	g.targets[dest] = t

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
@@ -181,4 +183,23 @@ func (t *topic) listeners() (n int) {
 		n++
 	}
 	return n
+}
+
+// listenTo makes the feed from t, or from what takes its place.
+func (d *durable) listenTo(t target, retroactive bool) error {
+	for {
+		topic, ok := t.(*topic)
+		if !ok || d.has(topic) {
+			return nil
+		}
+		done := make(chan error, 1)
+		d.append(topic, retroactive, func(err error) { done <- err })
+		err := <-done
+		if !errors.Is(err, ErrUnknownDestination) {
+			return err
+		}
+		if t, err = d.b.successor(t); err != nil {
+			return err
+		}
+	}
 }
