@@ -172,7 +172,7 @@ func (c *Connection) consumable(dest message.Destination) (target, error) {
 		return t, nil
 	}
 	if ownerOf(dest) != c.info.ID {
-		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
+		return nil, &MissingDestination{dest}
 	}
 	return c.addTemporary(dest)
 }

@@ -51,7 +51,7 @@ func (b *Broker) sendable(dest message.Destination) (target, error) {
 		return t, nil
 	}
 	if dest.Kind.IsTemporary() && !b.options.AllowTempAutoCreationOnSend {
-		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
+		return nil, &MissingDestination{dest}
 	}
 	return b.ensure(dest)
 }

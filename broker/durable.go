@@ -272,7 +272,7 @@ func (d *durable) append(t *topic, retroactive bool, done func(error)) {
 	t.keepers.Add(1)
 	if t.retired.Load() {
 		t.keepers.Add(-1)
-		done(failure(ErrUnknownDestination, "The destination %s does not exist.", t.dest))
+		done(&MissingDestination{t.dest})
 		return
 	}
 	d.b.began()

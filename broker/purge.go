@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/conclavemq/conclave/message"
@@ -85,8 +86,9 @@ func (p *place) rested(now time.Time) bool {
 // roomLocked refuses a destination that would be one too many. recovered ones
 // are only counted against what the broker can hold.
 func (g *registry) roomLocked(b *Broker, dest message.Destination, recovered bool) error {
+	tooMany := errors.Join(ErrLimit, ErrTooManyDestinations)
 	if len(g.targets) >= maxDestinations {
-		return failure(ErrLimit, "The maxmimum number of destinations allowed (%d) has already been reached.", maxDestinations)
+		return failure(tooMany, "The maxmimum number of destinations allowed (%d) has already been reached.", maxDestinations)
 	}
 	if recovered || b.options.Policy == nil || dest.IsAdvisory() {
 		return nil
@@ -103,9 +105,9 @@ func (g *registry) roomLocked(b *Broker, dest message.Destination, recovered boo
 	case g.countedLocked(pattern) < p.MaxDestinations:
 		return nil
 	case p.Pattern.IsZero():
-		return failure(ErrLimit, "The maxmimum number of destinations allowed (%d) has already been reached.", p.MaxDestinations)
+		return failure(tooMany, "The maxmimum number of destinations allowed (%d) has already been reached.", p.MaxDestinations)
 	}
-	return failure(ErrLimit, "The maxmimum number of destinations allowed (%d) for the policy %s has already been reached.", p.MaxDestinations, pattern)
+	return failure(tooMany, "The maxmimum number of destinations allowed (%d) for the policy %s has already been reached.", p.MaxDestinations, pattern)
 }
 
 // countedLocked is how many destinations a policy's pattern covers. From the

@@ -23,7 +23,7 @@ func (q *queue) attach(s subscription) error {
 	q.mu.Lock()
 	if q.removed {
 		q.mu.Unlock()
-		return failure(ErrUnknownDestination, "The destination %s does not exist.", q.dest)
+		return &MissingDestination{q.dest}
 	}
 	q.rota.add(c, &q.policy)
 	q.stats.consumers.Add(1)

@@ -121,7 +121,7 @@ func (t *topic) listen(l listener) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.removed {
-		return failure(ErrUnknownDestination, "The destination %s does not exist.", t.dest)
+		return &MissingDestination{t.dest}
 	}
 	list := append(slices.Clone(*t.subscribers.Load()), l)
 	t.subscribers.Store(&list)

@@ -76,7 +76,7 @@ destinationInterceptors:
 <virtualTopic name="AWARE.>" prefix="Aware.*." selectorAware="true"/>
 <virtualTopic name="SAME.>" prefix="Same.*." setOriginalDestination="false"/>
 </virtualDestinations></virtualDestinationInterceptor></destinationInterceptors>`,
-	}, 10, "InterceptorCases")
+	}, 11, "InterceptorCases")
 }
 
 func TestMirroredQueues(t *testing.T) {

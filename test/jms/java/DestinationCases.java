@@ -25,8 +25,6 @@ final class DestinationCases {
         suite.add("dest.wildcard.topic", env -> wildcard(env, false));
         suite.add("dest.wildcard.queue", env -> wildcard(env, true));
         suite.add("dest.wildcard.send", DestinationCases::wildcardSend);
-        // ActiveMQ's destinationPathSeparatorPlugin takes "topic://" for a path.
-        suite.addBetter("dest.composite.send", DestinationCases::compositeSend);
         suite.add("dest.composite.transaction", DestinationCases::compositeTransaction);
         suite.add("dest.composite.consumer", DestinationCases::compositeConsumer);
         suite.add("dest.options", DestinationCases::options);
@@ -42,6 +40,7 @@ final class DestinationCases {
         suite.add("dest.limit", DestinationCases::limit);
         suite.add("dest.purge", DestinationCases::purge);
         suite.add("dest.separator", DestinationCases::separator);
+        suite.add("dest.temp.gone", DestinationCases::tempGone);
         suite.add("dest.temp.failover", DestinationCases::tempFailover);
     }
 
@@ -88,7 +87,8 @@ final class DestinationCases {
         Env.equal("all", Env.text(wide), "wide");
     }
 
-    private static void compositeSend(Env env) throws Exception {
+    /** In another suite: ActiveMQ's destinationPathSeparatorPlugin takes "topic://" for a path. */
+    static void compositeSend(Env env) throws Exception {
         Session session = env.session();
         Queue a = env.queue("a");
         Topic t = env.topic("t");
@@ -287,7 +287,7 @@ final class DestinationCases {
         session.createConsumer(new ActiveMQQueue("LIMITED.1")).close();
         session.createConsumer(new ActiveMQQueue("LIMITED.2"));
         String want = "The maxmimum number of destinations allowed (2) for the policy queue://LIMITED.> has already been reached.";
-        JMSException e = Env.expect(JMSException.class, () -> session.createConsumer(new ActiveMQQueue("LIMITED.3")));
+        JMSException e = Env.expect(javax.jms.IllegalStateException.class, () -> session.createConsumer(new ActiveMQQueue("LIMITED.3")));
         Env.check(e.getMessage().contains(want), e.getMessage());
         e = Env.expect(JMSException.class, () -> session.createProducer(new ActiveMQQueue("LIMITED.3")));
         Env.check(e.getMessage().contains(want), e.getMessage());
@@ -325,6 +325,23 @@ final class DestinationCases {
         Env.expectNumbers(consumer, 0, 2);
         Env.sendNumbers(session, new ActiveMQTopic(env.name("z")), 0, 2);
         Env.expectNumbers(wild, 0, 2);
+    }
+
+    /** Without advisories a client learns from the broker that a temporary queue is gone. */
+    private static void tempGone(Env env) throws Exception {
+        ActiveMQConnection connection = env.connect("jms.watchTopicAdvisories=false");
+        Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+        TemporaryQueue queue = session.createTemporaryQueue();
+        MessageProducer producer = session.createProducer(null);
+        producer.send(queue, session.createTextMessage("0"));
+        queue.delete();
+        org.apache.activemq.DestinationDoesNotExistException e = Env.expect(org.apache.activemq.DestinationDoesNotExistException.class, () -> {
+            producer.send(queue, session.createTextMessage("1"));
+            return null;
+        });
+        Env.check(e.isTemporary(), "temporary");
+        Env.equal("The destination " + queue + " does not exist.", e.getLocalizedMessage(), "text");
+        Env.expect(JMSException.class, () -> session.createProducer(queue));
     }
 
     /** A client that has lost its connection comes back with its temporary queues. */

@@ -13,6 +13,7 @@ final class InterceptorCases {
     }
 
     static void addTo(Suite suite) {
+        suite.add("dest.composite.send", DestinationCases::compositeSend);
         suite.add("virtual.composite.queue", env -> composite(env, new ActiveMQQueue("MY.QUEUE")));
         suite.add("virtual.composite.topic", env -> composite(env, new ActiveMQTopic("MY.TOPIC")));
         suite.add("virtual.filtered", InterceptorCases::filtered);
