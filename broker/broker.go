@@ -99,6 +99,8 @@ type Broker struct {
 	audits    audits
 	branches  branches
 	durables  durables
+	patrols   patrols
+	kept      atomic.Int64  // bytes that topics keep for retroactive consumers
 	sequence  atomic.Int64  // last MessageID.BrokerSequence
 	segment   atomic.Uint32 // highest store.Segment seen
 	located   atomic.Bool   // segment has been seen
@@ -146,6 +148,7 @@ func New(options Options) (*Broker, error) {
 	end()
 	b.never = ended
 	b.registry.init()
+	b.patrols.init(b)
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
@@ -157,6 +160,8 @@ func New(options Options) (*Broker, error) {
 		return nil, err
 	}
 	if err := b.recover(options.Store.Recovered()); err != nil {
+		close(b.stop)
+		b.goroutine.Wait()
 		return nil, err
 	}
 	b.furnish()

@@ -36,8 +36,9 @@ type Connection struct {
 	transactions map[message.TransactionID]*transaction
 	resumed      bool // the client has failed over and has done nothing yet but restore what it had
 	temporary    map[message.Destination]bool
-	temporaries  peak            // of temporary
-	parent       context.Context // of joined
+	temporaries  peak                        // of temporary
+	aborted      map[message.ConsumerID]bool // consumers that were ended for being slow, and that the client has not removed; nil none
+	parent       context.Context             // of joined
 	joined       context.Context
 }
 
@@ -230,6 +231,9 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		}
 	}
 	if err != nil {
+		if t == nil && c.aborted[a.Consumer] {
+			err = nil // its messages have gone back
+		}
 		done(err)
 		return
 	}
