@@ -140,8 +140,16 @@ func TestPassedAgainstModel(t *testing.T) {
 				}
 				p.replace(after, last, c.runs, c.joins)
 			},
-			"add":  func(rt *rapid.T) { seq := store.Seq(rapid.IntRange(1, 50).Draw(rt, "seq")); p.add(seq); model[seq] = true },
-			"drop": func(rt *rapid.T) { seq := store.Seq(rapid.IntRange(1, 50).Draw(rt, "seq")); p.drop(seq); delete(model, seq) },
+			"add": func(rt *rapid.T) {
+				seq := store.Seq(rapid.IntRange(1, 50).Draw(rt, "seq"))
+				p.add(seq)
+				model[seq] = true
+			},
+			"drop": func(rt *rapid.T) {
+				seq := store.Seq(rapid.IntRange(1, 50).Draw(rt, "seq"))
+				p.drop(seq)
+				delete(model, seq)
+			},
 			"": func(rt *rapid.T) {
 				for seq := range store.Seq(60) {
 					require.Equal(rt, model[seq], p.has(seq), "%d in %v", seq, p)
