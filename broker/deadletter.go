@@ -107,8 +107,7 @@ func (b *Broker) removeDead(r *ref, cause string, expired bool, d *durable, done
 	if job != nil {
 		u.add(&b.schedule, job)
 	} else if letter := p.deadLetter(r.m, cause, expired); letter != nil && !drop {
-		if t, err := b.ensure(letter.Destination); err == nil {
-			u.add(t, letter)
+		if err := u.addRouted(letter); err == nil {
 			p.stats.deadLettered.Add(1)
 		} else {
 			b.log.Error("cannot create the dead letter queue", "destination", letter.Destination.String(), "error", err)
@@ -140,8 +139,7 @@ func (b *Broker) expireArrival(p *place, m *message.Message, done func(error)) {
 	u := newBatch(b)
 	cause := "java.lang.Throwable: Message Expired. Expiration:" + strconv.FormatInt(m.Expiration, 10)
 	if letter := p.deadLetter(m, cause, true); letter != nil {
-		if t, err := b.ensure(letter.Destination); err == nil {
-			u.add(t, letter)
+		if err := u.addRouted(letter); err == nil {
 			p.stats.deadLettered.Add(1)
 		}
 	}

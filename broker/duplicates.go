@@ -224,7 +224,8 @@ func keyOf(m *message.Message) (idKey, bool) {
 
 func (d *duplicates) base() *place                 { return &d.place }
 func (d *duplicates) stores(*message.Message) bool { return true }
-func (d *duplicates) announce()                    {}
+func (d *duplicates) announce() bool               { return true }
+func (d *duplicates) retire(use) bool              { return false }
 func (d *duplicates) refuse()                      {}
 func (d *duplicates) attach(subscription) error    { return reserved(d.dest) }
 func (d *duplicates) inUse() bool                  { return true }

@@ -189,7 +189,8 @@ func (s *schedule) unique() message.MessageID {
 
 func (s *schedule) base() *place                 { return &s.place }
 func (s *schedule) stores(*message.Message) bool { return true }
-func (s *schedule) announce()                    {}
+func (s *schedule) announce() bool               { return true }
+func (s *schedule) retire(use) bool              { return false }
 func (s *schedule) refuse()                      {}
 func (s *schedule) attach(subscription) error    { return reserved(s.dest) }
 func (s *schedule) inUse() bool                  { return true }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -246,20 +245,20 @@ func (s *schedule) deliver(u *batch, j *job, coming arrivals) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	targets, err := s.b.reach(d.Destination)
+	legs, err := s.b.reach(d)
 	if err != nil {
 		return false, err
 	}
-	for _, t := range targets {
-		if short(t, d) != nil || coming.fill(t, d) {
+	for _, l := range legs {
+		if short(l.target, d) != nil || coming.fill(l.target, d) {
 			return false, nil
 		}
 	}
 	if d.ID.Producer != s.producer {
 		d.ID.BrokerSequence = s.b.sequence.Add(1)
 	}
-	for _, t := range targets {
-		u.add(t, copyFor(d, t, d.Destination.IsComposite()))
+	for _, l := range legs {
+		u.add(l.target, l.copy(d))
 	}
 	return true, nil
 }
@@ -296,26 +295,22 @@ func (s *schedule) mayComeBack(j *job) bool {
 	return j.m.Destination.Kind.IsTemporary() && s.b.nowMS() < later(since, temporaryGrace.Milliseconds())
 }
 
-// reach finds the destinations of a message that is sent by the broker itself.
-func (b *Broker) reach(dest message.Destination) ([]target, error) {
-	var list []target
-	for _, part := range dest.Parts() {
-		t := b.registry.find(part)
-		if t == nil && part.Kind.IsTemporary() {
-			return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", part)
-		}
-		var err error
-		if t, err = b.ensure(part); err != nil {
+// reach finds where a message goes that is sent by the broker itself.
+func (b *Broker) reach(m *message.Message) ([]leg, error) {
+	g, dest := &b.routing, b.named(m.Destination)
+	if dest.IsComposite() || g.concerns(dest) {
+		r, err := g.find(b.sendable, m.Destination, dest, b.registry.version.Load())
+		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(list, t) {
-			list = append(list, t)
+		first, more := r.take(m)
+		if more == nil {
+			more = []leg{{target: first}}
 		}
+		return more, nil
 	}
-	if len(list) == 0 {
-		return nil, failure(ErrInvalidDestination, "Message has no destination")
-	}
-	return list, nil
+	t, err := b.sendable(dest)
+	return []leg{{target: t}}, err
 }
 
 // goOn adds the next state of a job that comes again. (ActiveMQ:

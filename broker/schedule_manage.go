@@ -246,10 +246,6 @@ func (s *schedule) reply(m *message.Message, to message.Destination) error {
 	if err != nil {
 		return nil // it is found out when it is due
 	}
-	targets, err := s.b.reach(to)
-	if err != nil {
-		return err
-	}
 	d := m.Copy()
 	d.ID, d.Producer = s.unique(), s.producer
 	d.Persistent, d.Expiration, d.Type = false, j.expiration, "Advisory"
@@ -258,16 +254,20 @@ func (s *schedule) reply(m *message.Message, to message.Destination) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range targets {
-		if short(t, d) != nil {
+	legs, err := s.b.reach(d)
+	if err != nil {
+		return err
+	}
+	for _, l := range legs {
+		if short(l.target, d) != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), patienceOfBrowse)
-			err := s.b.flow.wait(ctx, t.base(), s.producer)
+			err := s.b.flow.wait(ctx, l.base(), s.producer)
 			cancel()
 			if err != nil {
 				return err
 			}
 		}
-		t.send(copyFor(d, t, to.IsComposite()), false, func(error) {})
+		l.send(l.copy(d), false, func(error) {})
 	}
 	return nil
 }
