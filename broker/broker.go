@@ -56,9 +56,6 @@ type Options struct {
 	ConcurrentStoreAndDispatchQueues bool
 	// DisableAdvisories is the opposite of advisorySupport.
 	DisableAdvisories bool
-	// AllowLinkStealing lets a new connection with a client id end the old
-	// one instead of being refused.
-	AllowLinkStealing bool
 	// PopulateUserID stamps each message with its connection's user name.
 	// (ActiveMQ: populateJMSXUserID)
 	PopulateUserID bool

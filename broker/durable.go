@@ -189,7 +189,7 @@ func (d *durable) claim(c *consumer) error {
 	if old == nil {
 		return failure(ErrUnknownSubscription, "No durable subscription exists for clientID: %s and subscriptionName: %s", d.clientID, d.name)
 	}
-	if !d.b.options.AllowLinkStealing {
+	if !c.conn.steals {
 		return failure(ErrSubscriptionInUse, "Durable consumer is in use for client: %s and subscriptionName: %s", d.clientID, d.name)
 	}
 	old.close(message.LastDeliveredUnknown)
