@@ -245,6 +245,7 @@ func (b *Broker) housekeep() {
 		if b.starved.Swap(false) {
 			b.kickAll()
 		}
+		b.durables.retire()
 		if now := b.now(); period > 0 && now.Sub(swept) >= period {
 			swept = now
 			b.sweep()

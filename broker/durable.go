@@ -23,6 +23,9 @@ type durable struct {
 	active *consumer                // mu; nil while nobody is connected
 	feeds  []*feed                  // mu
 	gone   bool                     // mu
+	local  message.ConnectionID     // mu; of the last consumer, for noLocal
+	since  int64                    // mu; when the last consumer left, ms since 1970
+	ended  chan struct{}            // closed when a subscription that is gone is so in the store, too
 }
 
 // durableWatch stands for a durable subscription with a pattern among the
@@ -36,14 +39,16 @@ func (d *durable) key() string { return d.clientID + ":" + d.name }
 
 // durables are all durable subscriptions by key.
 type durables struct {
-	b    *Broker
-	mu   sync.Mutex
-	subs map[string]*durable // mu
+	b      *Broker
+	looked int64 // when retire last looked, ms since 1970; the housekeeper's own
+	mu     sync.Mutex
+	subs   map[string]*durable // mu
 }
 
 func (ds *durables) init(b *Broker) {
 	ds.b = b
 	ds.subs = map[string]*durable{}
+	ds.looked = b.nowMS()
 }
 
 func (ds *durables) all() []*durable {
@@ -65,12 +70,6 @@ func (ds *durables) find(key string) *durable {
 func (ds *durables) kickAll() {
 	for _, d := range ds.all() {
 		d.kick()
-	}
-}
-
-func (ds *durables) sweepAll() {
-	for _, d := range ds.all() {
-		d.sweep()
 	}
 }
 
@@ -104,7 +103,7 @@ func (ds *durables) recover(t *topic, state *store.DestinationState, s *store.Su
 }
 
 func (b *Broker) newDurable(info message.SubscriptionInfo) *durable {
-	d := &durable{b: b, clientID: info.ClientID, name: info.Name, info: info}
+	d := &durable{b: b, clientID: info.ClientID, name: info.Name, info: info, since: b.nowMS(), ended: make(chan struct{})}
 	if d.info.SubscribedDestination.IsZero() {
 		d.info.SubscribedDestination = info.Destination
 	}
@@ -149,7 +148,8 @@ func (c *consumer) subscriptionInfo() message.SubscriptionInfo {
 }
 
 // join makes c the subscription's consumer, creating or changing the
-// subscription first if need be. It waits for the store.
+// subscription first if need be. It waits for the store. errRemoved is
+// returned of a subscription that is no more.
 func (d *durable) join(c *consumer) error {
 	if err := d.claim(c); err != nil {
 		return err
@@ -170,6 +170,7 @@ func (ds *durables) discard(d *durable) {
 	if len(d.feeds) == 0 && d.active == nil && ds.subs[d.key()] == d {
 		d.gone = true
 		delete(ds.subs, d.key())
+		close(d.ended)
 	}
 }
 
@@ -181,13 +182,14 @@ func (d *durable) claim(c *consumer) error {
 	d.mu.Lock()
 	old := d.active
 	if old == nil && !d.gone {
-		d.active = c
+		d.active, d.local = c, c.info.ID.Connection
 		d.mu.Unlock()
 		return nil
 	}
 	d.mu.Unlock()
 	if old == nil {
-		return failure(ErrUnknownSubscription, "No durable subscription exists for clientID: %s and subscriptionName: %s", d.clientID, d.name)
+		<-d.ended
+		return errRemoved
 	}
 	if !c.conn.steals {
 		return failure(ErrSubscriptionInUse, "Durable consumer is in use for client: %s and subscriptionName: %s", d.clientID, d.name)
@@ -366,19 +368,22 @@ func (ds *durables) remove(clientID, name string) (message.Destination, error) {
 		return message.Destination{}, failure(ErrUnknownSubscription, "No durable subscription exists for clientID: %s and subscriptionName: %s", clientID, name)
 	}
 	d.mu.Lock()
-	if d.active != nil {
-		d.mu.Unlock()
-		return message.Destination{}, failure(ErrSubscriptionInUse, "Durable consumer is in use")
-	}
-	d.gone = true
-	dest := d.info.SubscribedDestination
+	active, gone, dest := d.active != nil, d.gone, d.info.SubscribedDestination
+	d.gone = gone || !active
 	d.mu.Unlock()
-	ds.mu.Lock()
-	if ds.subs[key] == d {
-		delete(ds.subs, key)
+	switch {
+	case active:
+		return message.Destination{}, failure(ErrSubscriptionInUse, "Durable consumer is in use")
+	case gone: // somebody else removes it
+		<-d.ended
+		return ds.remove(clientID, name)
 	}
+	err := d.unsubscribe()
+	ds.mu.Lock()
+	delete(ds.subs, key) // only now: a new one must come after this one in the log
 	ds.mu.Unlock()
-	return dest, d.unsubscribe()
+	close(d.ended)
+	return dest, err
 }
 
 // kick delivers from all feeds.
@@ -402,7 +407,7 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 	if d.active != c {
 		return
 	}
-	d.active = nil
+	d.active, d.since = nil, d.b.nowMS()
 	for _, f := range d.feeds {
 		f.forgetLocked()
 	}
@@ -413,12 +418,3 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 
 // settled is called when no acknowledgement is on its way any more.
 func (d *durable) settled() { d.kick() }
-
-func (d *durable) sweep() {
-	d.mu.Lock()
-	feeds := d.feeds
-	d.mu.Unlock()
-	for _, f := range feeds {
-		f.sweep()
-	}
-}

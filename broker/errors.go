@@ -24,6 +24,8 @@ var (
 	ErrDestinationInUse = errors.New("destination is in use")
 	// ErrSubscriptionInUse: javax.jms.JMSException.
 	ErrSubscriptionInUse = errors.New("durable subscription is in use")
+	// ErrNotAllowed: the configuration refuses it; javax.jms.JMSException.
+	ErrNotAllowed = errors.New("not allowed")
 	// ErrResourceAllocation: javax.jms.ResourceAllocationException.
 	ErrResourceAllocation = errors.New("no space for the message")
 	// ErrUnknownConnection, ErrUnknownSession, ErrUnknownProducer and

@@ -22,6 +22,7 @@ type feed struct {
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
 	exposing    bool
 	cleared     bool
+	swept       store.Seq // how far sweepStore has come
 }
 
 func (f *feed) base() *place { return &f.t.place }
@@ -71,13 +72,13 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	}
 }
 
-// hearTransientLocked keeps a message that is not stored for a subscriber who
-// is there, as far as there is room: nothing else would bound it.
+// hearTransientLocked keeps a message that is not stored, as far as there is
+// room: nothing else would bound it.
 func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	if !wanted {
 		return
 	}
-	if f.d.active == nil || !f.window.room(&f.t.place) {
+	if !f.keepsLocked() {
 		f.t.stats.discarded.Add(1)
 		return
 	}
@@ -87,7 +88,7 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 
 func (f *feed) wantsLocked(m *message.Message) bool {
 	d := f.d
-	if d.info.NoLocal && d.active != nil && m.ID.Producer.Connection == d.active.info.ID.Connection {
+	if d.info.NoLocal && m.ID.Producer.Connection == d.local {
 		return false
 	}
 	return d.filter == nil || d.filter.Match(m)
@@ -270,6 +271,7 @@ func (f *feed) takeBack(r *ref) {
 		f.dispatchLocked()
 	} else {
 		f.giveUpLocked(r)
+		f.dispatchLocked()
 	}
 	f.release()
 }
@@ -326,6 +328,11 @@ func (f *feed) restore(positions []store.Seq) {
 // giveUpLocked lets go of a message that was in flight.
 func (f *feed) giveUpLocked(r *ref) {
 	f.t.stats.inflight.Add(-1)
+	if !r.stored && f.staysLocked() {
+		r.reset()
+		f.window.insertFront(r)
+		return
+	}
 	f.t.usage.release(r.size())
 	if r.stored && r.redeliveries > 0 && !f.cleared {
 		f.redelivered[r.key.seq] = r.redeliveries
@@ -335,12 +342,20 @@ func (f *feed) giveUpLocked(r *ref) {
 	}
 }
 
-// forgetLocked empties the window.
+// forgetLocked empties the window, but for what is nowhere else.
 func (f *feed) forgetLocked() {
-	for r := f.window.head; r != nil; r = f.window.head {
+	var next *ref
+	for r := f.window.head; r != nil; r = next {
+		next = r.next
+		if !r.stored && f.staysLocked() {
+			continue
+		}
 		f.window.remove(r)
 		f.t.usage.release(r.size())
-		if r.stored && r.redeliveries > 0 && !f.cleared {
+		switch {
+		case !r.stored:
+			f.t.stats.discarded.Add(1)
+		case r.redeliveries > 0 && !f.cleared:
 			f.redelivered[r.key.seq] = r.redeliveries
 		}
 	}
@@ -357,6 +372,9 @@ func (f *feed) clear() {
 }
 
 func (f *feed) sweep() {
+	if !f.t.policy.ExpireMessages {
+		return
+	}
 	now := f.d.b.nowMS()
 	f.d.mu.Lock()
 	var next *ref
