@@ -88,24 +88,26 @@ type Broker struct {
 	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
-	registry  registry
-	flow      flow
-	usage     usage
-	advise    advisories
-	audits    audits
-	branches  branches
-	durables  durables
-	sequence  atomic.Int64  // last MessageID.BrokerSequence
-	segment   atomic.Uint32 // highest store.Segment seen
-	located   atomic.Bool   // segment has been seen
-	stopping  atomic.Bool
-	paused    atomic.Bool
-	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
-	pending   atomic.Int64   // units whose outcome somebody waits for
-	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping
-	goroutine sync.WaitGroup // joined by Close
-	quiet     chan struct{}  // closed when Close begins
-	stop      chan struct{}  // closed when the goroutines are to end
+	registry registry
+	flow     flow
+	usage    usage
+	advise   advisories
+	audits   audits
+	branches branches
+	durables durables
+	sequence atomic.Int64 // last MessageID.BrokerSequence
+	// uncommitted is the bytes that open transactions send.
+	uncommitted atomic.Int64
+	segment     atomic.Uint32 // highest store.Segment seen
+	located     atomic.Bool   // segment has been seen
+	stopping    atomic.Bool
+	paused      atomic.Bool
+	starved     atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending     atomic.Int64   // units whose outcome somebody waits for
+	drained     chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine   sync.WaitGroup // joined by Close
+	quiet       chan struct{}  // closed when Close begins
+	stop        chan struct{}  // closed when the goroutines are to end
 	// never has ended: who waits with it does not wait.
 	never context.Context
 

@@ -260,7 +260,7 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		waiting := done
 		done = func(err error) {
 			if err != nil {
-				t.poison(err)
+				t.fail(err)
 			}
 			waiting(err)
 		}

@@ -39,6 +39,10 @@ var (
 	// ErrTransaction: javax.jms.JMSException, or XAException where the *Error
 	// has a Code.
 	ErrTransaction = errors.New("transaction error")
+	// ErrRolledBack is wrapped together with ErrTransaction: the commit of a
+	// local transaction has become a rollback;
+	// javax.jms.TransactionRolledBackException, whose cause is the XAException.
+	ErrRolledBack = errors.New("transaction was rolled back")
 	// ErrUnknownTransaction is wrapped together with ErrTransaction.
 	ErrUnknownTransaction = errors.New("unknown transaction")
 	// ErrAcknowledge: an acknowledgement matches nothing that was delivered;
@@ -65,7 +69,10 @@ const (
 	XAErrProtocol  int32 = -6  // XAER_PROTO
 	XAErrFailed    int32 = -7  // XAER_RMFAIL
 	XAErrBroker    int32 = -3  // XAER_RMERR
+	XAErrInvalid   int32 = -5  // XAER_INVAL
+	XARetry        int32 = 4   // XA_RETRY
 	XARollback     int32 = 100 // XA_RBROLLBACK
+	XACommitFailed int32 = 101 // XA_RBCOMMFAIL
 	XAVoteOK       int32 = 0   // XA_OK
 	XAVoteReadOnly int32 = 3   // XA_RDONLY
 )
