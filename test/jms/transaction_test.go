@@ -15,3 +15,11 @@ func TestXA(t *testing.T) {
 	}
 	runCases(t, harness.Options{}, xa, "XACases")
 }
+
+func TestLocalTransactions(t *testing.T) {
+	cases := 14
+	if lab.Kind == harness.Conclave {
+		cases++ // ActiveMQ fails it
+	}
+	runCases(t, harness.Options{}, cases, "LocalTransactionCases")
+}
