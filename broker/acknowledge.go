@@ -93,7 +93,7 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 			c.outOfStep(t, err, done)
 			return
 		}
-		done(t.acknowledge(c, refs))
+		done(t.acknowledge(c, refs, a.Type == message.IndividualAck))
 		if a.Type == message.IndividualAck {
 			c.kick()
 		}

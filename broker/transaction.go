@@ -47,6 +47,9 @@ const (
 type heldAck struct {
 	c    *consumer
 	refs []*ref
+	// extended: the credit was raised for it; else by what the client had
+	// reported as delivered.
+	extended bool
 }
 
 type countedAck struct {
@@ -142,14 +145,14 @@ func (b *Broker) transactionLimit() int64 {
 }
 
 // acknowledge keeps the acknowledgement of messages until the commit.
-func (t *transaction) acknowledge(c *consumer, refs []*ref) error {
+func (t *transaction) acknowledge(c *consumer, refs []*ref, extended bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
 		return t.protocolError("acknowledge")
 	}
 	if len(refs) > 0 {
-		t.acks = append(t.acks, heldAck{c, refs})
+		t.acks = append(t.acks, heldAck{c, refs, extended})
 	}
 	return nil
 }
@@ -308,7 +311,12 @@ func (t *transaction) giveBack() {
 				homeless = append(homeless, r)
 			}
 		}
-		a.c.extendLocked(-len(a.refs))
+		// The client delivers the others again and does not report them again
+		// as delivered: with a prefetch of 1 it would wait for ever for what
+		// comes after them, as it does with ActiveMQ.
+		if a.extended {
+			a.c.extendLocked(-len(a.refs))
+		}
 		a.c.mu.Unlock()
 		for _, r := range homeless {
 			r.home.takeBack(r)

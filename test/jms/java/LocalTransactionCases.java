@@ -22,7 +22,7 @@ final class LocalTransactionCases {
 
     static void addTo(Suite suite) {
         suite.add("local.everything.together", LocalTransactionCases::together);
-        suite.add("local.prefetch.one", env -> prefetch(env, 1));
+        suite.addBetter("local.prefetch.one", env -> prefetch(env, 1));
         suite.add("local.prefetch.zero", env -> prefetch(env, 0));
         suite.add("local.rollback.order", LocalTransactionCases::order);
         suite.add("local.rollback.goes.to.another", LocalTransactionCases::another);
