@@ -28,6 +28,7 @@ type Connection struct {
 	batches   atomic.Bool   // it acknowledges several messages at once; see Trickle
 	open      atomic.Int32  // local transactions
 	retired   atomic.Bool   // see Retire
+	branched  atomic.Bool   // it has begun an XA branch
 	sentAway  atomic.Bool   // it is to connect again; see outOfStep
 
 	// mu is held throughout each method.

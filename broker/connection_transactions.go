@@ -33,6 +33,7 @@ func (c *Connection) Begin(id message.TransactionID) error {
 	case id.IsZero():
 		return failure(ErrTransaction, "Transaction id is missing")
 	case id.XA:
+		c.branched.Store(true)
 		return c.b.branches.begin(id, c, c.resumed)
 	case c.transactions[id] != nil:
 		return nil

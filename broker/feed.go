@@ -23,6 +23,8 @@ type feed struct {
 	exposing    bool
 	cleared     bool
 	swept       store.Seq // how far sweepStore has come
+
+	returned returned
 }
 
 func (f *feed) base() *place { return &f.t.place }
@@ -262,6 +264,9 @@ func (f *feed) detach(*consumer, []*ref) {}
 // takeBack makes a message available again whose transaction was rolled back
 // after its consumer had been closed.
 func (f *feed) takeBack(r *ref) {
+	if r.stored {
+		f.returned.add(r.key.seq)
+	}
 	f.d.mu.Lock()
 	delete(f.locked, r.key.seq)
 	if r.stored && r.key.seq <= f.window.cursor && !f.cleared {
@@ -298,6 +303,7 @@ func (f *feed) unlock(seq store.Seq, fetch bool) {
 	defer f.d.mu.Unlock()
 	delete(f.locked, seq)
 	if fetch {
+		f.returned.add(seq)
 		f.redelivered[seq] = max(f.redelivered[seq], 1)
 	}
 	if fetch && seq <= f.window.cursor {
@@ -400,5 +406,6 @@ func (f *feed) settle(r *ref) {
 	f.t.usage.release(r.size())
 	if r.stored {
 		f.pending.Add(-1)
+		f.returned.remove(r.key.seq)
 	}
 }

@@ -138,6 +138,9 @@ func (q *queue) unlock(seq store.Seq, fetch bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.locked, seq)
+	if fetch {
+		q.returned.add(seq)
+	}
 	if fetch && seq <= q.window.cursor {
 		q.fetch = append(q.fetch, seq)
 		q.pageLocked()

@@ -25,6 +25,7 @@ type queue struct {
 	doomed    []*ref             // mu; expired, for release to bury
 	locked    map[store.Seq]bool // mu; acknowledged by a prepared transaction; see branch
 	fetch     []store.Seq        // mu; unlocked again, for the pager to fetch
+	returned  returned
 }
 
 func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
@@ -361,4 +362,5 @@ func (q *queue) settle(r *ref) {
 	q.stats.dequeued.Add(1)
 	q.stats.size.Add(-1)
 	q.usage.release(r.size())
+	q.returned.remove(r.key.seq)
 }

@@ -1,0 +1,121 @@
+//go:build jms
+
+package jms
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/test/harness"
+)
+
+// pair is a master and a slave on one directory.
+type pair struct {
+	t               *testing.T
+	master, standby *harness.Broker
+}
+
+// newPair starts a pair; kinds are what master and slave run, or nothing for
+// the lab's.
+func newPair(t *testing.T, kinds ...harness.Kind) *pair {
+	p := &pair{t: t}
+	dir := filepath.Join(t.TempDir(), "kahadb")
+	for i, b := range []**harness.Broker{&p.master, &p.standby} {
+		o := harness.Options{Name: string(rune('a' + i)), Directory: dir, LockAcquireSleepInterval: 200 * time.Millisecond}
+		if len(kinds) > 0 {
+			o.Kind = kinds[i]
+		}
+		*b = lab.NewBroker(t, o)
+	}
+	require.NoError(t, p.master.StartServing(startLimit))
+	require.NoError(t, p.standby.Start())
+	require.NoError(t, p.standby.WaitSlave(startLimit))
+	return p
+}
+
+func (p *pair) url() string {
+	return "failover:(" + p.master.URL() + "," + p.standby.URL() + ")?randomize=false&initialReconnectDelay=20&maxReconnectDelay=200"
+}
+
+// kill ends the master with SIGKILL; it comes back as the slave.
+func (p *pair) kill() {
+	require.NoError(p.t, p.master.Kill())
+	require.NoError(p.t, p.standby.WaitServing(startLimit))
+	p.master, p.standby = p.standby, p.master
+	require.NoError(p.t, p.standby.Start())
+}
+
+// TestXAKilled: branches that are prepared outlive kill -9 of their master,
+// whichever of the two brokers it was.
+func TestXAKilled(t *testing.T) {
+	for _, kinds := range [][]harness.Kind{
+		{harness.Conclave, harness.Conclave},
+		{harness.Conclave, harness.ActiveMQ},
+		{harness.ActiveMQ, harness.Conclave},
+	} {
+		t.Run(string(kinds[0])+" to "+string(kinds[1]), func(t *testing.T) {
+			p := newPair(t, kinds...)
+			ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
+			defer cancel()
+			program, err := lab.Java.Start(ctx, "XAKill", p.url())
+			require.NoError(t, err)
+			done := false
+			for line := range program.Lines {
+				switch word, _, _ := strings.Cut(line, " "); word {
+				case "PREPARED":
+					p.kill()
+					require.NoError(t, program.Tell("go on"))
+				case "BAD":
+					if kinds[1] == harness.ActiveMQ && strings.Contains(line, "left") {
+						t.Log(line) // it makes dead letters of them
+						continue
+					}
+					t.Error(line)
+				case "DONE":
+					done = true
+				default:
+					t.Log(line)
+				}
+			}
+			require.NoError(t, program.Wait(), program.Stderr())
+			require.True(t, done)
+		})
+	}
+}
+
+// TestDurableKilled: no durable subscriber misses anything when masters are
+// killed, and what comes twice is flagged.
+func TestDurableKilled(t *testing.T) {
+	const messages, kills = 3000, 3
+	p := newPair(t)
+	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
+	defer cancel()
+	program, err := lab.Java.Start(ctx, "DurableKill", p.url(), "3000")
+	require.NoError(t, err)
+	sent, killed, accounts := 0, 0, 0
+	for text := range program.Lines {
+		switch line := harness.ParseLine(text); line.Word {
+		case "PROGRESS":
+			if sent++; killed < kills && sent > (killed+1)*messages/(kills+1) {
+				p.kill()
+				killed++
+			}
+		case "LEDGER":
+			t.Log(text)
+			accounts++
+			for _, fault := range []string{"missing", "unflagged", "alien"} {
+				require.Zero(t, line.Int(fault), text)
+			}
+		default:
+			t.Log(text)
+		}
+	}
+	require.NoError(t, program.Wait(), program.Stderr())
+	require.Equal(t, 3, accounts)
+	require.Equal(t, kills, killed)
+}
