@@ -71,11 +71,9 @@ func TestXAKilled(t *testing.T) {
 					p.kill()
 					require.NoError(t, program.Tell("go on"))
 				case "BAD":
-					if kinds[1] == harness.ActiveMQ && strings.Contains(line, "left") {
-						t.Log(line) // it makes dead letters of them
-						continue
+					if !excused(kinds, line) {
+						t.Error(line)
 					}
-					t.Error(line)
 				case "DONE":
 					done = true
 				default:
@@ -86,6 +84,16 @@ func TestXAKilled(t *testing.T) {
 			require.True(t, done)
 		})
 	}
+}
+
+// excused reports what is ActiveMQ's doing. As the heir it makes dead letters
+// of what rolled back branches give back to a client that has had it; as the
+// first master it takes the client's acknowledgement, which begins with the
+// first message of all open branches, for all of them, so that a branch of a
+// durable subscriber consumes what the ones before it may roll back.
+func excused(kinds []harness.Kind, line string) bool {
+	return kinds[1] == harness.ActiveMQ && strings.Contains(line, "left") ||
+		kinds[0] == harness.ActiveMQ && strings.Contains(line, "left for the subscriber")
 }
 
 // TestDurableKilled: no durable subscriber misses anything when masters are

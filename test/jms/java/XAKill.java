@@ -34,6 +34,7 @@ import org.apache.activemq.command.ActiveMQTopic;
  */
 public final class XAKill {
     private static final int BRANCHES = 12;
+    private static final long WAIT = 4000;
     private static final Queue IN = new ActiveMQQueue("XAKILL.IN");
     private static final Queue OUT = new ActiveMQQueue("XAKILL.OUT");
     private static final Topic NEWS = new ActiveMQTopic("XAKILL.NEWS");
@@ -171,7 +172,7 @@ public final class XAKill {
 
     private static void compare(String what, Set<Integer> want, MessageConsumer consumer) throws Exception {
         Set<Integer> got = new TreeSet<>();
-        for (Message m = consumer.receive(want.isEmpty() ? 500 : 10_000); m != null; m = consumer.receive(got.size() < want.size() ? 10_000 : 500)) {
+        for (Message m = consumer.receive(want.isEmpty() ? 500 : WAIT); m != null; m = consumer.receive(got.size() < want.size() ? WAIT : 500)) {
             if (!got.add(Integer.parseInt(((TextMessage) m).getText()))) {
                 System.out.println("BAD " + what + ": twice " + ((TextMessage) m).getText());
             }
