@@ -72,7 +72,7 @@ func TestTheBrokerMayEndAConnection(t *testing.T) {
 	require.Eventually(t, func() bool { return s.listener.Connections() == 0 }, 5*time.Second, time.Millisecond)
 }
 
-func TestStopLetsWhatWasTakenBeAnswered(t *testing.T) {
+func TestParkLetsWhatWasTakenBeAnswered(t *testing.T) {
 	waiting := make(chan func(error), 1)
 	b := &fakeBroker{send: func(_ context.Context, _ *message.Message, done func(error)) { waiting <- done }}
 	s := serve(t, b, "")
@@ -82,7 +82,8 @@ func TestStopLetsWhatWasTakenBeAnswered(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		s.listener.Stop(t.Context())
+		s.listener.Park(t.Context())
+		s.listener.Dismiss()
 	}()
 	<-sessionOf(s).read // commands are taken no more
 	done(nil)
@@ -103,7 +104,7 @@ func sessionOf(s *server) *session {
 	return nil
 }
 
-func TestStopDoesNotWaitForEver(t *testing.T) {
+func TestParkDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeBroker{send: func(ctx context.Context, _ *message.Message, done func(error)) {
 			<-ctx.Done() // flow control
@@ -126,7 +127,8 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 			synctest.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			start := time.Now()
-			session.Stop(ctx)
+			session.Park(ctx)
+			session.Dismiss()
 			<-ended
 			require.LessOrEqual(t, time.Since(start), 5*time.Second)
 			cancel()
