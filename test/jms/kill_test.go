@@ -4,6 +4,7 @@ package jms
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,4 +127,37 @@ func TestDurableKilled(t *testing.T) {
 	require.NoError(t, program.Wait(), program.Stderr())
 	require.Equal(t, 3, accounts)
 	require.Equal(t, kills, killed)
+}
+
+// TestPipeKilled: what is consumed and what is sent for it in one transaction
+// happens once, whenever the master is killed.
+func TestPipeKilled(t *testing.T) {
+	const messages, kills = 4000, 5
+	p := newPair(t)
+	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
+	defer cancel()
+	program, err := lab.Java.Start(ctx, "PipeKill", p.url(), fmt.Sprint(messages))
+	require.NoError(t, err)
+	done, killed, account := 0, 0, harness.Line{}
+	for text := range program.Lines {
+		switch line := harness.ParseLine(text); line.Word {
+		case "PROGRESS":
+			if done++; killed < kills && done > (killed+1)*messages/10/(kills+1) {
+				p.kill()
+				killed++
+			}
+		case "LEDGER":
+			account = line
+			t.Log(text)
+		case "BAD":
+			t.Error(text)
+		default:
+			t.Log(text)
+		}
+	}
+	require.NoError(t, program.Wait(), program.Stderr())
+	require.Equal(t, kills, killed)
+	for _, fault := range []string{"missing", "twice", "left"} {
+		require.Zero(t, account.Int(fault), fault)
+	}
 }

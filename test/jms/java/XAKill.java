@@ -34,7 +34,7 @@ import org.apache.activemq.command.ActiveMQTopic;
  */
 public final class XAKill {
     private static final int BRANCHES = 12;
-    private static final long WAIT = 4000;
+    private static final long WAIT = 2000;
     private static final Queue IN = new ActiveMQQueue("XAKILL.IN");
     private static final Queue OUT = new ActiveMQQueue("XAKILL.OUT");
     private static final Topic NEWS = new ActiveMQTopic("XAKILL.NEWS");
