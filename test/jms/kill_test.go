@@ -161,3 +161,29 @@ func TestPipeKilled(t *testing.T) {
 		require.Zero(t, account.Int(fault), fault)
 	}
 }
+
+// TestFailoverInTransaction: local transactions that are open while their
+// master is killed.
+func TestFailoverInTransaction(t *testing.T) {
+	p := newPair(t)
+	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
+	defer cancel()
+	program, err := lab.Java.Start(ctx, "FailoverKill", p.url())
+	require.NoError(t, err)
+	done := false
+	for line := range program.Lines {
+		switch word, _, _ := strings.Cut(line, " "); word {
+		case "KILL":
+			p.kill()
+			require.NoError(t, program.Tell("go on"))
+		case "BAD":
+			t.Error(line)
+		case "DONE":
+			done = true
+		default:
+			t.Log(line)
+		}
+	}
+	require.NoError(t, program.Wait(), program.Stderr())
+	require.True(t, done)
+}
