@@ -3,7 +3,6 @@ package broker
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -60,15 +59,21 @@ func (m *txModel) absorb() {
 	}
 }
 
-// transaction draws an active one, or begins one; zero is none.
-func (m *txModel) transaction() message.TransactionID {
+// those lists the open transactions that are prepared, or those that are not.
+func (m *txModel) those(prepared bool) []message.TransactionID {
 	var list []message.TransactionID
-	for id, prepared := range m.open {
-		if !prepared {
+	for id, is := range m.open {
+		if is == prepared {
 			list = append(list, id)
 		}
 	}
 	slices.SortFunc(list, func(a, b message.TransactionID) int { return cmp.Compare(a.String(), b.String()) })
+	return list
+}
+
+// transaction draws an active one, or begins one; zero is none.
+func (m *txModel) transaction() message.TransactionID {
+	list := m.those(false)
 	switch k := rapid.IntRange(-3, len(list)-1).Draw(m.t, "transaction"); {
 	case k == -3:
 		return message.TransactionID{}
@@ -126,16 +131,10 @@ func (m *txModel) acknowledge() {
 
 // pick draws a transaction that is prepared, or one that is not.
 func (m *txModel) pick(prepared bool) message.TransactionID {
-	var list []message.TransactionID
-	for id, is := range m.open {
-		if is == prepared {
-			list = append(list, id)
-		}
-	}
+	list := m.those(prepared)
 	if len(list) == 0 {
 		m.t.Skip("none")
 	}
-	slices.SortFunc(list, func(a, b message.TransactionID) int { return cmp.Compare(a.String(), b.String()) })
 	return rapid.SampledFrom(list).Draw(m.t, "which")
 }
 
@@ -196,10 +195,8 @@ func (m *txModel) outcome(prepared, commit bool) {
 // forget is what the end of the connection means: what is not prepared is
 // rolled back, what was in flight is there again.
 func (m *txModel) forget() {
-	for id, prepared := range maps.Clone(m.open) {
-		if !prepared {
-			m.end(id, false, false)
-		}
+	for _, id := range m.those(false) {
+		m.end(id, false, false)
 	}
 	for _, x := range m.messages {
 		if x.delivery = (message.Delivery{}); x.state == "inflight" {
@@ -223,19 +220,14 @@ func (m *txModel) crash() {
 	m.f = m.f.crash(small)
 	m.forget()
 	m.connect()
-	want := 0
-	for _, prepared := range m.open {
-		if prepared {
-			want++
-		}
-	}
-	require.Len(m.t, m.c.Recover(), want)
+	require.ElementsMatch(m.t, m.those(true), m.c.Recover())
 }
 
 // drain ends everything and consumes what is there.
 func (m *txModel) drain() {
 	m.absorb()
-	for id, prepared := range maps.Clone(m.open) {
+	for _, id := range append(m.those(false), m.those(true)...) {
+		prepared := m.open[id]
 		commit := rapid.Bool().Draw(m.t, "commit")
 		m.end(id, commit, true)
 		o := newOutcome()
