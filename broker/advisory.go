@@ -18,6 +18,7 @@ const (
 	advisoryProducer          = message.AdvisoryPrefix + "Producer."
 	advisoryProducerAnonymous = advisoryProducer + "Anonymous"
 	advisoryConsumer          = message.AdvisoryPrefix + "Consumer."
+	advisoryMasterBroker      = message.AdvisoryPrefix + "MasterBroker"
 )
 
 // advisories tells who listens what comes and goes; a new listener is told
@@ -253,7 +254,7 @@ func (a *advisories) replay(s *subscriber) {
 			continue
 		}
 		if t, ok := t.(*topic); ok {
-			s.hear(t, m, nil, &share{usage: &t.usage, size: m.Size()})
+			t.whisper(s, m)
 		}
 	}
 }

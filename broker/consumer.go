@@ -28,6 +28,7 @@ type consumer struct {
 	filter  Filter // nil: every message
 	durable *durable
 	extend  bool // usePrefetchExtension
+	pace    pace
 
 	mu        sync.Mutex
 	homes     []home      // mu
@@ -91,6 +92,9 @@ func (c *consumer) take(r *ref, dest message.Destination) bool {
 	c.allowance = 0
 	if c.prefetch == 0 {
 		c.extension-- // asked for one by one, which is bound enough
+	}
+	if c.inflight.n == 0 {
+		c.pace.moved()
 	}
 	r.owner = c
 	c.inflight.push(r)
@@ -245,7 +249,7 @@ func (c *consumer) close(lastDelivered int64) {
 	if c.conn.sentAway.Load() {
 		suspectDeliveries(refs)
 	} else {
-		countDeliveries(refs, lastDelivered)
+		c.b.recount(countDeliveries(refs, lastDelivered))
 	}
 	c.mu.Unlock()
 	if c.durable != nil {
@@ -266,9 +270,10 @@ func (c *consumer) close(lastDelivered int64) {
 // countDeliveries raises the redelivery counter of those messages that the
 // application may have seen: all, if the client did not say; up to the last
 // one that it says it has given to the application; none if there is no such.
-// A delivery that a rollback has counted is not counted again. (ActiveMQ:
+// A delivery that a rollback has counted is not counted again. It returns the
+// first of refs, up to the last that was counted. (ActiveMQ:
 // Queue.removeSubscription)
-func countDeliveries(refs []*ref, lastDelivered int64) {
+func countDeliveries(refs []*ref, lastDelivered int64) []*ref {
 	n := 0
 	switch {
 	case lastDelivered == message.LastDeliveredUnknown:
@@ -283,6 +288,7 @@ func countDeliveries(refs []*ref, lastDelivered int64) {
 			r.redeliveries++
 		}
 	}
+	return refs[:n]
 }
 
 // suspectDeliveries flags all, for any may have been seen, and raises no

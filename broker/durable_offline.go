@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 
+	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -18,11 +19,11 @@ var errRemoved = errors.New("durable subscription was removed")
 // Of what comes for subscribers that are away only half of the memory is
 // filled, so that they never make a producer wait. (ActiveMQ spools these
 // messages to its temporary store)
-func (f *feed) keepsLocked() bool {
+func (f *feed) keepsLocked(m *message.Message) bool {
 	if f.d.active != nil {
 		return !f.t.usage.full()
 	}
-	if !f.staysLocked() {
+	if !f.staysLocked(m) {
 		return false
 	}
 	for u := &f.t.usage; u != nil; u = u.parent {
@@ -33,10 +34,11 @@ func (f *feed) keepsLocked() bool {
 	return true
 }
 
-// staysLocked reports whether what is in memory alone outlives its consumer.
+// staysLocked reports whether m outlives its consumer in memory: what is
+// persistent is in the store, or its topic keeps it for retroactive consumers.
 // (ActiveMQ: keepDurableSubsActive)
-func (f *feed) staysLocked() bool {
-	return !f.cleared && !f.d.b.options.ForgetTransient
+func (f *feed) staysLocked(m *message.Message) bool {
+	return !m.Persistent && !f.cleared && !f.d.b.options.ForgetTransient
 }
 
 // sweepAll gets rid of expired messages of all durable subscriptions.
@@ -59,13 +61,13 @@ func (f *feed) sweepStore() {
 	d := f.d
 	d.mu.Lock()
 	due := (d.active == nil || d.b.options.ExpireActiveDurables) && f.t.policy.ExpireMessages &&
-		f.window.behind && !f.window.paging && !f.cleared && f.pending.Load() > 0
-	after := max(f.window.cursor, f.swept)
+		f.window.behind() && !f.window.paging && !f.cleared && f.pending.Load() > 0
+	after := f.swept
 	d.mu.Unlock()
 	if !due {
 		return
 	}
-	entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, expirePage, expirePageBytes)
+	entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, max(f.t.policy.MaxExpirePageSize, 1), expirePageBytes)
 	if err != nil {
 		d.b.log.Error("cannot look for expired messages", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
 		return
@@ -84,17 +86,18 @@ func (f *feed) claimExpired(entries []store.Entry) []*ref {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	f.swept = 0
-	if pageFull(entries, expirePage, expirePageBytes) {
+	if len(entries) > 0 {
 		f.swept = entries[len(entries)-1].Seq
 	}
 	for i := range entries {
 		e := &entries[i]
-		if f.cleared || f.window.paging || e.Seq <= f.window.cursor || f.locked[e.Seq] || !e.Message.Expired(now) {
+		_, locked := f.locked[e.Seq]
+		if f.cleared || f.window.paging || f.entered(e) || locked || !e.Message.Expired(now) {
 			continue
 		}
 		f.lockLocked(e.Seq)
 		r := &ref{}
-		r.fromEntry(e, f)
+		r.fromEntry(e, f, f.window.rank(e.Message))
 		f.t.usage.add(r.size()) // settle takes both away again
 		f.t.stats.inflight.Add(1)
 		refs = append(refs, r)

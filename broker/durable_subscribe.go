@@ -35,6 +35,9 @@ func (d *durable) serve(c *consumer, info message.SubscriptionInfo) error {
 	d.mu.Unlock()
 	for _, f := range feeds {
 		c.join(f)
+		if c.info.Retroactive {
+			f.t.remind(f)
+		}
 	}
 	d.kick()
 	return nil
@@ -124,7 +127,9 @@ func (d *durable) begun(t *topic, retroactive bool, err error) error {
 	again := d.has(t)
 	if err == nil && !again {
 		f := d.newFeed(t)
-		f.window.behind = retroactive
+		if retroactive {
+			f.window.fallBehind()
+		}
 		err = t.listen(f)
 	}
 	if err != nil || again {

@@ -29,6 +29,7 @@ type peer struct {
 	deliveries []message.Delivery
 	windows    []int32
 	failed     error
+	told       []message.ConsumerID // to be closed
 }
 
 func newPeer() *peer {
@@ -52,6 +53,13 @@ func (p *peer) ProducerAck(_ message.ProducerID, size int32) {
 }
 
 func (p *peer) Prefetch(message.ConsumerID, message.Destination, int32) {}
+
+func (p *peer) CloseConsumer(id message.ConsumerID) {
+	p.mu.Lock()
+	p.told = append(p.told, id)
+	p.mu.Unlock()
+	p.cond.Broadcast()
+}
 
 func (p *peer) Fail(err error) {
 	p.mu.Lock()
@@ -336,6 +344,11 @@ func (d *disk) Page(dst []store.Entry, dest message.Destination, after store.Seq
 
 func (d *disk) PageSubscription(dst []store.Entry, dest message.Destination, key string, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
 	entries, err := d.Store.PageSubscription(dst, dest, key, after, limit, maxBytes)
+	return d.flag(entries, dest), err
+}
+
+func (d *disk) PagePriority(dst []store.Entry, dest message.Destination, key string, priority uint8, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	entries, err := d.Store.PagePriority(dst, dest, key, priority, after, limit, maxBytes)
 	return d.flag(entries, dest), err
 }
 

@@ -21,6 +21,7 @@ func (q *queue) attach(s subscription) error {
 		return failure(ErrUnknownDestination, "The destination %s does not exist.", q.dest)
 	}
 	q.rota.add(c, &q.policy)
+	q.seekLocked(c)
 	q.stats.consumers.Add(1)
 	q.dispatchLocked()
 	q.release()
@@ -44,6 +45,9 @@ func (q *queue) detach(c *consumer, refs []*ref) {
 	q.mu.Lock()
 	if q.rota.remove(c, &q.policy) {
 		q.stats.consumers.Add(-1)
+		if q.seek != nil {
+			q.seek.leave(c)
+		}
 	}
 	for _, r := range refs {
 		q.returnLocked(r)
@@ -93,7 +97,10 @@ func (q *queue) dispose() {
 	for r := q.window.head; r != nil; r = q.window.head {
 		q.leaveLocked(r)
 	}
-	q.window = window{}
+	q.window, q.seek = window{}, nil
+	if q.policy.PrioritizedMessages {
+		q.window.prioritize()
+	}
 	q.mu.Unlock()
 	for _, c := range consumers {
 		for _, r := range c.leave(q) {
@@ -105,7 +112,7 @@ func (q *queue) dispose() {
 // pullersLocked returns the consumers that wait to hear whether there is
 // anything.
 func (q *queue) pullersLocked() []*consumer {
-	if q.exposing || q.window.paging {
+	if q.exposing || q.window.paging || q.rota.n == 0 {
 		return nil
 	}
 	var list []*consumer

@@ -14,6 +14,7 @@ type rota struct {
 	n         int
 	selective int       // consumers that do not want every message
 	exclusive *consumer // the one that gets everything, or nil
+	seek      *seeker   // of the queue, or nil
 }
 
 type rotaGroup struct {
@@ -109,12 +110,16 @@ const (
 // offer gives r to the consumer whose turn it is.
 func (t *rota) offer(r *ref, dest message.Destination) answer {
 	if t.exclusive != nil {
+		if t.seek != nil && t.seek.blocks(t.exclusive, r) {
+			return full
+		}
 		if !t.exclusive.wants(r.m) {
 			return unwanted
 		}
 		if t.exclusive.take(r, dest) {
 			return taken
 		}
+		t.spent(t.exclusive)
 		return full
 	}
 	result := unwanted
@@ -126,6 +131,10 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 				k -= len(g.members)
 			}
 			c := g.members[k]
+			if t.seek != nil && t.seek.blocks(c, r) {
+				result = full
+				continue
+			}
 			if !c.wants(r.m) {
 				continue
 			}
@@ -135,8 +144,16 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 				}
 				return taken
 			}
+			t.spent(c)
 			result = full
 		}
 	}
 	return result
+}
+
+// spent notes that a consumer has no credit for what it wants.
+func (t *rota) spent(c *consumer) {
+	if t.seek != nil {
+		t.seek.stick(c)
+	}
 }

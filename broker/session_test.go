@@ -143,24 +143,25 @@ func TestNoLocalWhileAway(t *testing.T) {
 func TestSweepOfOfflineSubscriber(t *testing.T) {
 	k := &clock{}
 	f := start(t, small, k.set)
+	page := DefaultPolicy().MaxExpirePageSize
 	c := f.connect(as("alice"))
 	p := c.producer(1, news)
 	id := c.consumer(1, news, 10, durableNamed("s"))
 	require.NoError(t, c.RemoveConsumer(id, 0))
-	c.sendN(p, news, 2*expirePage, func(m *message.Message) {
+	c.sendN(p, news, 2*page, func(m *message.Message) {
 		if m.ID.ProducerSequence%2 == 0 {
 			m.Expiration = k.ms.Load() + 1000
 		}
 	})
 	k.ms.Add(2_000)
 	f.sweep()
-	eventually(t, "the first page", func() bool { return f.stats(news).Expired == expirePage/2 })
+	eventually(t, "the first page", func() bool { return f.stats(news).Expired == int64(page/2) })
 	f.sweep()
 	f.sweep()
-	eventually(t, "all", func() bool { return f.stats(message.NewQueue("ActiveMQ.DLQ")).Size == expirePage })
-	require.EqualValues(t, expirePage, f.stats(news).Expired)
+	eventually(t, "all", func() bool { return f.stats(message.NewQueue("ActiveMQ.DLQ")).Size == int64(page) })
+	require.EqualValues(t, page, f.stats(news).Expired)
 	c.consumer(2, news, 1000, durableNamed("s"))
-	for i, d := range c.take(t, expirePage) {
+	for i, d := range c.take(t, page) {
 		require.EqualValues(t, 2*i+1, d.Message.ID.ProducerSequence)
 	}
 	require.Zero(t, c.count())

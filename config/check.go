@@ -117,6 +117,7 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	}
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
+	b.checkTopicsOwn(p, path)
 }
 
 // checker is an embedded part of the model that has something to check.

@@ -54,11 +54,20 @@ func TestDeliveriesAndControlsKeepTheirOrder(t *testing.T) {
 	b.peer().Deliver(message.Delivery{Consumer: consumer, Destination: q, Message: m, RedeliveryCounter: 2})
 	b.peer().ProducerAck(producer, 77)
 	b.peer().Prefetch(consumer, q, 5)
+	b.peer().CloseConsumer(consumer)
 	b.peer().Deliver(message.Delivery{Consumer: consumer, Destination: q})
 	require.Equal(t, &message.Delivery{Consumer: consumer, Destination: q, Message: m, RedeliveryCounter: 2}, expect[*message.Delivery](p))
 	require.Equal(t, &codec.ProducerAck{Producer: producer, Size: 77}, expect[*codec.ProducerAck](p))
 	require.Equal(t, &codec.ConsumerControl{Consumer: consumer, Destination: q, Prefetch: 5}, expect[*codec.ConsumerControl](p))
+	require.Equal(t, &codec.ConsumerControl{Consumer: consumer, Close: true}, expect[*codec.ConsumerControl](p))
 	require.Nil(t, expect[*message.Delivery](p).Message)
+}
+
+func TestASlowClientIsNotToldWhyItsConnectionEnds(t *testing.T) {
+	b := &fakeBroker{}
+	p := serve(t, b, "").connected()
+	b.peer().Fail(&broker.Error{Kind: broker.ErrTooSlow, Text: "1 Consumers was slow"})
+	require.Empty(t, p.end())
 }
 
 func TestTheBrokerMayEndAConnection(t *testing.T) {

@@ -186,14 +186,19 @@ func (s *session) Prefetch(consumer message.ConsumerID, dest message.Destination
 	s.send(&codec.ConsumerControl{Consumer: consumer, Destination: dest, Prefetch: n})
 }
 
+// CloseConsumer tells the client to close a consumer.
+func (s *session) CloseConsumer(consumer message.ConsumerID) {
+	s.send(&codec.ConsumerControl{Consumer: consumer, Close: true})
+}
+
 // Fail tells the client why its connection ends, and ends it. One that is only
-// to connect again is not told, so that its application hears of no error.
+// to connect again, or that does not read, is not told, so that its application hears of no error.
 func (s *session) Fail(err error) {
 	if s.ending.parking.Load() {
 		return // it ends another way
 	}
 	s.log.Info("connection ended by the broker", "reason", err)
-	if !errors.Is(err, broker.ErrOutOfStep) {
+	if !errors.Is(err, broker.ErrOutOfStep) && !errors.Is(err, broker.ErrTooSlow) {
 		s.send(&codec.ConnectionError{Exception: throwable(err)})
 	}
 	s.lastWords()
