@@ -88,16 +88,18 @@ type Broker struct {
 	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
-	registry registry
-	flow     flow
-	usage    usage
-	advise   advisories
-	audits   audits
-	branches branches
-	durables durables
-	patrols  patrols
-	kept     atomic.Int64 // bytes that topics keep for retroactive consumers
-	sequence atomic.Int64 // last MessageID.BrokerSequence
+	registry      registry
+	flow          flow
+	usage         usage
+	quota         quota
+	limitsChecked time.Time // the housekeeper's
+	advise        advisories
+	audits        audits
+	branches      branches
+	durables      durables
+	patrols       patrols
+	kept          atomic.Int64 // bytes that topics keep for retroactive consumers
+	sequence      atomic.Int64 // last MessageID.BrokerSequence
 	// uncommitted is the bytes that open transactions send.
 	uncommitted atomic.Int64
 	segment     atomic.Uint32 // highest store.Segment seen
@@ -150,6 +152,7 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.quota.init(b)
 	b.advise.init(b)
 	b.audits.init(b)
 	b.branches.init(b)
@@ -253,6 +256,7 @@ func (b *Broker) housekeep() {
 			b.kickAll()
 		}
 		b.durables.retire()
+		b.checkLimits()
 		if now := b.now(); period > 0 && now.Sub(swept) >= period {
 			swept = now
 			b.sweep()

@@ -16,6 +16,7 @@ type place struct {
 	dest   message.Destination
 	policy Policy
 	usage  usage
+	space  space
 	stats  counters
 	lot    lot                  // sends that wait for memory
 	owner  message.ConnectionID // of a temporary destination, else ""
@@ -25,6 +26,7 @@ type place struct {
 func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
+	p.initSpace()
 	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {
 		p.owner = ownerOf(dest)

@@ -99,7 +99,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 	q.mu.Lock()
 	w := &q.window
 	rank := w.rank(m)
-	if l := w.lane(rank); q.outside == 0 && !l.behind && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
+	if l := w.lane(rank); q.outside == 0 && !l.more() && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
@@ -207,7 +207,9 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 		return
 	}
 	r.key = q.window.transientKey(m)
-	q.enterLocked(r)
+	if !q.spillLocked(r) {
+		q.enterLocked(r)
+	}
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
 	q.dispatchLocked()
@@ -235,7 +237,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	l.visible = max(l.visible, op.Seq)
 	switch {
 	case op.Seq <= l.cursor: // a page was faster
-	case l.behind || w.paging || !w.room(l, &q.place):
+	case l.more() || w.paging || !w.room(l, &q.place):
 		q.fellBehindLocked(l)
 		q.pageLocked()
 	default:
@@ -279,7 +281,7 @@ func (q *queue) leaveLocked(r *ref) {
 
 func (q *queue) kick() {
 	q.mu.Lock()
-	if q.window.head != nil || q.window.behind() || q.seek != nil {
+	if q.window.head != nil || q.window.more() || q.seek != nil {
 		q.dispatchLocked()
 	}
 	q.release()
@@ -297,11 +299,9 @@ func (q *queue) dispatchLocked() {
 }
 
 func (q *queue) offerLocked() {
+	q.rota.begin()
 	var next *ref
 	open := q.openLocked()
-	if q.seek != nil {
-		q.seek.walks()
-	}
 	for r := q.window.head; r != nil && r.key.rank <= open; r = next {
 		next = r.next
 		if q.seek != nil && r.seen == q.seek.round {
@@ -322,9 +322,7 @@ func (q *queue) offerLocked() {
 			q.stats.dispatched.Add(1)
 			q.stats.inflight.Add(1)
 		case full:
-			if q.seek == nil || q.seek.walked() {
-				return
-			}
+			return
 		case unwanted:
 			if q.seek != nil {
 				r.seen = q.seek.round

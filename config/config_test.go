@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 		{"same connector twice", pair + "    - {name: openwire, uri: tcp://h:1}\n", ErrValue, []string{"second connector"}},
 		{"unresolved placeholder", bad(6, "journalMaxFileLength: ${no.such.thing}"), ErrValue, []string{"-Dno.such.thing="}},
 		{"policy without pattern", pair + "  destinationPolicy: {policyMap: {policyEntries: [{maxPageSize: 1}]}}\n", ErrValue, []string{"exactly one"}},
-		{"policy for later", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, lazyDispatch: true}]}}\n", ErrUnsupported, []string{"policyEntries[0].lazyDispatch"}},
+		{"policy for later", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, networkBridgeFilterFactory: {}}]}}\n", ErrUnsupported, []string{"policyEntries[0].networkBridgeFilterFactory"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := load(t, test.text)
@@ -240,7 +240,7 @@ func TestMissingFile(t *testing.T) {
 // ActiveMQ's names must differ in more than case.
 func TestTablesAreDisjoint(t *testing.T) {
 	for _, m := range []model{Config{}, Broker{}, PersistenceAdapter{}, KahaDB{}, Locker{}, SharedFileLocker{},
-		TransportConnector{}, SystemUsage{}, MemoryUsage{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{},
+		TransportConnector{}, SystemUsage{}, MemoryUsage{}, DiskUsage{}, PendingQueuePolicy{}, PendingSubscriberPolicy{}, PendingDurableSubscriberPolicy{}, Cursor{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{},
 		PendingMessageLimitStrategy{}, DeadLetterStrategy{}, SharedDeadLetterStrategy{}, IndividualDeadLetterStrategy{}, DiscardingDeadLetterStrategy{}} {
 		seen := map[string]bool{}
 		for _, name := range schemaOf(typeOf(m)).names() {
