@@ -15,8 +15,10 @@
 // safe, if anybody waits for it.
 //
 // A queue and a durable subscription's feed hold a bounded window of their
-// backlog; see window for how the rest is paged in from the store and why
-// nothing is passed twice. Before a message is delivered for the first time
+// backlog; see window for how the rest is paged in from the store, by priority
+// where prioritizedMessages is set, and why nothing is passed twice. With
+// selective consumers each has a position of its own in the backlog; see
+// seeker. Before a message is delivered for the first time
 // the part of the log that it lies in is recorded as exposed, so that another
 // master flags it as redelivered after a crash.
 //

@@ -170,3 +170,8 @@ func TestPassedAgainstModel(t *testing.T) {
 		})
 	})
 }
+
+func (d *disk) PagePriority(dst []store.Entry, dest message.Destination, key string, priority uint8, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	entries, err := d.Store.PagePriority(dst, dest, key, priority, after, limit, maxBytes)
+	return d.flag(entries, dest), err
+}

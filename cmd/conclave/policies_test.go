@@ -52,6 +52,15 @@ func TestPolicies(t *testing.T) {
 	require.Equal(t, time.Second, expirePeriod(m))
 }
 
+func TestOrderPolicy(t *testing.T) {
+	p := broker.DefaultPolicy()
+	require.Equal(t, 400, p.MaxBrowsePageSize)
+	applyOrder(&p.OrderPolicy, &config.OrderEntry{})
+	require.Equal(t, broker.DefaultPolicy(), p, "no page is of size 0")
+	applyOrder(&p.OrderPolicy, &config.OrderEntry{PrioritizedMessages: true, PersistJMSRedelivered: true, MaxBrowsePageSize: 7, MaxExpirePageSize: 1 << 30})
+	require.Equal(t, broker.OrderPolicy{PrioritizedMessages: true, PersistJMSRedelivered: true, MaxBrowsePageSize: 7, MaxExpirePageSize: maxPage}, p.OrderPolicy)
+}
+
 func TestSelectorsAreTheBrokers(t *testing.T) {
 	f, err := parseSelector("JMSPriority > 4")
 	require.NoError(t, err)
