@@ -280,12 +280,13 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 		return
 	}
 	if !stored {
-		t.finishBranch(nil, t.b.owned(), done)
+		t.finishBranch(nil, t.b.owned(), nil, done)
 		return
 	}
+	announced := make([]target, 0, len(adds))
 	for _, dest := range adds {
 		if target, err := t.b.ensure(dest); err == nil {
-			target.announce()
+			announced = append(announced, t.b.announced(target))
 		}
 	}
 	t.b.began()
@@ -293,34 +294,32 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	unit.Done = func(err error) {
 		defer t.b.ended()
 		if refused(err) {
-			t.tryLater(err, done)
+			t.tryLater(err, announced, done)
 			return
 		}
-		t.finishBranch(unit.Ops, err, done)
+		t.finishBranch(unit.Ops, err, announced, done)
 	}
 	t.b.store.Append(unit)
 }
 
 // tryLater leaves the branch prepared that the store could not commit now.
-func (t *transaction) tryLater(err error, done func(error)) {
-	t.refuseAdds()
+func (t *transaction) tryLater(err error, announced []target, done func(error)) {
+	refuseAll(announced)
 	t.mu.Lock()
 	t.state = prepared
 	t.mu.Unlock()
 	done(&Error{Kind: ErrTransaction, Code: XARetry, Text: "STORE COMMIT FAILED: " + err.Error()})
 }
 
-func (t *transaction) refuseAdds() {
-	for _, dest := range t.adds {
-		if target, err := t.b.ensure(dest); err == nil {
-			target.refuse()
-		}
+func refuseAll(announced []target) {
+	for _, target := range announced {
+		target.refuse()
 	}
 }
 
 // finishBranch makes visible what the second phase has done; ops are what was
 // stored.
-func (t *transaction) finishBranch(ops []store.Op, err error, done func(error)) {
+func (t *transaction) finishBranch(ops []store.Op, err error, announced []target, done func(error)) {
 	t.b.branches.remove(t.id)
 	u := newBatch(t.b) // what was not stored
 	for i := range t.sends {
@@ -329,7 +328,7 @@ func (t *transaction) finishBranch(ops []store.Op, err error, done func(error)) 
 	t.settle(err)
 	t.unlock(err != nil)
 	if err != nil {
-		t.refuseAdds()
+		refuseAll(announced)
 	} else {
 		t.arriveAll(ops)
 	}

@@ -6,7 +6,9 @@
 //
 // # The way of a message
 //
-// [Connection.Send] finds the destinations and lets the producer wait for
+// [Connection.Send] finds the route: one destination, or several that a
+// composite destination names or that virtual destinations add (see route),
+// all of which get their copies in one unit. It lets the producer wait for
 // memory, if need be. A message that is to be kept becomes a store.Unit; its
 // Done makes it visible to its queue and answers the producer. The queue
 // offers it to the consumer whose turn it is, which takes it if it has credit
@@ -73,6 +75,7 @@
 // joined by [Broker.Close]:
 //
 //   - flow.loop resumes producers that wait for memory;
+//   - purgeInactive removes destinations that nobody uses, if that is configured;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
 //   - one of a connection's spill while sends or commits wait there for the store;
@@ -88,13 +91,13 @@
 //  1. Connection.mu, throughout each method; nothing that Done calls takes it;
 //     spill.entering, in its place
 //  2. branches.mu, durables.mu; transaction.mu
-//  3. registry.mu, under which only a destination that nobody else knows yet
-//     is locked
+//  3. registry.mu, under which only a destination is locked that nobody else
+//     knows yet, or that is being removed; see retire
 //     topic.order, retention.mu
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: Broker.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: Broker.mu, routing.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's, the store's and the
 //     spool's own
 //

@@ -78,12 +78,8 @@ func (d *durable) topics(subscribed message.Destination, afresh bool) ([]*topic,
 // subscribe makes the feeds that are missing.
 func (d *durable) subscribe(topics []*topic, retroactive bool) error {
 	for _, t := range topics {
-		if !d.has(t) {
-			done := make(chan error, 1)
-			d.append(t, retroactive, func(err error) { done <- err })
-			if err := <-done; err != nil {
-				return err
-			}
+		if err := d.listenTo(t, retroactive); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -103,6 +99,10 @@ func (d *durable) has(t *topic) bool {
 // append stores the subscription to t. The feed begins when that is done, at
 // the same place in the log as in the store.
 func (d *durable) append(t *topic, retroactive bool, done func(error)) {
+	if !t.keep() {
+		done(&MissingDestination{t.dest})
+		return
+	}
 	op := d.addition(t, retroactive)
 	d.b.began()
 	d.b.store.Append(store.Single(op, true, func(err error) {
@@ -111,9 +111,40 @@ func (d *durable) append(t *topic, retroactive bool, done func(error)) {
 	}))
 }
 
-// addition is the operation that subscribes to t; begun follows.
-func (d *durable) addition(t *topic, retroactive bool) store.Op {
+// keep counts a durable subscription, or one that is about to be; false if t
+// is about to be removed.
+func (t *topic) keep() bool {
 	t.keepers.Add(1)
+	if t.retired.Load() {
+		t.keepers.Add(-1)
+		return false
+	}
+	return true
+}
+
+// keepAll asks keep for topics, or for what takes their place, and returns
+// those.
+func (b *Broker) keepAll(topics []*topic) []*topic {
+	list := make([]*topic, 0, len(topics))
+	for _, t := range topics {
+		for ok := t.keep(); !ok; ok = t.keep() {
+			next, err := b.successor(t)
+			if t, ok = next.(*topic); err != nil || !ok {
+				b.log.Error("cannot begin a durable subscription", "error", err)
+				t = nil
+				break
+			}
+		}
+		if t != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// addition is the operation that subscribes to t, which keep has been asked
+// for; begun follows.
+func (d *durable) addition(t *topic, retroactive bool) store.Op {
 	d.mu.Lock()
 	info := d.info
 	d.mu.Unlock()
@@ -177,6 +208,7 @@ func (d *durable) change(topics []*topic, retroactive bool) error {
 	for _, f := range old {
 		u.Ops = append(u.Ops, store.Op{Action: store.RemoveSubscription, Destination: f.t.dest, Subscription: d.key()})
 	}
+	topics = d.b.keepAll(topics)
 	for _, t := range topics {
 		u.Ops = append(u.Ops, d.addition(t, retroactive))
 	}

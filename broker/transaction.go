@@ -83,19 +83,17 @@ func (t *transaction) protocolError(what string) error {
 	return &Error{Kind: ErrTransaction, Text: "Cannot call " + what + " now.", Code: XAErrProtocol}
 }
 
-// send keeps m until the commit.
-func (t *transaction) send(targets []target, m *message.Message) error {
+// send keeps a message of that size until the commit; list is where it goes.
+func (t *transaction) send(list []addition, size int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
 		return t.protocolError("send")
 	}
-	if err := t.growLocked(m.Size()); err != nil {
+	if err := t.growLocked(size + copyBytes*int64(max(0, len(list)-1))); err != nil {
 		return err
 	}
-	for _, target := range targets {
-		t.sends = append(t.sends, addition{target, copyFor(m, target, len(targets) > 1), -1})
-	}
+	t.sends = append(t.sends, list...)
 	return nil
 }
 
@@ -136,6 +134,9 @@ func (t *transaction) uncount() {
 	t.b.uncommitted.Add(-t.bytes)
 	t.bytes = 0
 }
+
+// copyBytes is what a copy of a message takes that shares its body.
+const copyBytes = 1024
 
 func (b *Broker) transactionLimit() int64 {
 	if l := b.options.TransactionLimit; l > 0 {
