@@ -94,7 +94,7 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 			c.outOfStep(t, err, done)
 			return
 		}
-		done(t.acknowledge(c, refs))
+		done(t.acknowledge(c, refs, a.Type == message.IndividualAck))
 		if a.Type == message.IndividualAck {
 			c.kick()
 		}
@@ -214,6 +214,10 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 		}
 		return
 	}
+	suppresses := a.Type == message.PoisonAck && a.PoisonCause != nil && strings.HasPrefix(a.PoisonCause.Message, suppressed)
+	if suppresses {
+		refs = c.settleLocked(refs)
+	}
 	for _, r := range refs {
 		c.inflight.remove(r)
 	}
@@ -222,7 +226,7 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 	switch {
 	case a.Type == message.ExpiredAck:
 		c.b.expireAll(refs, c.durable, done)
-	case a.PoisonCause != nil && strings.HasPrefix(a.PoisonCause.Message, suppressed):
+	case suppresses:
 		for _, r := range refs {
 			r.home.base().stats.copies.Add(1)
 		}
@@ -232,6 +236,26 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 		c.b.bury(refs, causeOf(a.PoisonCause), c.durable, done)
 	}
 	c.kick()
+}
+
+// settleLocked returns those of refs that a client has had and consumed when
+// it suppresses them. Not so what a rollback has given back, nor anything in a
+// connection with XA branches: had the branch been committed that it was
+// consumed in, it would not be here. Such messages stay in flight, where they
+// cost no credit, until their consumer is gone: this client will not pass them
+// on.
+func (c *consumer) settleLocked(refs []*ref) []*ref {
+	var consumed []*ref
+	for _, r := range refs {
+		if r.stored && (c.conn.branched.Load() || r.home.wasReturned(r)) {
+			c.b.log.Warn("a client takes for a duplicate what a rollback has given back; it is kept for another consumer",
+				"consumer", c.info.ID.String(), "message", r.m.ID.String())
+			c.extendLocked(1)
+			continue
+		}
+		consumed = append(consumed, r)
+	}
+	return consumed
 }
 
 // causeOf renders an exception as Java's Throwable.toString does.

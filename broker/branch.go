@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"cmp"
+	"errors"
+	"slices"
 	"sync"
 
 	"github.com/conclavemq/conclave/message"
@@ -13,6 +16,7 @@ type branches struct {
 	b    *Broker
 	mu   sync.Mutex
 	byID map[message.TransactionID]*transaction // mu
+	next uint64                                 // mu; transaction.number
 }
 
 // maxBranches bounds XA transactions that are not finished.
@@ -29,8 +33,16 @@ func (bs *branches) find(id message.TransactionID) *transaction {
 	return bs.byID[id]
 }
 
+// maxXID bounds each half of a branch's name, in bytes. (javax.transaction.xa
+// Xid.MAXGTRIDSIZE, MAXBQUALSIZE)
+const maxXID = 64
+
 // begin starts a branch, or does nothing if it has been started.
-func (bs *branches) begin(id message.TransactionID, by *Connection) error {
+func (bs *branches) begin(id message.TransactionID, by *Connection, restored bool) error {
+	if len(id.XID.Global) > maxXID || len(id.XID.Branch) > maxXID {
+		return &Error{Kind: ErrTransaction, Text: "Xid of more than 64 bytes: " + id.String(), Code: XAErrInvalid}
+	}
+	doubtful := restored && by.mayHaveConsumed()
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	if bs.byID[id] != nil {
@@ -39,8 +51,16 @@ func (bs *branches) begin(id message.TransactionID, by *Connection) error {
 	if len(bs.byID) >= maxBranches {
 		return &Error{Kind: ErrLimit, Text: "Too many transactions", Code: XAErrBroker}
 	}
-	bs.byID[id] = bs.b.newTransaction(id, by)
+	t := bs.b.newTransaction(id, by)
+	t.restored, t.doubtful = restored, doubtful
+	bs.enterLocked(t)
 	return nil
+}
+
+func (bs *branches) enterLocked(t *transaction) {
+	bs.next++
+	t.number = bs.next
+	bs.byID[t.id] = t
 }
 
 func (bs *branches) remove(id message.TransactionID) {
@@ -49,17 +69,22 @@ func (bs *branches) remove(id message.TransactionID) {
 	delete(bs.byID, id)
 }
 
-// prepared lists what waits for an outcome.
+// prepared lists what waits for an outcome, oldest first.
 func (bs *branches) prepared() []message.TransactionID {
 	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	var ids []message.TransactionID
-	for id, t := range bs.byID {
+	var list []*transaction
+	for _, t := range bs.byID {
 		t.mu.Lock()
 		if t.state == prepared {
-			ids = append(ids, id)
+			list = append(list, t)
 		}
 		t.mu.Unlock()
+	}
+	bs.mu.Unlock()
+	slices.SortFunc(list, func(t, u *transaction) int { return cmp.Compare(t.number, u.number) })
+	ids := make([]message.TransactionID, len(list))
+	for i, t := range list {
+		ids[i] = t.id
 	}
 	return ids
 }
@@ -93,12 +118,13 @@ type lockedAck struct {
 // recover takes up a branch that was prepared under an earlier master.
 func (bs *branches) recover(p *store.Prepared) {
 	t := bs.b.newTransaction(p.Transaction, nil)
-	t.state = prepared
-	t.stored = p.Ops
+	t.state, t.stored = prepared, true
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		bs.b.duplicates.reserve(t, op)
 		switch op.Action {
+		case store.Add:
+			t.adds = append(t.adds, op.Destination)
 		case store.Remove:
 			if target, _, err := bs.b.create(op.Destination, nil); err == nil {
 				if q, ok := target.(*queue); ok {
@@ -113,7 +139,9 @@ func (bs *branches) recover(p *store.Prepared) {
 			}
 		}
 	}
-	bs.byID[p.Transaction] = t
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	bs.enterLocked(t)
 }
 
 func (bs *branches) feedOf(op *store.Op) *feed {
@@ -131,7 +159,8 @@ func (bs *branches) feedOf(op *store.Op) *feed {
 	return nil
 }
 
-// prepare stores what the branch would do. A branch that did nothing is over.
+// prepare stores what the branch would do. A branch that did nothing is over;
+// so is one that cannot be prepared.
 func (t *transaction) prepare(done func(vote int32, err error)) {
 	t.mu.Lock()
 	if t.state == prepared {
@@ -140,14 +169,17 @@ func (t *transaction) prepare(done func(vote int32, err error)) {
 		return
 	}
 	empty := len(t.sends) == 0 && len(t.acks) == 0 && len(t.counts) == 0
+	known := t.state == active
 	t.mu.Unlock()
-	next := prepared
+	next := preparing
 	if empty {
 		next = finished
 	}
 	if err := t.finishActive(next); err != nil {
-		t.b.branches.remove(t.id)
-		t.rollback(nil)
+		if known {
+			t.b.branches.remove(t.id)
+			t.rollback(nil)
+		}
 		done(0, err)
 		return
 	}
@@ -164,23 +196,85 @@ func (t *transaction) prepare(done func(vote int32, err error)) {
 	}
 	u := t.batch()
 	if len(u.ops) == 0 {
+		t.prepared(nil, false)
 		done(XAVoteOK, t.b.owned())
 		return
 	}
-	t.mu.Lock()
-	t.stored = u.ops
-	t.mu.Unlock()
 	t.b.began()
 	t.b.store.Append(&store.Unit{Ops: u.ops, Transaction: t.id, Outcome: store.Prepare, Sync: true, Done: func(err error) {
 		defer t.b.ended()
+		if refused(err) {
+			t.b.branches.remove(t.id)
+			t.settleMarks(errRolledBack)
+			t.rollback(nil)
+			err = t.rolledBack(XARollback, "PREPARE FAILED: Transaction rolled back; "+err.Error())
+		} else {
+			t.prepared(u, err == nil)
+		}
 		done(XAVoteOK, err)
 	}})
 }
 
-// commitBranch is the second phase, or the only one.
+// prepared lets the branch wait for its outcome. What u has put into the store
+// is not kept in memory, too.
+func (t *transaction) prepared(u *batch, stored bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state, t.stored = prepared, stored
+	if !stored {
+		return
+	}
+	var left []addition
+	var bytes int64
+	for i := range u.adds {
+		if a := u.adds[i]; a.op >= 0 {
+			t.adds = append(t.adds, a.target.base().dest)
+		} else {
+			left = append(left, a)
+			bytes += a.m.Size()
+		}
+	}
+	t.forgetLocked()
+	t.b.uncommitted.Add(bytes)
+	t.sends, t.bytes = left, bytes
+}
+
+// awaits reports whether the branch is prepared.
+func (t *transaction) awaits() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state == prepared
+}
+
+// refused reports an outcome that the store is sure of: nothing was written.
+func refused(err error) bool {
+	return errors.Is(err, store.ErrNoSpace) || errors.Is(err, store.ErrTooLarge)
+}
+
+// claim takes an active branch out of the table for its commit in one phase;
+// false if it is not active.
+func (t *transaction) claim() bool {
+	t.mu.Lock()
+	claimed := t.state == active
+	t.mu.Unlock()
+	if claimed {
+		t.b.branches.remove(t.id)
+	}
+	return claimed
+}
+
+// failedCommit is what the client is told of a commit that the store refused.
+func (t *transaction) failedCommit(err error) error {
+	if t.id.XA && (refused(err) || errors.Is(err, ErrResourceAllocation)) {
+		return t.rolledBack(XACommitFailed, "STORE COMMIT FAILED: Transaction rolled back; "+err.Error())
+	}
+	return err
+}
+
+// commitBranch is the second phase.
 func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	t.mu.Lock()
-	state, stored := t.state, t.stored
+	state, stored, adds := t.state, t.stored, t.adds
 	if state == prepared {
 		t.state = finished
 	}
@@ -189,66 +283,84 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	case state == active && !onePhase:
 		done(&Error{Kind: ErrTransaction, Code: XAErrProtocol, Text: "Cannot do 2 phase commit if the transaction has not been prepared"})
 		return
-	case state == active:
-		t.b.branches.remove(t.id)
-		t.commit(nil, done)
-		return
-	case state == finished:
+	case state != prepared:
 		done(t.protocolError("commit"))
 		return
 	}
-	t.b.branches.remove(t.id)
-	u := newBatch(t.b) // what was not stored
-	for i := range t.sends {
-		if s := &t.sends[i]; !s.target.stores(s.m) && (s.mark == nil || s.mark.state == claimed) {
-			u.add(s.target, s.m)
-		}
-	}
-	finish := func(ops []store.Op, err error) {
-		t.settle(err)
-		t.unlock(err != nil)
-		t.arriveAll(ops, err)
-		u.finish(nil, err)
-		t.settleMarks(err)
-		t.wake()
-		done(err)
-	}
-	if len(stored) == 0 {
-		finish(nil, t.b.owned())
+	if !stored {
+		t.finishBranch(nil, t.b.owned(), nil, done)
 		return
 	}
-	for i := range stored {
-		if stored[i].Action == store.Add {
-			if target, err := t.b.storedTarget(stored[i].Destination); err == nil {
-				t.b.announced(target)
-			}
+	announced := make([]target, 0, len(adds))
+	for _, dest := range adds {
+		if target, err := t.b.storedTarget(dest); err == nil {
+			announced = append(announced, t.b.announced(target))
 		}
 	}
 	t.b.began()
 	unit := &store.Unit{Transaction: t.id, Outcome: store.Commit, Sync: true}
 	unit.Done = func(err error) {
 		defer t.b.ended()
-		finish(unit.Ops, err)
+		if refused(err) {
+			t.tryLater(err, announced, done)
+			return
+		}
+		t.finishBranch(unit.Ops, err, announced, done)
 	}
 	t.b.store.Append(unit)
 }
 
+// tryLater leaves the branch prepared that the store could not commit now.
+func (t *transaction) tryLater(err error, announced []target, done func(error)) {
+	refuseAll(announced)
+	t.mu.Lock()
+	t.state = prepared
+	t.mu.Unlock()
+	done(&Error{Kind: ErrTransaction, Code: XARetry, Text: "STORE COMMIT FAILED: " + err.Error()})
+}
+
+func refuseAll(announced []target) {
+	for _, target := range announced {
+		target.refuse()
+	}
+}
+
+// finishBranch makes visible what the second phase has done; ops are what was
+// stored.
+func (t *transaction) finishBranch(ops []store.Op, err error, announced []target, done func(error)) {
+	t.b.branches.remove(t.id)
+	u := newBatch(t.b) // what was not stored
+	for i := range t.sends {
+		if k := t.sends[i].mark; k == nil || k.state == claimed {
+			u.adds = append(u.adds, addition{target: t.sends[i].target, m: t.sends[i].m, op: -1})
+		}
+	}
+	t.settle(err)
+	t.unlock(err != nil)
+	if err != nil {
+		refuseAll(announced)
+	} else {
+		t.arriveAll(ops)
+	}
+	u.finish(nil, err)
+	t.settleMarks(err)
+	t.wake()
+	done(err)
+}
+
 // arriveAll makes the messages of a prepared branch visible.
-func (t *transaction) arriveAll(ops []store.Op, err error) {
+func (t *transaction) arriveAll(ops []store.Op) {
 	for i := range ops {
 		op := &ops[i]
 		if op.Action != store.Add {
 			continue
 		}
-		target, failed := t.b.storedTarget(op.Destination)
-		switch {
-		case failed != nil:
-			t.b.log.Error("cannot deliver a message of a prepared transaction", "destination", op.Destination.String(), "error", failed)
-		case err != nil:
-			target.refuse()
-		default:
-			target.arrive(op.Message, op)
+		target, err := t.b.storedTarget(op.Destination)
+		if err != nil {
+			t.b.log.Error("cannot deliver a message of a prepared transaction", "destination", op.Destination.String(), "error", err)
+			continue
 		}
+		target.arrive(op.Message, op)
 	}
 }
 
@@ -268,12 +380,18 @@ func (t *transaction) unlock(rolledBack bool) {
 
 // rollbackBranch forgets a branch.
 func (t *transaction) rollbackBranch(done func(error)) {
-	t.b.branches.remove(t.id)
 	t.mu.Lock()
 	state, stored := t.state, t.stored
-	t.state = finished
+	if state != preparing {
+		t.state = finished
+	}
 	t.mu.Unlock()
-	if state != prepared || len(stored) == 0 {
+	switch {
+	case state == preparing || state == finished:
+		done(t.protocolError("rollback"))
+		return
+	case !stored:
+		t.b.branches.remove(t.id)
 		t.settleMarks(errRolledBack)
 		t.rollback(done)
 		return
@@ -281,6 +399,7 @@ func (t *transaction) rollbackBranch(done func(error)) {
 	t.b.began()
 	t.b.store.Append(&store.Unit{Transaction: t.id, Outcome: store.Rollback, Sync: true, Done: func(err error) {
 		defer t.b.ended()
+		t.b.branches.remove(t.id)
 		t.giveBack()
 		t.unlock(true)
 		t.settleMarks(errRolledBack)

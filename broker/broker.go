@@ -56,9 +56,6 @@ type Options struct {
 	ConcurrentStoreAndDispatchQueues bool
 	// DisableAdvisories is the opposite of advisorySupport.
 	DisableAdvisories bool
-	// AllowLinkStealing lets a new connection with a client id end the old
-	// one instead of being refused.
-	AllowLinkStealing bool
 	// PopulateUserID stamps each message with its connection's user name.
 	// (ActiveMQ: populateJMSXUserID)
 	PopulateUserID bool
@@ -102,18 +99,20 @@ type Broker struct {
 	branches      branches
 	durables      durables
 	patrols       patrols
-	kept          atomic.Int64  // bytes that topics keep for retroactive consumers
-	sequence      atomic.Int64  // last MessageID.BrokerSequence
-	segment       atomic.Uint32 // highest store.Segment seen
-	located       atomic.Bool   // segment has been seen
-	stopping      atomic.Bool
-	paused        atomic.Bool
-	starved       atomic.Bool    // a dispatch was refused because the lease was not valid
-	pending       atomic.Int64   // units whose outcome somebody waits for
-	drained       chan struct{}  // capacity 1: pending has come to 0 while stopping
-	goroutine     sync.WaitGroup // joined by Close
-	quiet         chan struct{}  // closed when Close begins
-	stop          chan struct{}  // closed when the goroutines are to end
+	kept          atomic.Int64 // bytes that topics keep for retroactive consumers
+	sequence      atomic.Int64 // last MessageID.BrokerSequence
+	// uncommitted is the bytes that open transactions send.
+	uncommitted atomic.Int64
+	segment     atomic.Uint32 // highest store.Segment seen
+	located     atomic.Bool   // segment has been seen
+	stopping    atomic.Bool
+	paused      atomic.Bool
+	starved     atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending     atomic.Int64   // units whose outcome somebody waits for
+	drained     chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine   sync.WaitGroup // joined by Close
+	quiet       chan struct{}  // closed when Close begins
+	stop        chan struct{}  // closed when the goroutines are to end
 	// never has ended: who waits with it does not wait.
 	never context.Context
 
@@ -274,6 +273,7 @@ func (b *Broker) housekeep() {
 		if b.starved.Swap(false) {
 			b.kickAll()
 		}
+		b.durables.retire()
 		b.checkLimits()
 		if now := b.now(); period > 0 && now.Sub(swept) >= period {
 			swept = now

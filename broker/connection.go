@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -16,6 +17,8 @@ type Connection struct {
 	b    *Broker
 	info message.ConnectionInfo
 	peer Peer
+	// steals: its connector allows link stealing.
+	steals bool
 
 	interrupt context.CancelFunc // ends what blocks in Send
 	life      context.Context    // ended by interrupt; merged caches it joined to the caller's
@@ -25,6 +28,7 @@ type Connection struct {
 	batches   atomic.Bool   // it acknowledges several messages at once; see Trickle
 	open      atomic.Int32  // local transactions
 	retired   atomic.Bool   // see Retire
+	branched  atomic.Bool   // it has begun an XA branch
 	sentAway  atomic.Bool   // it is to connect again; see outOfStep
 
 	// mu is held throughout each method.
@@ -59,6 +63,17 @@ const (
 // (ActiveMQ: TransportConnection.processAddConnection,
 // RegionBroker.addConnection)
 func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
+	return b.connect(info, peer, false)
+}
+
+// Steal is Connect for a connector that lets a new connection with a client id
+// end the old one, and a new durable subscriber the old one, instead of being
+// refused. (ActiveMQ: allowLinkStealing)
+func (b *Broker) Steal(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
+	return b.connect(info, peer, true)
+}
+
+func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals bool) (*Connection, error) {
 	if info.ClientID == "" {
 		return nil, failure(ErrInvalidClientID, "No clientID specified for connection request")
 	}
@@ -66,7 +81,7 @@ func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, 
 		return nil, failure(ErrUnknownConnection, "No connection id specified for connection request")
 	}
 	c := &Connection{
-		b: b, info: *info, peer: peer,
+		b: b, info: *info, peer: peer, steals: steals,
 		gone:         make(chan struct{}),
 		sessions:     map[message.SessionID]*session{},
 		producers:    map[message.ProducerID]*producer{},
@@ -81,8 +96,13 @@ func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, 
 	// Clients use session -1 for the connection's own consumers without
 	// having announced it.
 	c.sessions[message.SessionID{Connection: info.ID, Value: -1}] = newSession()
-	for {
+	for waited := false; ; {
 		old, err := b.register(c)
+		if old != nil && err != nil && !waited {
+			waited = true
+			old.departs(departure)
+			continue
+		}
 		if err != nil {
 			c.interrupt()
 			return nil, err
@@ -102,7 +122,25 @@ func newSession() *session {
 	return &session{map[message.ProducerID]bool{}, map[message.ConsumerID]bool{}}
 }
 
-// register enters c, or returns the connection that has to be ended first.
+// departure is how long a connection waits for another one with its client id
+// to end before it is refused. A client whose process has died, or that
+// restarts, may come back before the end of its old socket has been seen; in
+// ActiveMQ it is refused then.
+const departure = 250 * time.Millisecond
+
+// departs waits until c has ended, at most for limit.
+func (c *Connection) departs(limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-c.gone:
+	case <-c.b.quiet:
+	case <-timer.C:
+	}
+}
+
+// register enters c, or returns the connection that has to be ended first; with
+// an error, the one that is in the way.
 func (b *Broker) register(c *Connection) (old *Connection, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,11 +151,11 @@ func (b *Broker) register(c *Connection) (old *Connection, err error) {
 		return old, nil
 	}
 	if old := b.clients[c.info.ClientID]; old != nil {
-		if b.options.AllowLinkStealing {
+		if c.steals {
 			b.log.Warn("stealing link for client id", "client id", c.info.ClientID, "from", old.info.ClientIP)
 			return old, nil
 		}
-		return nil, failure(ErrInvalidClientID, "Broker: %s - Client: %s already connected from %s", b.name, c.info.ClientID, old.info.ClientIP)
+		return old, failure(ErrInvalidClientID, "Broker: %s - Client: %s already connected from %s", b.name, c.info.ClientID, old.info.ClientIP)
 	}
 	b.connections[c.info.ID] = c
 	b.clients[c.info.ClientID] = c
@@ -225,7 +263,7 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		waiting := done
 		done = func(err error) {
 			if err != nil {
-				t.poison(err)
+				t.fail(err)
 			}
 			waiting(err)
 		}

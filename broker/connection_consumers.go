@@ -98,6 +98,9 @@ func (c *Connection) newConsumer(info *message.ConsumerInfo, filter Filter) *con
 }
 
 func (c *Connection) subscribeDurable(info *message.ConsumerInfo, filter Filter) (subscription, error) {
+	if c.b.options.RejectDurableConsumers {
+		return nil, failure(ErrNotAllowed, "Durable Consumers are not allowed")
+	}
 	for _, part := range info.Destination.Parts() {
 		if part.Kind.IsTemporary() {
 			return nil, failure(ErrInvalidDestination, "A durable subscription cannot be created for a temporary topic.")
@@ -110,11 +113,15 @@ func (c *Connection) subscribeDurable(info *message.ConsumerInfo, filter Filter)
 		return nil, failure(ErrInvalidDestination, "Name of the durable subscription is too long")
 	}
 	s := c.newConsumer(info, filter)
-	s.durable = c.b.durables.reserve(s)
-	if s.durable == nil {
-		return nil, failure(ErrLimit, "The maximum number of durable subscriptions (%d) has already been reached.", maxSubscriptions)
+	for {
+		s.durable = c.b.durables.reserve(s)
+		if s.durable == nil {
+			return nil, failure(ErrLimit, "The maximum number of durable subscriptions (%d) has already been reached.", maxSubscriptions)
+		}
+		if err := s.durable.join(s); !errors.Is(err, errRemoved) {
+			return s, err
+		}
 	}
-	return s, s.durable.join(s)
 }
 
 // attach adds a consumer to all its destinations, or to none.

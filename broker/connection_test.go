@@ -24,10 +24,14 @@ func TestClientIDConflict(t *testing.T) {
 }
 
 func TestLinkStealing(t *testing.T) {
-	f := start(t, func(o *Options) { o.AllowLinkStealing = true })
+	f := start(t)
 	a := f.connect(as("alice"))
 	a.consumer(1, news, 10, durableNamed("s"))
-	b := f.connect(as("alice"))
+	// Only a connector that allows it steals.
+	_, err := f.Connect(&message.ConnectionInfo{ID: "ID:other", ClientID: "alice"}, newPeer())
+	require.ErrorIs(t, err, ErrInvalidClientID)
+	require.NoError(t, a.failure())
+	b := f.steal(as("alice"))
 	require.ErrorIs(t, a.failure(), ErrClosed)
 	b.consumer(1, news, 10, durableNamed("s"))
 	require.ErrorIs(t, a.AddSession(&message.SessionInfo{}), ErrClosed)

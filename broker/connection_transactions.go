@@ -14,10 +14,10 @@ func (c *Connection) transaction(id message.TransactionID) (*transaction, error)
 	return t, nil
 }
 
-// poison leaves only rollback to a transaction, if there is such.
-func (c *Connection) poison(id message.TransactionID, err error) {
+// fail tells a transaction, if there is such, of what nobody waited for.
+func (c *Connection) fail(id message.TransactionID, err error) {
 	if t, _ := c.transaction(id); t != nil {
-		t.poison(err)
+		t.fail(err)
 	}
 }
 
@@ -33,7 +33,8 @@ func (c *Connection) Begin(id message.TransactionID) error {
 	case id.IsZero():
 		return failure(ErrTransaction, "Transaction id is missing")
 	case id.XA:
-		return c.b.branches.begin(id, c)
+		c.branched.Store(true)
+		return c.b.branches.begin(id, c, c.resumed)
 	case c.transactions[id] != nil:
 		return nil
 	case len(c.transactions) >= maxTransactions:
@@ -82,10 +83,12 @@ func (c *Connection) Commit(id message.TransactionID, onePhase bool, done func(e
 	switch {
 	case err != nil:
 		done(err)
-	case id.XA:
-		t.commitBranch(onePhase, done)
-	default:
+	case !id.XA:
 		c.commit(t, done)
+	case onePhase && t.claim():
+		c.commit(t, done)
+	default:
+		t.commitBranch(onePhase, done)
 	}
 }
 
@@ -93,6 +96,8 @@ func (c *Connection) Commit(id message.TransactionID, onePhase bool, done func(e
 // connection's other commands go on meanwhile. c.mu is held.
 func (c *Connection) commit(t *transaction, done func(error)) {
 	size := t.persistent()
+	answer := done
+	done = func(err error) { answer(t.failedCommit(err)) }
 	run := func(err error) {
 		if err != nil {
 			t.rollback(nil)

@@ -58,6 +58,19 @@
 // wait for the store, at the limit of what it may take (quota) and for its
 // disk, in their connection's spill.
 //
+// # Transactions
+//
+// A transaction collects sends and acknowledgements and carries them out in
+// one unit, at its commit; what it has acknowledged stays in flight until then.
+// A branch is stored when it is prepared, and its messages are then no longer
+// kept in memory; the next master takes it up with what it has acknowledged
+// locked. What open transactions send is bounded, each and together. See
+// meaning for what a failover does to a transaction.
+//
+// What a durable subscriber is to have is in the store, or, if it is not
+// persistent, in memory, where subscribers that are away fill no more than
+// half; see durable.
+//
 // # Goroutines
 //
 // Dispatch happens on whatever goroutine changed something: the connection's
@@ -89,7 +102,7 @@
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: schedule.mu, duplicates.mu, Broker.mu, routing.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: schedule.mu, duplicates.mu, Broker.mu, routing.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's, the store's and the
 //     spool's own
 //

@@ -23,6 +23,9 @@ type durable struct {
 	active *consumer                // mu; nil while nobody is connected
 	feeds  []*feed                  // mu
 	gone   bool                     // mu
+	local  message.ConnectionID     // mu; of the last consumer, for noLocal
+	since  int64                    // mu; when the last consumer left, ms since 1970
+	ended  chan struct{}            // closed when a subscription that is gone is so in the store, too
 }
 
 // durableWatch stands for a durable subscription with a pattern among the
@@ -36,14 +39,16 @@ func (d *durable) key() string { return d.clientID + ":" + d.name }
 
 // durables are all durable subscriptions by key.
 type durables struct {
-	b    *Broker
-	mu   sync.Mutex
-	subs map[string]*durable // mu
+	b      *Broker
+	looked int64 // when retire last looked, ms since 1970; the housekeeper's own
+	mu     sync.Mutex
+	subs   map[string]*durable // mu
 }
 
 func (ds *durables) init(b *Broker) {
 	ds.b = b
 	ds.subs = map[string]*durable{}
+	ds.looked = b.nowMS()
 }
 
 func (ds *durables) all() []*durable {
@@ -65,12 +70,6 @@ func (ds *durables) find(key string) *durable {
 func (ds *durables) kickAll() {
 	for _, d := range ds.all() {
 		d.kick()
-	}
-}
-
-func (ds *durables) sweepAll() {
-	for _, d := range ds.all() {
-		d.sweep()
 	}
 }
 
@@ -106,7 +105,7 @@ func (ds *durables) recover(t *topic, state *store.DestinationState, s *store.Su
 }
 
 func (b *Broker) newDurable(info message.SubscriptionInfo) *durable {
-	d := &durable{b: b, clientID: info.ClientID, name: info.Name, info: info}
+	d := &durable{b: b, clientID: info.ClientID, name: info.Name, info: info, since: b.nowMS(), ended: make(chan struct{})}
 	if d.info.SubscribedDestination.IsZero() {
 		d.info.SubscribedDestination = info.Destination
 	}
@@ -154,7 +153,8 @@ func (c *consumer) subscriptionInfo() message.SubscriptionInfo {
 }
 
 // join makes c the subscription's consumer, creating or changing the
-// subscription first if need be. It waits for the store.
+// subscription first if need be. It waits for the store. errRemoved is
+// returned of a subscription that is no more.
 func (d *durable) join(c *consumer) error {
 	if err := d.claim(c); err != nil {
 		return err
@@ -175,6 +175,7 @@ func (ds *durables) discard(d *durable) {
 	if len(d.feeds) == 0 && d.active == nil && ds.subs[d.key()] == d {
 		d.gone = true
 		delete(ds.subs, d.key())
+		close(d.ended)
 	}
 }
 
@@ -186,167 +187,20 @@ func (d *durable) claim(c *consumer) error {
 	d.mu.Lock()
 	old := d.active
 	if old == nil && !d.gone {
-		d.active = c
+		d.active, d.local = c, c.info.ID.Connection
 		d.mu.Unlock()
 		return nil
 	}
 	d.mu.Unlock()
 	if old == nil {
-		return failure(ErrUnknownSubscription, "No durable subscription exists for clientID: %s and subscriptionName: %s", d.clientID, d.name)
+		<-d.ended
+		return errRemoved
 	}
-	if !d.b.options.AllowLinkStealing {
+	if !c.conn.steals {
 		return failure(ErrSubscriptionInUse, "Durable consumer is in use for client: %s and subscriptionName: %s", d.clientID, d.name)
 	}
 	old.close(message.LastDeliveredUnknown)
 	return d.claim(c)
-}
-
-// serve subscribes where that is missing and starts delivery.
-func (d *durable) serve(c *consumer, info message.SubscriptionInfo) error {
-	d.mu.Lock()
-	changed := len(d.feeds) > 0 && (d.info.SubscribedDestination != info.SubscribedDestination ||
-		d.info.Selector != info.Selector || d.info.NoLocal != info.NoLocal)
-	d.mu.Unlock()
-	err := error(nil)
-	if changed {
-		err = d.unsubscribe()
-	}
-	d.mu.Lock()
-	d.info, d.filter = info, c.filter
-	d.mu.Unlock()
-	if err == nil {
-		err = d.subscribe(c.info.Retroactive)
-	}
-	if err != nil {
-		d.mu.Lock()
-		d.active = nil
-		d.mu.Unlock()
-		return err
-	}
-	d.mu.Lock()
-	feeds := d.feeds
-	d.mu.Unlock()
-	for _, f := range feeds {
-		c.join(f)
-		if c.info.Retroactive {
-			f.t.remind(f)
-		}
-	}
-	d.kick()
-	return nil
-}
-
-// subscribe makes the feeds that are missing, now and, for a pattern, later.
-func (d *durable) subscribe(retroactive bool) error {
-	subscribed := d.info.SubscribedDestination
-	var targets []target
-	for _, part := range subscribed.Parts() {
-		if part.IsPattern() {
-			targets = append(targets, d.b.registry.watch(d.watch, part)...)
-			continue
-		}
-		t, err := d.b.ensure(part)
-		if err != nil {
-			return err
-		}
-		targets = append(targets, t)
-	}
-	for _, t := range targets {
-		if err := d.listenTo(t, retroactive); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *durable) has(t *topic) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, f := range d.feeds {
-		if f.t == t {
-			return true
-		}
-	}
-	return false
-}
-
-// append stores the subscription to t. The feed begins when that is done, at
-// the same place in the log as in the store.
-func (d *durable) append(t *topic, retroactive bool, done func(error)) {
-	d.mu.Lock()
-	info := d.info
-	d.mu.Unlock()
-	info.Destination = t.dest
-	t.keepers.Add(1)
-	if t.retired.Load() {
-		t.keepers.Add(-1)
-		done(&MissingDestination{t.dest})
-		return
-	}
-	d.b.began()
-	op := store.Op{Action: store.AddSubscription, Destination: t.dest, Info: &info, Retroactive: retroactive}
-	d.b.store.Append(store.Single(op, true, func(err error) {
-		defer d.b.ended()
-		again := d.has(t)
-		if err == nil && !again {
-			f := d.newFeed(t)
-			if retroactive {
-				f.window.fallBehind()
-			}
-			err = t.listen(f)
-		}
-		if err != nil || again {
-			t.keepers.Add(-1)
-		}
-		done(err)
-	}))
-}
-
-// attachLater subscribes to a topic that has just come into being and that
-// the pattern covers. The registry is locked.
-func (d *durable) attachLater(t *topic) {
-	d.append(t, false, func(err error) {
-		if err != nil {
-			d.b.log.Error("cannot extend a durable subscription", "subscription", d.key(), "topic", t.dest.Name, "error", err)
-			return
-		}
-		d.mu.Lock()
-		c := d.active
-		feeds := d.feeds
-		d.mu.Unlock()
-		if c == nil {
-			return
-		}
-		for _, f := range feeds {
-			c.join(f)
-		}
-	})
-}
-
-// unsubscribe takes the subscription off all topics, and waits for that.
-func (d *durable) unsubscribe() error {
-	d.b.registry.unwatch(d.watch)
-	d.mu.Lock()
-	feeds := d.feeds
-	d.feeds = nil
-	d.mu.Unlock()
-	if len(feeds) == 0 {
-		return nil
-	}
-	u := &store.Unit{Sync: true}
-	for _, f := range feeds {
-		u.Ops = append(u.Ops, store.Op{Action: store.RemoveSubscription, Destination: f.t.dest, Subscription: d.key()})
-	}
-	done := make(chan error, 1)
-	u.Done = func(err error) { done <- err }
-	d.b.store.Append(u)
-	err := <-done
-	for _, f := range feeds {
-		f.t.ignore(f)
-		f.t.keepers.Add(-1)
-		f.clear()
-	}
-	return err
 }
 
 // drop forgets a feed whose topic was removed.
@@ -377,19 +231,22 @@ func (ds *durables) remove(clientID, name string) (message.Destination, error) {
 		return message.Destination{}, failure(ErrUnknownSubscription, "No durable subscription exists for clientID: %s and subscriptionName: %s", clientID, name)
 	}
 	d.mu.Lock()
-	if d.active != nil {
-		d.mu.Unlock()
-		return message.Destination{}, failure(ErrSubscriptionInUse, "Durable consumer is in use")
-	}
-	d.gone = true
-	dest := d.info.SubscribedDestination
+	active, gone, dest := d.active != nil, d.gone, d.info.SubscribedDestination
+	d.gone = gone || !active
 	d.mu.Unlock()
-	ds.mu.Lock()
-	if ds.subs[key] == d {
-		delete(ds.subs, key)
+	switch {
+	case active:
+		return message.Destination{}, failure(ErrSubscriptionInUse, "Durable consumer is in use")
+	case gone: // somebody else removes it
+		<-d.ended
+		return ds.remove(clientID, name)
 	}
+	err := d.unsubscribe()
+	ds.mu.Lock()
+	delete(ds.subs, key) // only now: a new one must come after this one in the log
 	ds.mu.Unlock()
-	return dest, d.unsubscribe()
+	close(d.ended)
+	return dest, err
 }
 
 // kick delivers from all feeds.
@@ -413,7 +270,7 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 	if d.active != c {
 		return
 	}
-	d.active = nil
+	d.active, d.since = nil, d.b.nowMS()
 	for _, f := range d.feeds {
 		f.forgetLocked()
 	}
@@ -424,12 +281,3 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 
 // settled is called when no acknowledgement is on its way any more.
 func (d *durable) settled() { d.kick() }
-
-func (d *durable) sweep() {
-	d.mu.Lock()
-	feeds := d.feeds
-	d.mu.Unlock()
-	for _, f := range feeds {
-		f.sweep()
-	}
-}

@@ -27,6 +27,8 @@ var (
 	ErrDestinationInUse = errors.New("destination is in use")
 	// ErrSubscriptionInUse: javax.jms.JMSException.
 	ErrSubscriptionInUse = errors.New("durable subscription is in use")
+	// ErrNotAllowed: the configuration refuses it; javax.jms.JMSException.
+	ErrNotAllowed = errors.New("not allowed")
 	// ErrResourceAllocation: javax.jms.ResourceAllocationException.
 	ErrResourceAllocation = errors.New("no space for the message")
 	// ErrUnknownConnection, ErrUnknownSession, ErrUnknownProducer and
@@ -40,6 +42,10 @@ var (
 	// ErrTransaction: javax.jms.JMSException, or XAException where the *Error
 	// has a Code.
 	ErrTransaction = errors.New("transaction error")
+	// ErrRolledBack is wrapped together with ErrTransaction: the commit of a
+	// local transaction has become a rollback;
+	// javax.jms.TransactionRolledBackException, whose cause is the XAException.
+	ErrRolledBack = errors.New("transaction was rolled back")
 	// ErrUnknownTransaction is wrapped together with ErrTransaction.
 	ErrUnknownTransaction = errors.New("unknown transaction")
 	// ErrAcknowledge: an acknowledgement matches nothing that was delivered;
@@ -72,7 +78,10 @@ const (
 	XAErrProtocol  int32 = -6  // XAER_PROTO
 	XAErrFailed    int32 = -7  // XAER_RMFAIL
 	XAErrBroker    int32 = -3  // XAER_RMERR
+	XAErrInvalid   int32 = -5  // XAER_INVAL
+	XARetry        int32 = 4   // XA_RETRY
 	XARollback     int32 = 100 // XA_RBROLLBACK
+	XACommitFailed int32 = 101 // XA_RBCOMMFAIL
 	XAVoteOK       int32 = 0   // XA_OK
 	XAVoteReadOnly int32 = 3   // XA_RDONLY
 )

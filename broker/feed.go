@@ -23,6 +23,9 @@ type feed struct {
 	exposing    bool
 	cleared     bool
 	lagging     *consumer // has turned slow; release tells
+	swept       store.Seq // how far sweepStore has come
+
+	returned returned
 }
 
 func (f *feed) base() *place { return &f.t.place }
@@ -85,8 +88,8 @@ func (f *feed) lagLocked() {
 	}
 }
 
-// hearTransientLocked keeps a message that is not stored for a subscriber who
-// is there, as far as there is room: nothing else would bound it.
+// hearTransientLocked keeps a message that is not stored, as far as there is
+// room: nothing else would bound it.
 func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	if !wanted {
 		return
@@ -94,7 +97,7 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	r := &ref{m: m, home: f, key: f.window.transientKey(m), redeliveries: m.RedeliveryCounter}
 	switch {
 	case f.d.active != nil && f.spillLocked(r):
-	case f.d.active == nil || !f.window.room(f.window.lane(r.key.rank), &f.t.place):
+	case !f.keepsLocked(m):
 		f.t.stats.discarded.Add(1)
 		return
 	default:
@@ -106,7 +109,7 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 
 func (f *feed) wantsLocked(m *message.Message) bool {
 	d := f.d
-	if d.info.NoLocal && d.active != nil && m.ID.Producer.Connection == d.active.info.ID.Connection {
+	if d.info.NoLocal && m.ID.Producer.Connection == d.local {
 		return false
 	}
 	return d.filter == nil || d.filter.Match(m)
@@ -311,6 +314,9 @@ func (f *feed) detach(*consumer, []*ref) {}
 // takeBack makes a message available again whose transaction was rolled back
 // after its consumer had been closed.
 func (f *feed) takeBack(r *ref) {
+	if r.stored {
+		f.returned.add(r.key.seq)
+	}
 	f.d.mu.Lock()
 	delete(f.locked, r.key.seq)
 	if r.stored && r.key.seq <= f.window.lane(r.key.rank).cursor && !f.cleared {
@@ -320,6 +326,7 @@ func (f *feed) takeBack(r *ref) {
 		f.dispatchLocked()
 	} else {
 		f.giveUpLocked(r)
+		f.dispatchLocked()
 	}
 	f.release()
 }
@@ -347,6 +354,7 @@ func (f *feed) unlock(seq store.Seq, fetch bool) {
 	passed := f.locked[seq]
 	delete(f.locked, seq)
 	if fetch {
+		f.returned.add(seq)
 		f.redelivered[seq] = max(f.redelivered[seq], 1)
 	}
 	if fetch && passed {
@@ -382,6 +390,11 @@ func (f *feed) entered(e *store.Entry) bool {
 // giveUpLocked lets go of a message that was in flight.
 func (f *feed) giveUpLocked(r *ref) {
 	f.t.stats.inflight.Add(-1)
+	if f.staysLocked(r.m) {
+		r.reset()
+		f.window.insertFront(r)
+		return
+	}
 	f.t.usage.release(r.size())
 	if r.stored && r.redeliveries > 0 && !f.cleared {
 		f.redelivered[r.key.seq] = r.redeliveries
@@ -391,12 +404,20 @@ func (f *feed) giveUpLocked(r *ref) {
 	}
 }
 
-// forgetLocked empties the window.
+// forgetLocked empties the window, but for what is nowhere else.
 func (f *feed) forgetLocked() {
-	for r := f.window.head; r != nil; r = f.window.head {
+	var next *ref
+	for r := f.window.head; r != nil; r = next {
+		next = r.next
+		if f.staysLocked(r.m) {
+			continue
+		}
 		f.window.remove(r)
 		f.t.usage.release(r.size())
-		if r.stored && r.redeliveries > 0 && !f.cleared {
+		switch {
+		case !r.stored:
+			f.t.stats.discarded.Add(1)
+		case r.redeliveries > 0 && !f.cleared:
 			f.redelivered[r.key.seq] = r.redeliveries
 		}
 	}
@@ -416,6 +437,9 @@ func (f *feed) clear() {
 }
 
 func (f *feed) sweep() {
+	if !f.t.policy.ExpireMessages {
+		return
+	}
 	now := f.d.b.nowMS()
 	f.d.mu.Lock()
 	var next *ref
@@ -441,5 +465,6 @@ func (f *feed) settle(r *ref) {
 	f.t.usage.release(r.size())
 	if r.stored {
 		f.pending.Add(-1)
+		f.returned.remove(r.key.seq)
 	}
 }

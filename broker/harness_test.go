@@ -149,6 +149,16 @@ type client struct {
 }
 
 func (f *fixture) connect(change ...func(*message.ConnectionInfo)) *client {
+	f.t.Helper()
+	return f.join(f.Connect, change...)
+}
+
+func (f *fixture) steal(change ...func(*message.ConnectionInfo)) *client {
+	f.t.Helper()
+	return f.join(f.Steal, change...)
+}
+
+func (f *fixture) join(connect func(*message.ConnectionInfo, Peer) (*Connection, error), change ...func(*message.ConnectionInfo)) *client {
 	f.clients++
 	id := message.ConnectionID(fmt.Sprintf("ID:client-%d", f.clients))
 	info := &message.ConnectionInfo{ID: id, ClientID: string(id)}
@@ -156,7 +166,7 @@ func (f *fixture) connect(change ...func(*message.ConnectionInfo)) *client {
 		g(info)
 	}
 	p := newPeer()
-	c, err := f.Connect(info, p)
+	c, err := connect(info, p)
 	require.NoError(f.t, err)
 	cl := &client{t: f.t, f: f, Connection: c, peer: p, sequences: map[message.ProducerID]int64{}}
 	cl.session = message.SessionID{Connection: info.ID, Value: 1}

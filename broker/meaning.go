@@ -114,3 +114,105 @@ func (c *consumer) holdLocked(a *message.Ack) (refs []*ref, err error) {
 	}
 	return refs, nil
 }
+
+// A client that fails over sends again what it has sent in its open
+// transactions, but not what it has acknowledged: that was given up with the
+// broker that it has left. Its library marks such transactions for rollback,
+// if it notices in time, which it does not between the last acknowledgement
+// and the commit of a local transaction, nor between the end and the prepare
+// of a branch. ActiveMQ then commits the sends alone, and what was consumed
+// for them is consumed, and answered, again. Here such a transaction can only
+// be rolled back (P6): one that was open when its client failed over, without
+// acknowledgements, of a session whose consumers may have been given messages
+// before which are still there. Where there are none, it is committed.
+
+// lostLocked reports that acknowledgements of t may have been lost.
+func (t *transaction) lostLocked() bool {
+	if !t.restored || len(t.acks)+len(t.counts) > 0 {
+		return false
+	}
+	return t.doubtful || !t.id.XA && len(t.sends) == 0
+}
+
+// doubt is told of each send of a restored transaction. c.mu is held.
+func (c *Connection) doubt(t *transaction, by message.SessionID) {
+	s := c.sessions[by]
+	if s == nil || !c.mayHave(s) {
+		return
+	}
+	t.mu.Lock()
+	t.doubtful = true
+	t.mu.Unlock()
+}
+
+// mayHaveConsumed is mayHave of any session. c.mu is held.
+func (c *Connection) mayHaveConsumed() bool {
+	for _, s := range c.sessions {
+		if c.mayHave(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHave reports whether consumers of a session may have had messages on an
+// earlier connection that are not consumed. c.mu is held.
+func (c *Connection) mayHave(s *session) bool {
+	for id := range s.consumers {
+		if q, ok := c.consumers[id].(*consumer); ok && q.mayHave() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *consumer) mayHave() bool {
+	c.mu.Lock()
+	homes := c.homes
+	for _, r := range c.inflight.refs[c.inflight.head:] {
+		if r != nil && r.redeliveries > 0 {
+			c.mu.Unlock()
+			return true
+		}
+	}
+	c.mu.Unlock()
+	for _, h := range homes {
+		switch h := h.(type) {
+		case *queue:
+			if h.mayHave() {
+				return true
+			}
+		case *feed:
+			if h.mayHave() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayHave reports whether messages are there that were delivered before.
+func (q *queue) mayHave() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.stats.size.Load() > 0 && (q.inherited > 0 || q.stats.inflight.Load() > 0 || q.window.redelivered())
+}
+
+func (f *feed) mayHave() bool {
+	f.t.mu.Lock()
+	inherited := f.t.inherited
+	f.t.mu.Unlock()
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return f.pending.Load() > 0 && (inherited > 0 || len(f.redelivered) > 0 || f.window.redelivered())
+}
+
+// redelivered reports whether a message waits that was delivered before.
+func (w *window) redelivered() bool {
+	for r := w.head; r != nil; r = r.next {
+		if r.redeliveries > 0 {
+			return true
+		}
+	}
+	return false
+}

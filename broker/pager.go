@@ -202,6 +202,9 @@ func (q *queue) unlock(seq store.Seq, fetch bool) {
 	defer q.mu.Unlock()
 	passed := q.locked[seq]
 	delete(q.locked, seq)
+	if fetch {
+		q.returned.add(seq)
+	}
 	if fetch && passed {
 		q.fetch = append(q.fetch, seq)
 		q.pageLocked()

@@ -121,7 +121,7 @@ func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequi
 	c.mu.Lock()
 	err := c.send(ctx, m, responseRequired, done)
 	if err != nil && !responseRequired && !m.Transaction.IsZero() {
-		c.poison(m.Transaction, err)
+		c.fail(m.Transaction, err)
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -234,6 +234,12 @@ func (d *dispatch) join() error {
 	t, err := d.c.transaction(d.m.Transaction)
 	if err != nil {
 		return err
+	}
+	if t.restored {
+		d.c.doubt(t, d.p.info.ID.SessionID())
+	} else if d.c.resumed && t.awaits() {
+		d.finish()(nil) // the client repeats what it had sent before the branch was prepared
+		return nil
 	}
 	if d.m.Persistent && d.first.base().space.failNow {
 		if now, err := d.admits(); now && err != nil && !d.dropStored(err) {

@@ -31,7 +31,8 @@ type queue struct {
 	locked map[store.Seq]bool
 	// counts are the redelivery counters of messages that were given back and
 	// have left memory. mu
-	counts map[store.Seq]int32
+	counts   map[store.Seq]int32
+	returned returned
 }
 
 func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
@@ -404,4 +405,5 @@ func (q *queue) settle(r *ref) {
 	q.stats.dequeued.Add(1)
 	q.stats.size.Add(-1)
 	q.usage.release(r.size())
+	q.returned.remove(r.key.seq)
 }

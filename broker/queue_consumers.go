@@ -66,6 +66,9 @@ func (q *queue) detach(c *consumer, refs []*ref) {
 }
 
 func (q *queue) takeBack(r *ref) {
+	if r.stored {
+		q.returned.add(r.key.seq)
+	}
 	q.mu.Lock()
 	q.returnLocked(r)
 	q.dispatchLocked()

@@ -97,3 +97,27 @@ func TestRefusedInThatMoment(t *testing.T) {
 	told := startOn(t, s, func(o *Options) { o.SendFailIfNoSpace = true }).connect()
 	require.ErrorIs(t, told.send(told.make(told.producer(1, orders), orders)), ErrResourceAllocation)
 }
+
+// A branch that the store refuses to prepare is rolled back.
+func TestPrepareRefused(t *testing.T) {
+	s := &fickle{Store: newDisk(t)}
+	f := startOn(t, s)
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.consumer(1, orders, 10)
+	c.sendN(p, orders, 1)
+	got := c.take(t, 1)
+	require.NoError(t, c.Begin(xid("1")))
+	require.NoError(t, c.ack(ackIn(xid("1"), got...)))
+	require.NoError(t, c.send(c.make(p, orders, in(xid("1")))))
+	s.refuse.Store(1)
+	_, err := c.prepare(xid("1"))
+	var e *Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, XARollback, e.Code)
+	require.Empty(t, c.Recover())
+	require.ErrorIs(t, c.commit(xid("1")), ErrUnknownTransaction)
+	require.Zero(t, f.uncommitted.Load())
+	require.NoError(t, c.ack(ackOf(message.StandardAck, got...)), "it is in flight still")
+	require.Zero(t, f.stats(orders).Size)
+}

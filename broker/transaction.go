@@ -12,29 +12,33 @@ import (
 // to its connection; an XA branch is known to all, and only the connection
 // that began it works in it until it is prepared.
 type transaction struct {
-	b  *Broker
-	id message.TransactionID
-	by *Connection // nil for a recovered branch
-	// restored: begun by a client that had failed over, which had it open
-	// before. The beginner's mu.
+	b      *Broker
+	id     message.TransactionID
+	by     *Connection // nil for a recovered branch
+	number uint64      // of a branch: they are listed in this order
+	// restored: begun by a client that had failed over, which may have had it
+	// open before. Fixed.
 	restored bool
 
 	mu       sync.Mutex
-	state    transactionState // mu
-	sends    []addition       // mu; op is not used
-	bytes    int64            // mu; of sends
-	acks     []heldAck        // mu
-	counts   []countedAck     // mu; of topic subscribers
-	poisoned error            // mu; an operation failed that nobody waited for: only rollback is left
-	locked   []lockedAck      // mu; of a recovered branch
-	stored   []store.Op       // mu; of a recovered branch
-	marks    []*imprint       // mu until it ends; of what it sends, or of a recovered branch
+	state    transactionState      // mu
+	sends    []addition            // mu; op is not used
+	bytes    int64                 // mu; of sends
+	acks     []heldAck             // mu
+	counts   []countedAck          // mu; of topic subscribers
+	poisoned error                 // mu; an operation failed that nobody waited for: only rollback is left
+	doubtful bool                  // mu; restored, and acknowledgements of it may have been lost
+	locked   []lockedAck           // mu; of a recovered branch
+	stored   bool                  // mu; prepared, in the store too
+	adds     []message.Destination // mu; where a branch in the store sends to, once for each message
+	marks    []*imprint            // mu until it ends; of what it sends, or of a recovered branch
 }
 
 type transactionState uint8
 
 const (
-	active transactionState = iota
+	active    transactionState = iota
+	preparing                  // its outcome is not known yet
 	prepared
 	finished
 )
@@ -44,6 +48,9 @@ const (
 type heldAck struct {
 	c    *consumer
 	refs []*ref
+	// extended: the credit was raised for it; else by what the client had
+	// reported as delivered.
+	extended bool
 }
 
 type countedAck struct {
@@ -64,6 +71,15 @@ func notStarted(id message.TransactionID) error {
 	return e
 }
 
+// rolledBack says that a commit has become a rollback.
+func (t *transaction) rolledBack(code int32, text string) error {
+	kind := ErrTransaction
+	if !t.id.XA {
+		kind = errors.Join(ErrTransaction, ErrRolledBack)
+	}
+	return &Error{Kind: kind, Code: code, Text: text}
+}
+
 func (t *transaction) protocolError(what string) error {
 	return &Error{Kind: ErrTransaction, Text: "Cannot call " + what + " now.", Code: XAErrProtocol}
 }
@@ -75,15 +91,52 @@ func (t *transaction) send(list []addition, size int64) error {
 	if t.state != active {
 		return t.protocolError("send")
 	}
-	if t.bytes += size + copyBytes*int64(max(0, len(list)-1)); t.bytes > t.b.transactionLimit() {
-		t.poisoned = failure(ErrResourceAllocation, "Can not send message on transaction with id: '%s', Transaction has reached the maximum allowed size of pending send operations before commit of %d bytes", t.id, t.b.transactionLimit())
-		return t.poisoned
+	if err := t.growLocked(size + copyBytes*int64(max(0, len(list)-1))); err != nil {
+		return err
 	}
 	if len(list) > 0 && list[0].mark != nil {
 		t.marks = append(t.marks, list[0].mark)
 	}
 	t.sends = append(t.sends, list...)
 	return nil
+}
+
+// growLocked counts a send, or refuses it and drops the others: there is
+// nothing left but rollback. (ActiveMQ: TransactionBroker.verifyUncommittedCount,
+// which rolls back)
+func (t *transaction) growLocked(size int64) error {
+	const text = "Can not send message on transaction with id: '%s', Transaction has reached the maximum allowed %s of pending send operations before commit of '%d'"
+	limit, all := t.b.transactionLimit(), t.b.usage.limit
+	switch n := t.b.options.MaxUncommitted; {
+	case t.poisoned != nil && errors.Is(t.poisoned, ErrResourceAllocation):
+		return t.poisoned
+	case n > 0 && len(t.sends) >= n:
+		t.poisoned = failure(ErrResourceAllocation, text, t.id, "number", n)
+	case t.bytes+size > limit:
+		t.poisoned = failure(ErrResourceAllocation, text, t.id, "bytes", limit)
+	case t.b.uncommitted.Load()+size > all:
+		t.poisoned = failure(ErrResourceAllocation, "Can not send message on transaction with id: '%s', all transactions together have reached the maximum of pending sends of %d bytes", t.id, all)
+	default:
+		t.bytes += size
+		t.b.uncommitted.Add(size)
+		return nil
+	}
+	t.forgetLocked()
+	return t.poisoned
+}
+
+// forgetLocked drops the sends, which the limits count no longer.
+func (t *transaction) forgetLocked() {
+	t.b.uncommitted.Add(-t.bytes)
+	t.sends, t.bytes = nil, 0
+}
+
+// uncount takes what t sends out of the limits, when it has its outcome.
+func (t *transaction) uncount() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b.uncommitted.Add(-t.bytes)
+	t.bytes = 0
 }
 
 // copyBytes is what a copy of a message takes that shares its body.
@@ -97,14 +150,14 @@ func (b *Broker) transactionLimit() int64 {
 }
 
 // acknowledge keeps the acknowledgement of messages until the commit.
-func (t *transaction) acknowledge(c *consumer, refs []*ref) error {
+func (t *transaction) acknowledge(c *consumer, refs []*ref, extended bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
 		return t.protocolError("acknowledge")
 	}
 	if len(refs) > 0 {
-		t.acks = append(t.acks, heldAck{c, refs})
+		t.acks = append(t.acks, heldAck{c, refs, extended})
 	}
 	return nil
 }
@@ -119,7 +172,15 @@ func (t *transaction) acknowledgeTopic(s *subscriber, a *message.Ack) error {
 	return nil
 }
 
-// poison leaves only rollback. (ActiveMQ: rollbackOnlyOnAsyncException)
+// fail is poison for what nobody waited for. (ActiveMQ:
+// rollbackOnlyOnAsyncException)
+func (t *transaction) fail(err error) {
+	if !t.b.options.CommitAfterAsyncError {
+		t.poison(err)
+	}
+}
+
+// poison leaves only rollback.
 func (t *transaction) poison(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,17 +196,14 @@ func (t *transaction) finishActive(next transactionState) error {
 	if t.state != active {
 		return t.protocolError("commit")
 	}
-	if t.restored && t.poisoned == nil && len(t.sends)+len(t.acks)+len(t.counts) == 0 {
-		// The client sent its acknowledgements to the broker that it has left,
-		// and not again, and its commit here. (ActiveMQ commits nothing.)
-		t.poisoned = failure(ErrTransaction, "nothing of it came before the failover")
+	if t.poisoned == nil && t.lostLocked() {
+		t.poisoned = failure(ErrTransaction, "acknowledgements of it may have been lost in the failover")
 	}
 	if t.poisoned != nil {
 		if errors.Is(t.poisoned, ErrOutOfStep) {
 			t.by.sendAway(t.poisoned)
 		}
-		return &Error{Kind: ErrTransaction, Code: XARollback,
-			Text: "COMMIT FAILED: Transaction marked rollback only; " + t.poisoned.Error()}
+		return t.rolledBack(XARollback, "COMMIT FAILED: Transaction marked rollback only; "+t.poisoned.Error())
 	}
 	t.state = next
 	return nil
@@ -214,6 +272,7 @@ func (t *transaction) commit(refused func(err error, again func(error)) bool, do
 // settle forgets what was acknowledged, or, if the commit failed, gives it
 // back.
 func (t *transaction) settle(err error) {
+	t.uncount()
 	if err != nil {
 		t.giveBack()
 		return
@@ -262,6 +321,7 @@ func (t *transaction) rollback(done func(error)) {
 }
 
 func (t *transaction) giveBack() {
+	t.uncount()
 	for _, a := range t.acks {
 		var homeless []*ref
 		a.c.mu.Lock()
@@ -272,7 +332,12 @@ func (t *transaction) giveBack() {
 				homeless = append(homeless, r)
 			}
 		}
-		a.c.extendLocked(-len(a.refs))
+		// The client delivers the others again and does not report them again
+		// as delivered: with a prefetch of 1 it would wait for ever for what
+		// comes after them, as it does with ActiveMQ.
+		if a.extended {
+			a.c.extendLocked(-len(a.refs))
+		}
 		a.c.mu.Unlock()
 		t.b.recount(homeless)
 		for _, r := range homeless {

@@ -27,6 +27,8 @@ type home interface {
 	withdraw(r *ref) (done func(error), ok bool)
 	// settle forgets a message that was consumed.
 	settle(r *ref)
+	// wasReturned reports whether a rollback has given r back; see returned.
+	wasReturned(r *ref) bool
 }
 
 // key orders messages in memory, within a priority: stored ones by their position in the log,

@@ -172,7 +172,6 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		SendFailIfNoSpaceAfterTimeout:    c.SystemUsage.SendFailIfNoSpaceAfterTimeout,
 		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
 		DisableAdvisories:                !c.AdvisorySupport,
-		AllowLinkStealing:                anyLinkStealing(c.TransportConnectors),
 		PopulateUserID:                   c.PopulateJMSXUserID,
 		ExpireMessagesPeriod:             expirePeriod(&c.DestinationPolicy.PolicyMap),
 		RoutingOptions:                   routingOptions(c),
@@ -199,15 +198,6 @@ func (b *bootstrap) url() string {
 	return ""
 }
 
-func anyLinkStealing(connectors []config.TransportConnector) bool {
-	for _, c := range connectors {
-		if c.AllowLinkStealing {
-			return true
-		}
-	}
-	return false
-}
-
 // listen opens the ports, unless ctx has ended.
 func (b *bootstrap) listen(ctx context.Context, m *master) error {
 	for _, c := range b.config.TransportConnectors {
@@ -226,6 +216,7 @@ func (b *bootstrap) listen(ctx context.Context, m *master) error {
 			MaximumProducersAllowedPerConnection: c.MaximumProducersAllowedPerConnection,
 			MaximumConsumersAllowedPerConnection: c.MaximumConsumersAllowedPerConnection,
 			WarnOnRemoteClose:                    c.WarnOnRemoteClose,
+			AllowLinkStealing:                    c.AllowLinkStealing || uri.AllowLinkStealing,
 			ProviderVersion:                      fullVersion(),
 			Log:                                  b.log,
 		})

@@ -29,6 +29,7 @@ type Options struct {
 	MaximumProducersAllowedPerConnection int // 0 is no bound
 	MaximumConsumersAllowedPerConnection int // 0 is no bound
 	WarnOnRemoteClose                    bool
+	AllowLinkStealing                    bool
 
 	farewell time.Duration // 0 is farewellTime
 
@@ -66,7 +67,11 @@ func New(options Options) *Protocol {
 	}
 	p.offer = offer(options.URI, options.ProviderVersion)
 	p.connect = func(info *message.ConnectionInfo, peer broker.Peer) (connection, error) {
-		c, err := options.Broker.Connect(info, peer)
+		connect := options.Broker.Connect
+		if options.AllowLinkStealing {
+			connect = options.Broker.Steal
+		}
+		c, err := connect(info, peer)
 		if err != nil {
 			return nil, err
 		}

@@ -35,6 +35,10 @@ func throwable(err error) *message.Throwable {
 			if !strings.Contains(t.Message, errorCode) {
 				t.Message += " " + errorCode + strconv.Itoa(int(detail.Code))
 			}
+			if errors.Is(err, broker.ErrRolledBack) {
+				// ActiveMQ sends the cause alone, which JMS does not foresee.
+				t = &message.Throwable{Class: "javax.jms.TransactionRolledBackException", Message: detail.Text, Cause: t}
+			}
 		}
 	}
 	return t

@@ -13,6 +13,8 @@ import javax.jms.TextMessage;
 import javax.jms.Topic;
 import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
+import org.apache.activemq.ActiveMQXAConnection;
+import org.apache.activemq.ActiveMQXAConnectionFactory;
 import org.apache.activemq.command.ActiveMQQueue;
 import org.apache.activemq.command.ActiveMQTopic;
 
@@ -55,6 +57,20 @@ final class Env {
 
     ActiveMQConnection start(ActiveMQConnectionFactory factory, String clientID) throws JMSException {
         ActiveMQConnection connection = (ActiveMQConnection) factory.createConnection();
+        synchronized (open) {
+            open.add(connection);
+        }
+        if (clientID != null) {
+            connection.setClientID(clientID);
+        }
+        connection.start();
+        return connection;
+    }
+
+    /** A started connection for branches of distributed transactions. */
+    ActiveMQXAConnection startXA(String clientID, String... options) throws JMSException {
+        ActiveMQXAConnectionFactory factory = new ActiveMQXAConnectionFactory(this.factory(options).getBrokerURL());
+        ActiveMQXAConnection connection = (ActiveMQXAConnection) factory.createXAConnection();
         synchronized (open) {
             open.add(connection);
         }
