@@ -27,6 +27,9 @@ type advisories struct {
 	id       message.ProducerID
 	sequence atomic.Int64
 
+	departures chan departure // for loop
+	untold     atomic.Int64   // departures that found no room
+
 	mu           sync.Mutex
 	connections  map[message.ConnectionID]*message.ConnectionInfo // mu
 	consumers    map[message.ConsumerID]*message.ConsumerInfo     // mu
@@ -37,6 +40,7 @@ type advisories struct {
 func (a *advisories) init(b *Broker) {
 	a.b = b
 	a.id = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 1}
+	a.departures = make(chan departure, maxDepartures)
 	a.connections = map[message.ConnectionID]*message.ConnectionInfo{}
 	a.consumers = map[message.ConsumerID]*message.ConsumerInfo{}
 	a.producers = map[message.ProducerID]*message.ProducerInfo{}
@@ -55,7 +59,7 @@ func (a *advisories) connection(info *message.ConnectionInfo) {
 		return
 	}
 	a.remember(func() { a.connections[info.ID] = info })
-	a.fire(advisoryConnection, info, nil)
+	a.fire(advisoryConnection, info)
 }
 
 func (a *advisories) connectionGone(info *message.ConnectionInfo) {
@@ -63,7 +67,7 @@ func (a *advisories) connectionGone(info *message.ConnectionInfo) {
 		return
 	}
 	a.remember(func() { delete(a.connections, info.ID) })
-	a.fire(advisoryConnection, &message.RemoveInfo{Object: info.ID}, nil)
+	a.fire(advisoryConnection, &message.RemoveInfo{Object: info.ID})
 }
 
 // consumer announces a consumer, or tells it what there is if it listens to
@@ -99,7 +103,7 @@ func (a *advisories) subscriptionGone(dest message.Destination, info *message.Re
 }
 
 func (a *advisories) producer(info *message.ProducerInfo) {
-	if a.b.options.DisableAdvisories || info.Destination.IsZero() || isAdvisory(info.Destination) {
+	if a.unnamed(info) {
 		return
 	}
 	a.remember(func() { a.producers[info.ID] = info })
@@ -107,11 +111,22 @@ func (a *advisories) producer(info *message.ProducerInfo) {
 }
 
 func (a *advisories) producerGone(info *message.ProducerInfo) {
-	if a.b.options.DisableAdvisories || info.Destination.IsZero() || isAdvisory(info.Destination) {
+	if a.unnamed(info) {
 		return
 	}
 	a.remember(func() { delete(a.producers, info.ID) })
 	a.fireProducer(info.Destination, &message.RemoveInfo{Object: info.ID})
+}
+
+// unnamed reports that a producer is not told of.
+func (a *advisories) unnamed(info *message.ProducerInfo) bool {
+	switch {
+	case a.b.options.DisableAdvisories:
+		return true
+	case info.Destination.IsZero():
+		return !a.b.options.AnonymousProducerAdvisories
+	}
+	return isAdvisory(info.Destination)
 }
 
 // destination announces that a destination was created or removed.
@@ -127,7 +142,24 @@ func (a *advisories) destination(dest message.Destination, op message.Destinatio
 			delete(a.destinations, dest)
 		}
 	})
-	a.fire(destinationTopic(dest.Kind), info, nil)
+	a.fire(destinationTopic(dest.Kind), info)
+	if op == message.RemoveDestination {
+		a.forgetTopics(dest)
+	}
+}
+
+// forgetTopics removes the topics of advisories about a destination that is
+// gone, unless somebody listens. (ActiveMQ: getAllDestinationAdvisoryTopics)
+func (a *advisories) forgetTopics(dest message.Destination) {
+	names := []string{about(advisoryConsumer, dest), about(advisoryProducer, dest), about(advisoryExpired, dest), about(advisoryNoConsumer, dest)}
+	for _, prefix := range []string{advisorySlow, advisoryFast, advisoryDiscarded, advisoryDelivered, advisoryConsumed, advisoryDispatched, advisoryDLQd, advisoryFull} {
+		names = append(names, typed(prefix, dest))
+	}
+	for _, name := range names {
+		if t := a.b.registry.find(message.NewTopic(name)); t != nil && !t.inUse() && a.b.registry.remove(t) {
+			t.dispose()
+		}
+	}
 }
 
 func destinationTopic(k message.Kind) string {
@@ -155,11 +187,20 @@ func about(prefix string, dest message.Destination) string {
 }
 
 func (a *advisories) fireConsumer(dest message.Destination, data any) {
-	a.fire(about(advisoryConsumer, dest), data, a.consumerCount(dest))
+	a.tell(about(advisoryConsumer, dest), func() (any, message.Properties) { return data, a.consumerCount(dest) })
 }
 
 func (a *advisories) fireProducer(dest message.Destination, data any) {
-	a.fire(about(advisoryProducer, dest), data, a.producerCount(dest))
+	a.tell(producerTopic(dest), func() (any, message.Properties) { return data, a.producerCount(dest) })
+}
+
+// producerTopic returns the topic of advisories about producers of a
+// destination, which may be null.
+func producerTopic(dest message.Destination) string {
+	if dest.IsZero() {
+		return advisoryProducerAnonymous
+	}
+	return about(advisoryProducer, dest)
 }
 
 func (a *advisories) consumerCount(dest message.Destination) message.Properties {
@@ -183,27 +224,38 @@ func (a *advisories) count(dest message.Destination, of func(*place) int64) (n i
 	return max(0, n)
 }
 
-// fire publishes an advisory, if anybody listens.
-func (a *advisories) fire(name string, data any, properties message.Properties) {
+// fire publishes an advisory without further properties, if anybody listens.
+func (a *advisories) fire(name string, data any) {
+	a.tell(name, func() (any, message.Properties) { return data, nil })
+}
+
+// tell publishes what is made only if anybody listens.
+func (a *advisories) tell(name string, what func() (data any, properties message.Properties)) {
 	dest := message.NewTopic(name)
-	t := a.b.registry.find(dest)
-	if t == nil {
-		if !a.b.registry.wanted(dest) {
-			return
-		}
-		made, _, err := a.b.create(dest, nil)
-		if err != nil {
-			return
-		}
-		t = made
-	}
-	if t.inUse() {
-		t.arrive(a.message(dest, data, properties), nil)
+	if t := a.topic(dest); t != nil {
+		data, properties := what()
+		t.arrive(a.make(dest, data, properties), nil)
 	}
 }
 
-// message makes an advisory.
-func (a *advisories) message(dest message.Destination, data any, properties message.Properties) *message.Message {
+// topic returns an advisory topic that somebody listens to, or nil.
+func (a *advisories) topic(dest message.Destination) target {
+	t := a.b.registry.find(dest)
+	if t == nil && a.b.registry.wanted(dest) {
+		made, _, err := a.b.create(dest, nil)
+		if err != nil {
+			return nil
+		}
+		t = made
+	}
+	if t == nil || !t.inUse() {
+		return nil
+	}
+	return t
+}
+
+// make makes an advisory.
+func (a *advisories) make(dest message.Destination, data any, properties message.Properties) *message.Message {
 	properties = append(properties,
 		message.Property{Name: "originBrokerName", Value: a.b.name},
 		message.Property{Name: "originBrokerId", Value: string(a.b.options.ID)},
@@ -213,16 +265,20 @@ func (a *advisories) message(dest message.Destination, data any, properties mess
 	if err != nil {
 		a.b.log.Warn("advisory without properties", "topic", dest.Name, "error", err)
 	}
-	now := a.b.nowMS()
+	m := a.b.note(dest, a.id, a.sequence.Add(1))
+	m.Type, m.DataStructure, m.Properties = "Advisory", data, encoded
+	return m
+}
+
+// note makes a message of the broker's own.
+func (b *Broker) note(dest message.Destination, by message.ProducerID, sequence int64) *message.Message {
+	now := b.nowMS()
 	return &message.Message{
-		Type:          "Advisory",
-		Destination:   dest,
-		Producer:      a.id,
-		ID:            message.MessageID{Producer: a.id, ProducerSequence: a.sequence.Add(1), BrokerSequence: a.b.sequence.Add(1)},
-		Timestamp:     now,
-		BrokerInTime:  now,
-		DataStructure: data,
-		Properties:    encoded,
+		Destination:  dest,
+		Producer:     by,
+		ID:           message.MessageID{Producer: by, ProducerSequence: sequence, BrokerSequence: b.sequence.Add(1)},
+		Timestamp:    now,
+		BrokerInTime: now,
 	}
 }
 
@@ -246,7 +302,7 @@ func (a *advisories) replay(s *subscriber) {
 	}
 	for _, x := range a.present(wants) {
 		dest := message.NewTopic(x.topic)
-		m := a.message(dest, x.data, x.properties)
+		m := a.make(dest, x.data, x.properties)
 		m.TargetConsumer = s.info.ID
 		t, _, err := a.b.create(dest, nil)
 		if err != nil {
@@ -269,7 +325,7 @@ func (a *advisories) present(wants func(string) bool) []told {
 		list = append(list, told{topic: destinationTopic(dest.Kind), data: info})
 	}
 	for _, info := range a.producers {
-		list = append(list, told{topic: about(advisoryProducer, info.Destination), data: info})
+		list = append(list, told{topic: producerTopic(info.Destination), data: info})
 	}
 	for _, info := range a.consumers {
 		list = append(list, told{topic: about(advisoryConsumer, info.Destination), data: info})

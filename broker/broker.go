@@ -62,9 +62,6 @@ type Options struct {
 	// PopulateUserID stamps each message with its connection's user name.
 	// (ActiveMQ: populateJMSXUserID)
 	PopulateUserID bool
-	// ExpireMessagesPeriod is how often the sweeper looks for expired
-	// messages; 0 is 30 s, negative never.
-	ExpireMessagesPeriod time.Duration
 
 	RoutingOptions
 	SchedulerOptions
@@ -95,6 +92,8 @@ type Broker struct {
 	flow      flow
 	usage     usage
 	advise    advisories
+	burials   burials
+	hooks     []hook // fixed; of messages that are sent
 	audits    audits
 	branches  branches
 	durables  durables
@@ -148,6 +147,7 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.hooks = options.PluginOptions.hooks()
 	b.advise.init(b)
 	b.audits.init(b)
 	b.branches.init(b)
@@ -155,7 +155,9 @@ func New(options Options) (*Broker, error) {
 	if err := b.recover(options.Store.Recovered()); err != nil {
 		return nil, err
 	}
+	b.advise.fire(advisoryMaster, nil)
 	b.run(b.flow.loop)
+	b.run(b.advise.loop)
 	b.run(b.housekeep)
 	return b, nil
 }
@@ -202,6 +204,10 @@ func (b *Broker) policy(dest message.Destination) Policy {
 	p.MaxPageBytes = max(p.MaxPageBytes, leastWindowBytes)
 	if dest.IsAdvisory() {
 		p.ProducerFlowControl = false
+		p.AdvisoryPolicy = defaultAdvisoryPolicy()
+		if p.PendingMessageLimit < 0 {
+			p.PendingMessageLimit = maxUnheard
+		}
 	}
 	return p
 }
@@ -235,10 +241,8 @@ const tick = time.Second
 // housekeep sweeps expired messages, and starts dispatch again that stopped
 // while the lease was not valid.
 func (b *Broker) housekeep() {
-	period := cmp.Or(b.options.ExpireMessagesPeriod, 30*time.Second)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	swept := b.now()
 	for {
 		select {
 		case <-b.stop:
@@ -248,10 +252,7 @@ func (b *Broker) housekeep() {
 		if b.starved.Swap(false) {
 			b.kickAll()
 		}
-		if now := b.now(); period > 0 && now.Sub(swept) >= period {
-			swept = now
-			b.sweep()
-		}
+		b.sweepDue(b.now())
 	}
 }
 

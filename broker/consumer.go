@@ -102,6 +102,9 @@ func (c *consumer) take(r *ref, dest message.Destination) bool {
 		Message:           r.m,
 		RedeliveryCounter: r.redeliveries,
 	})
+	if p := r.home.base(); p.watched {
+		p.goes(r.m, c.info.ID)
+	}
 	c.mu.Unlock()
 	return true
 }

@@ -68,12 +68,6 @@ func (ds *durables) kickAll() {
 	}
 }
 
-func (ds *durables) sweepAll() {
-	for _, d := range ds.all() {
-		d.sweep()
-	}
-}
-
 // recover takes up a stored subscription.
 func (ds *durables) recover(t *topic, state *store.DestinationState, s *store.SubscriptionState) {
 	ds.mu.Lock()
@@ -414,11 +408,9 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 // settled is called when no acknowledgement is on its way any more.
 func (d *durable) settled() { d.kick() }
 
-func (d *durable) sweep() {
-	d.mu.Lock()
-	feeds := d.feeds
-	d.mu.Unlock()
-	for _, f := range feeds {
-		f.sweep()
+// settle ends n acknowledgements that were on their way.
+func (d *durable) settle(n int64) {
+	if d.unsettled.Add(-n) == 0 {
+		d.settled()
 	}
 }

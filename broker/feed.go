@@ -20,6 +20,7 @@ type feed struct {
 	redelivered map[store.Seq]int32 // of messages that a consumer gave back
 	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
+	searched    store.Seq           // how far the store has been searched for expired messages
 	exposing    bool
 	cleared     bool
 }
@@ -383,4 +384,5 @@ func (f *feed) settle(r *ref) {
 	if r.stored {
 		f.pending.Add(-1)
 	}
+	f.t.left(r.m)
 }

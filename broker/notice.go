@@ -1,6 +1,9 @@
 package broker
 
-import "github.com/conclavemq/conclave/message"
+import (
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
 
 // What happens to consumers and is told to those who have asked for it. These
 // are called under no lock of a destination's or a consumer's, so that they
@@ -11,10 +14,23 @@ import "github.com/conclavemq/conclave/message"
 // BaseDestination.slowConsumer)
 func (b *Broker) becameSlow(s subscription, p *place) {
 	p.stats.slow.Add(1)
+	if p.policy.AdvisoryForSlowConsumers {
+		b.advise.slowConsumer(p, s.details())
+	}
 }
 
-// discarded says that m will not be delivered to s, which is too slow.
-// (ActiveMQ: BaseDestination.messageDiscarded)
+// discarded says that m will not be delivered to s, which is too slow. What
+// was persistent becomes a dead letter, unless the policy says otherwise.
+// (ActiveMQ: TopicSubscription.discard)
 func (b *Broker) discarded(s subscription, p *place, m *message.Message) {
-	p.stats.discarded.Add(1)
+	n := p.stats.discarded.Add(1)
+	if p.policy.AdvisoryForDiscardingMessages {
+		b.advise.discarded(p, m, s.details().ID, n)
+	}
+	if !m.Persistent && !p.policy.DeadLetter.ProcessNonPersistent {
+		return
+	}
+	u := newBatch(b)
+	u.addLetter(p, m, "java.lang.Throwable: TopicSubDiscard. ID:"+s.details().ID.String(), false, nil)
+	u.commit(store.None, message.TransactionID{}, false, func(error) {})
 }

@@ -93,6 +93,10 @@ func (q *queue) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
 		q.usage.add(r.size())
 		return q.window.insert(r, hint)
 	})
+	for _, seq := range q.gone {
+		delete(q.locked, seq)
+	}
+	q.gone = nil
 }
 
 // restore brings messages back that a rolled back transaction had locked.

@@ -20,13 +20,51 @@ type place struct {
 	lot    lot                  // sends that wait for memory
 	owner  message.ConnectionID // of a temporary destination, else ""
 	warned atomic.Int64         // when the log last said that producers wait, ns since 1970
+	swept  atomic.Int64         // when it was last searched for expired messages, ns since 1970
+	graves atomic.Bool          // dead letters have come here
+
+	watched bool    // fixed: goes is to be called
+	timing  *timing // fixed: what the statistics plugin measures, or nil
 }
 
 func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
+	p.swept.Store(b.now().UnixNano())
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
 	if dest.Kind.IsTemporary() {
 		p.owner = ownerOf(dest)
+	}
+	if b.options.Statistics != nil {
+		p.timing = &timing{}
+	}
+	p.watched = p.timing != nil || p.policy.AdvisoryForDispatched
+}
+
+// arrived is called under no lock when m has become visible at p.
+func (p *place) arrived(m *message.Message) {
+	if p.timing != nil {
+		p.timing.arrive(m.Size())
+	}
+	if p.policy.AdvisoryForDelivery {
+		p.b.advise.delivered(p, m)
+	}
+}
+
+// goes is called when m is delivered, if p is watched, under the consumer's
+// lock.
+func (p *place) goes(m *message.Message, to message.ConsumerID) {
+	if p.timing != nil {
+		p.timing.leave(p.b.nowMS() - m.BrokerInTime)
+	}
+	if p.policy.AdvisoryForDispatched {
+		p.b.advise.later(departure{p, m, to})
+	}
+}
+
+// left is called under no lock when m has left p for good.
+func (p *place) left(m *message.Message) {
+	if p.policy.AdvisoryForConsumed {
+		p.b.advise.consumed(p, m)
 	}
 }
 
@@ -129,6 +167,7 @@ func (g *registry) remove(t target) bool {
 	}
 	delete(g.targets, dest)
 	g.version.Add(1)
+	t.base().b.options.Statistics.retire(t.base())
 	return true
 }
 

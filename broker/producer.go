@@ -139,12 +139,25 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		return failure(ErrUnknownProducer, "Cannot send message to %s with invalid (null) producer state", m.Destination)
 	}
 	m.BrokerInTime = c.b.nowMS()
-	if c.b.options.PopulateUserID {
+	if c.b.options.PopulateUserID && (m.UserID == "" || len(m.BrokerPath) == 0) {
 		m.UserID = c.info.UserName
+	}
+	for _, hook := range c.b.hooks {
+		hook(c.b, m)
+	}
+	if answered, err := c.statistics(m); answered {
+		if err == nil {
+			d := dispatch{c: c, p: p, m: m, required: responseRequired, done: done}
+			d.finish()(nil)
+		}
+		return err
 	}
 	first, more, err := c.resolve(p, m.Destination)
 	if err != nil {
 		return err
+	}
+	if place := first.base(); more == nil && place.policy.Interceptors != nil {
+		place.intercept(m)
 	}
 	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
@@ -288,6 +301,9 @@ func short(t target, m *message.Message) *place {
 // waitForMemory blocks, or parks a send whose producer can be told later.
 func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error) {
 	p := d.needsMemory()
+	if p != nil {
+		p.crowded(&d.p.info)
+	}
 	switch {
 	case p == nil:
 		return false, nil
@@ -415,5 +431,6 @@ func copyFor(m *message.Message, t target, composite bool) *message.Message {
 		m2.OriginalDestination = m.Destination
 	}
 	m2.Destination = t.base().dest
+	t.base().intercept(m2)
 	return m2
 }

@@ -25,6 +25,8 @@ type queue struct {
 	doomed    []*ref             // mu; expired, for release to bury
 	locked    map[store.Seq]bool // mu; acknowledged by a prepared transaction; see branch
 	fetch     []store.Seq        // mu; unlocked again, for the pager to fetch
+	gone      []store.Seq        // mu; still locked, until the pager is sure not to have them
+	searched  store.Seq          // mu; how far the store has been searched for expired messages
 }
 
 func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
@@ -99,8 +101,11 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		q.outside++
 		a.unit.Done = a.written
 		q.b.store.Append(&a.unit)
+		q.release()
+		return
 	}
 	q.release()
+	q.arrived(m)
 }
 
 // written is Done of an Add that is visible only now.
@@ -194,8 +199,13 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 	q.enterLocked(r)
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
+	alone := q.rota.n == 0
 	q.dispatchLocked()
 	q.release()
+	q.arrived(m)
+	if alone && q.policy.SendAdvisoryIfNoConsumers {
+		q.b.advise.noConsumer(&q.place, m)
+	}
 }
 
 // arriveStored makes a stored message visible: in the window, if that is
@@ -227,6 +237,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 		q.dispatchLocked()
 	}
 	q.release()
+	q.arrived(r.m)
 }
 
 // rehouse lets a queue that was removed while messages were on their way to
@@ -361,4 +372,5 @@ func (q *queue) settle(r *ref) {
 	q.stats.dequeued.Add(1)
 	q.stats.size.Add(-1)
 	q.usage.release(r.size())
+	q.left(r.m)
 }

@@ -97,12 +97,17 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 	list := *t.subscribers.Load()
 	if len(list) == 0 || t.b.owned() != nil && op == nil {
 		t.stats.discarded.Add(1)
+		if t.policy.SendAdvisoryIfNoConsumers {
+			t.b.advise.noConsumer(&t.place, m)
+		}
+		t.arrived(m)
 		return
 	}
 	s := &share{usage: &t.usage, size: m.Size()}
 	for _, l := range list {
 		l.hear(t, m, op, s)
 	}
+	t.arrived(m)
 }
 
 // listen adds a listener.

@@ -32,6 +32,9 @@ func (b *binder) check(c *Config) {
 	for i := range policies.Entries {
 		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
 	}
+	if policies.Default != nil {
+		b.checkEntry(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
+	}
 }
 
 func (b *binder) checkName(broker *Broker) {
@@ -107,14 +110,17 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	if patterns != 1 {
 		b.bad(path, "needs exactly one of queue, topic, tempQueue and tempTopic")
 	}
+	b.checkEntry(p, path)
+}
+
+// checkEntry checks what a policy entry has beside its pattern.
+func (b *binder) checkEntry(p *PolicyEntry, path string) {
 	b.checkEmbedded(p, path)
 	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
 	if c := p.PendingMessageLimitStrategy.Constant; c != nil {
 		b.within(path+".pendingMessageLimitStrategy.constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
 	}
-	if p.DeadLetterStrategy.given() > 1 {
-		b.bad(path+".deadLetterStrategy", "has more than one strategy")
-	}
+	p.DeadLetterStrategy.check(b, path+".deadLetterStrategy")
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
 }

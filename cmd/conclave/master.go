@@ -170,11 +170,10 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		DisableAdvisories:                !c.AdvisorySupport,
 		AllowLinkStealing:                anyLinkStealing(c.TransportConnectors),
 		PopulateUserID:                   c.PopulateJMSXUserID,
-		ExpireMessagesPeriod:             expirePeriod(&c.DestinationPolicy.PolicyMap),
 		RoutingOptions:                   routingOptions(c),
 		SchedulerOptions:                 schedulerOptions(c),
 		SessionOptions:                   sessionOptions(c),
-		PluginOptions:                    pluginOptions(&c.Plugins),
+		PluginOptions:                    pluginOptions(c),
 		SpaceOptions:                     spaceOptions(c),
 		Log:                              b.log,
 	}
