@@ -29,6 +29,7 @@ type place struct {
 
 func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
+	p.graves.Store(dest == p.policy.DeadLetter.Queue)
 	p.swept.Store(b.now().UnixNano())
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
 	if dest.Kind.IsTemporary() {
