@@ -86,12 +86,11 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 	if p.audit != nil {
 		c.b.audits.leave(id, lost)
 	}
-	if p.info.Destination.IsZero() {
-		return
-	}
-	for _, part := range p.info.Destination.Parts() {
-		if t := c.b.registry.find(part); t != nil {
-			t.base().stats.producers.Add(-1)
+	if !p.info.Destination.IsZero() {
+		for _, part := range p.info.Destination.Parts() {
+			if t := c.b.registry.find(part); t != nil {
+				t.base().stats.producers.Add(-1)
+			}
 		}
 	}
 	c.b.advise.producerGone(&p.info)
