@@ -1,9 +1,6 @@
 package broker
 
-import (
-	"github.com/conclavemq/conclave/message"
-	"github.com/conclavemq/conclave/store"
-)
+import "github.com/conclavemq/conclave/message"
 
 // What happens to consumers and is told to those who have asked for it. These
 // are called under no lock of a destination's or a consumer's, so that they
@@ -19,18 +16,11 @@ func (b *Broker) becameSlow(s subscription, p *place) {
 	}
 }
 
-// discarded says that m will not be delivered to s, which is too slow. What
-// was persistent becomes a dead letter, unless the policy says otherwise.
-// (ActiveMQ: TopicSubscription.discard)
+// discarded says that m will not be delivered to s, which is too slow.
+// (ActiveMQ: BaseDestination.messageDiscarded)
 func (b *Broker) discarded(s subscription, p *place, m *message.Message) {
 	n := p.stats.discarded.Add(1)
 	if p.policy.AdvisoryForDiscardingMessages {
 		b.advise.discarded(p, m, s.details().ID, n)
 	}
-	if !m.Persistent && !p.policy.DeadLetter.ProcessNonPersistent {
-		return
-	}
-	u := newBatch(b)
-	u.addLetter(p, m, "java.lang.Throwable: TopicSubDiscard. ID:"+s.details().ID.String(), false, nil)
-	u.commit(store.None, message.TransactionID{}, false, func(error) {})
 }
