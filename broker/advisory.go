@@ -55,6 +55,7 @@ func (a *advisories) remember(f func()) {
 }
 
 func (a *advisories) connection(info *message.ConnectionInfo) {
+	a.b.events.connection("Adding", info.ID, info.ClientID)
 	if a.b.options.DisableAdvisories {
 		return
 	}
@@ -63,6 +64,7 @@ func (a *advisories) connection(info *message.ConnectionInfo) {
 }
 
 func (a *advisories) connectionGone(info *message.ConnectionInfo) {
+	a.b.events.connection("Removing", info.ID, info.ClientID)
 	if a.b.options.DisableAdvisories {
 		return
 	}
@@ -73,6 +75,7 @@ func (a *advisories) connectionGone(info *message.ConnectionInfo) {
 // consumer announces a consumer, or tells it what there is if it listens to
 // advisories.
 func (a *advisories) consumer(s subscription) {
+	a.b.events.consumer("Adding", s.details())
 	if a.b.options.DisableAdvisories {
 		return
 	}
@@ -89,6 +92,7 @@ func (a *advisories) consumer(s subscription) {
 
 func (a *advisories) consumerGone(s subscription) {
 	info := s.details()
+	a.b.events.consumer("Removing", info)
 	if a.b.options.DisableAdvisories || isAdvisory(info.Destination) {
 		return
 	}
@@ -97,12 +101,14 @@ func (a *advisories) consumerGone(s subscription) {
 }
 
 func (a *advisories) subscriptionGone(dest message.Destination, info *message.RemoveSubscriptionInfo) {
+	a.b.events.unsubscribed(dest, info)
 	if !a.b.options.DisableAdvisories {
 		a.fireConsumer(dest, info)
 	}
 }
 
 func (a *advisories) producer(info *message.ProducerInfo) {
+	a.b.events.producer("Adding", info)
 	if a.unnamed(info) {
 		return
 	}
@@ -111,6 +117,7 @@ func (a *advisories) producer(info *message.ProducerInfo) {
 }
 
 func (a *advisories) producerGone(info *message.ProducerInfo) {
+	a.b.events.producer("Removing", info)
 	if a.unnamed(info) {
 		return
 	}
@@ -131,7 +138,15 @@ func (a *advisories) unnamed(info *message.ProducerInfo) bool {
 
 // destination announces that a destination was created or removed.
 func (a *advisories) destination(dest message.Destination, op message.DestinationOperation, by message.ConnectionID) {
-	if a.b.options.DisableAdvisories || dest.IsAdvisory() {
+	if dest.IsAdvisory() {
+		return
+	}
+	if op == message.AddDestination {
+		a.b.events.happened("Adding destination", dest)
+	} else {
+		a.b.events.happened("Removing destination", dest)
+	}
+	if a.b.options.DisableAdvisories {
 		return
 	}
 	info := &message.DestinationInfo{Connection: by, Destination: dest, Operation: op}

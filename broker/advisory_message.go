@@ -87,6 +87,7 @@ func (a *advisories) discarded(p *place, m *message.Message, c message.ConsumerI
 }
 
 func (a *advisories) expired(p *place, m *message.Message) {
+	a.b.events.befell("Message has expired", p, m)
 	if a.silent(p) {
 		return
 	}
@@ -96,6 +97,7 @@ func (a *advisories) expired(p *place, m *message.Message) {
 }
 
 func (a *advisories) deadLettered(p *place, m *message.Message) {
+	a.b.events.befell("Sending to DLQ", p, m)
 	if !a.silent(p) {
 		a.tell(typed(advisoryDLQd, p.dest), func() (any, message.Properties) { return payload(p, m), nil })
 	}
@@ -134,6 +136,7 @@ func (a *advisories) full(p *place) {
 // crowded tells what a policy wants told when there is no memory for what a
 // producer sends to p. (ActiveMQ: Queue.send, Topic.send)
 func (p *place) crowded(i *message.ProducerInfo) {
+	p.b.events.happened("Destination is full", p.dest)
 	if p.policy.AdvisoryWhenFull {
 		p.b.advise.full(p)
 	}

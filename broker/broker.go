@@ -93,7 +93,8 @@ type Broker struct {
 	usage     usage
 	advise    advisories
 	burials   burials
-	hooks     []hook // fixed; of messages that are sent
+	hooks     []hook  // fixed; of messages that are sent
+	events    *events // fixed; nil: what clients do is not logged
 	audits    audits
 	branches  branches
 	durables  durables
@@ -147,6 +148,7 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.events = newEvents(options.Logging, b.log)
 	b.hooks = options.PluginOptions.hooks()
 	b.advise.init(b)
 	b.audits.init(b)

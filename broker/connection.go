@@ -159,6 +159,7 @@ func (c *Connection) AddSession(info *message.SessionInfo) error {
 	if c.sessions[info.ID] != nil {
 		return nil
 	}
+	c.b.events.session("Adding", info.ID)
 	if len(c.sessions) >= maxPerConnection {
 		return failure(ErrLimit, "Can't add session on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
 	}
@@ -177,6 +178,7 @@ func (c *Connection) RemoveSession(id message.SessionID, lastDelivered int64) er
 	if s == nil {
 		return failure(ErrUnknownSession, "Cannot remove session that had not been registered: %s", id)
 	}
+	c.b.events.session("Removing", id)
 	c.dropSession(id, s, lastDelivered, false)
 	return nil
 }
@@ -201,6 +203,7 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		done(err)
 		return
 	}
+	c.b.events.acknowledged(a)
 	if a.Count > 1 && a.Type == message.StandardAck && !c.batches.Load() {
 		c.batches.Store(true)
 	}

@@ -23,6 +23,9 @@ func (o *PluginOptions) hooks() []hook {
 	if property := o.BrokerPath; property != "" {
 		list = append(list, func(b *Broker, m *message.Message) { b.tracePath(m, property) })
 	}
+	if o.Logging != nil {
+		list = append(list, func(b *Broker, m *message.Message) { b.events.sent(m) })
+	}
 	return list
 }
 

@@ -11,6 +11,7 @@ import "github.com/conclavemq/conclave/message"
 // BaseDestination.slowConsumer)
 func (b *Broker) becameSlow(s subscription, p *place) {
 	p.stats.slow.Add(1)
+	b.events.happened("Detected slow consumer", p.dest)
 	if p.policy.AdvisoryForSlowConsumers {
 		b.advise.slowConsumer(p, s.details())
 	}
@@ -20,6 +21,7 @@ func (b *Broker) becameSlow(s subscription, p *place) {
 // (ActiveMQ: BaseDestination.messageDiscarded)
 func (b *Broker) discarded(s subscription, p *place, m *message.Message) {
 	n := p.stats.discarded.Add(1)
+	b.events.befell("Message discarded", p, m)
 	if p.policy.AdvisoryForDiscardingMessages {
 		b.advise.discarded(p, m, s.details().ID, n)
 	}

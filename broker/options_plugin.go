@@ -15,6 +15,8 @@ type PluginOptions struct {
 	Statistics *Statistics
 	// DiscardDeadLetters is the discardingDLQBrokerPlugin.
 	DiscardDeadLetters *DeadLetterDiscard
+	// Logging is the loggingBrokerPlugin.
+	Logging *EventLogging
 	// AnonymousProducerAdvisories tells of producers without a destination.
 	// (ActiveMQ: anonymousProducerAdvisorySupport)
 	AnonymousProducerAdvisories bool

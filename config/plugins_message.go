@@ -13,16 +13,13 @@ type MessagePlugins struct {
 	DiscardingDLQ        *DiscardingDLQBrokerPlugin        `config:"discardingDLQBrokerPlugin"`
 	ForcePersistencyMode *ForcePersistencyModeBrokerPlugin `config:"forcePersistencyModeBrokerPlugin"`
 	TraceBrokerPath      *TraceBrokerPathPlugin            `config:"traceBrokerPathPlugin"`
+	Logging              *LoggingBrokerPlugin              `config:"loggingBrokerPlugin"`
 }
 
 func (p *MessagePlugins) setDefaults() {
 }
 
-func (MessagePlugins) others() others {
-	return others{
-		"loggingBrokerPlugin": absent(reasonLater),
-	}
-}
+func (MessagePlugins) others() others { return nil }
 
 func (p *MessagePlugins) check(b *binder, path string) {
 	if s := p.TimeStamping; s != nil {
@@ -99,3 +96,22 @@ type TraceBrokerPathPlugin struct {
 func (p *TraceBrokerPathPlugin) setDefaults() { p.StampProperty = "BrokerPath" }
 
 func (TraceBrokerPathPlugin) others() others { return nil }
+
+// LoggingBrokerPlugin logs what clients do.
+type LoggingBrokerPlugin struct {
+	LogAll               bool `config:"logAll"`
+	LogConnectionEvents  bool `config:"logConnectionEvents"`
+	LogSessionEvents     bool `config:"logSessionEvents"`
+	LogTransactionEvents bool `config:"logTransactionEvents"`
+	LogConsumerEvents    bool `config:"logConsumerEvents"`
+	LogProducerEvents    bool `config:"logProducerEvents"`
+	LogInternalEvents    bool `config:"logInternalEvents"`
+	PerDestinationLogger bool `config:"perDestinationLogger"`
+}
+
+func (p *LoggingBrokerPlugin) setDefaults() {
+	p.LogConnectionEvents = true
+	p.LogSessionEvents = true
+}
+
+func (LoggingBrokerPlugin) others() others { return nil }

@@ -34,6 +34,14 @@ func pluginOptions(c *config.Broker) broker.PluginOptions {
 			Only: only, ReportInterval: int64(d.ReportInterval),
 		}
 	}
+	if l := p.Logging; l != nil {
+		o.Logging = &broker.EventLogging{
+			Connections: l.LogAll || l.LogConnectionEvents, Sessions: l.LogAll || l.LogSessionEvents,
+			Transactions: l.LogAll || l.LogTransactionEvents, Consumers: l.LogAll || l.LogConsumerEvents,
+			Producers: l.LogAll || l.LogProducerEvents, Internal: l.LogAll || l.LogInternalEvents,
+			PerDestination: l.PerDestinationLogger,
+		}
+	}
 	return o
 }
 
