@@ -133,9 +133,9 @@ func (a *advisories) full(p *place) {
 	})
 }
 
-// crowded tells what a policy wants told when there is no memory for what a
+// tellCrowded tells what a policy wants told when there is no memory for what a
 // producer sends to p. (ActiveMQ: Queue.send, Topic.send)
-func (p *place) crowded(i *message.ProducerInfo) {
+func (p *place) tellCrowded(i *message.ProducerInfo) {
 	p.b.events.happened("Destination is full", p.dest)
 	if p.policy.AdvisoryWhenFull {
 		p.b.advise.full(p)

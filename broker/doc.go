@@ -41,6 +41,17 @@
 // with the rest. With many unread destinations what is left becomes small: 1
 // in 2n+1 parts with n of them.
 //
+// # Advisories, hooks
+//
+// An advisory is made only if somebody listens to its topic, and published
+// like any message, so that it must not be under a lock of 4 to 6 or the
+// registry's: deliveries are told of by a goroutine, the rest where it happens,
+// after the locks. Listeners that do not keep up lose the oldest.
+//
+// Hooks see a message before it is accepted, while nobody else does, and may
+// change it; from then on it is immutable. Interceptors of a destination see
+// the copy that goes there.
+//
 // # Goroutines
 //
 // Dispatch happens on whatever goroutine changed something: the connection's
@@ -48,6 +59,8 @@
 // joined by [Broker.Close]:
 //
 //   - flow.loop resumes producers that wait for memory;
+//   - advisories.loop tells of deliveries, which happen under locks under which
+//     nothing can be published;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
 //   - one of a connection's spill while sends or commits wait there for the store;
@@ -67,7 +80,8 @@
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
 //  7. leaves: Broker.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
-//     spill.mu, advisories.mu; the Peer's and the store's own
+//     spill.mu, advisories.mu, burials.mu, Statistics.mu; the Peer's and the
+//     store's own
 //
 // store.Append and Peer's methods are called under locks 4 to 6, and neither
 // calls back. Done functions of clients are called under no lock that the

@@ -135,12 +135,21 @@ func (q *queue) unlockAll(refs []*ref) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, r := range refs {
-		if q.window.paging {
+		if q.locked[r.key.seq] {
 			q.gone = append(q.gone, r.key.seq)
-		} else {
-			delete(q.locked, r.key.seq)
 		}
 	}
+	q.forgetGoneLocked()
+}
+
+func (q *queue) forgetGoneLocked() {
+	if len(q.gone) == 0 || q.window.paging {
+		return
+	}
+	for _, seq := range q.gone {
+		delete(q.locked, seq)
+	}
+	q.gone = nil
 }
 
 // sweepStore looks at a page of what is pending for a subscription that nobody

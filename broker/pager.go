@@ -11,6 +11,7 @@ import (
 // in the store. There is at most one pager a queue, and none for a queue
 // without consumers.
 func (q *queue) pageLocked() {
+	q.forgetGoneLocked()
 	w := &q.window
 	if w.paging || q.removed || q.rota.n == 0 || q.b.stopping.Load() {
 		return
@@ -93,10 +94,6 @@ func (q *queue) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
 		q.usage.add(r.size())
 		return q.window.insert(r, hint)
 	})
-	for _, seq := range q.gone {
-		delete(q.locked, seq)
-	}
-	q.gone = nil
 }
 
 // restore brings messages back that a rolled back transaction had locked.

@@ -301,7 +301,7 @@ func short(t target, m *message.Message) *place {
 func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error) {
 	p := d.needsMemory()
 	if p != nil {
-		p.crowded(&d.p.info)
+		p.tellCrowded(&d.p.info)
 	}
 	switch {
 	case p == nil:

@@ -46,14 +46,16 @@ func (c *Connection) statistics(m *message.Message) (answered bool, err error) {
 	if s == nil || m.ReplyTo.IsZero() || !strings.HasPrefix(m.Destination.Name, statisticsPrefix) {
 		return false, nil
 	}
-	asked, err := message.ParseProperties(m.Properties)
-	if err != nil {
+	asked, damaged := message.ParseProperties(m.Properties)
+	if damaged != nil {
 		asked = nil // as if there were none
 	}
 	var answers []message.Properties
 	switch name := m.Destination.Name; {
 	case strings.HasPrefix(name, statisticsDestination):
-		answers = c.b.statisticsOf(m.Destination.Kind, strings.TrimPrefix(name[len(statisticsDestination):], "."), asked)
+		if answers, err = c.b.statisticsOf(m.Destination.Kind, strings.TrimPrefix(name[len(statisticsDestination):], "."), asked); err != nil {
+			return true, err
+		}
 	case strings.HasPrefix(name, statisticsBroker):
 		if _, ok := asked.Get(statisticsReset); ok {
 			c.b.resetStatistics(s)
@@ -64,14 +66,31 @@ func (c *Connection) statistics(m *message.Message) (answered bool, err error) {
 	default:
 		return false, nil
 	}
-	t, err := c.sendable(m.ReplyTo)
-	if err != nil {
-		return true, err
+	parts, err := askable(m.ReplyTo)
+	for _, part := range parts {
+		t, err := c.sendable(part)
+		if err != nil {
+			return true, err
+		}
+		for _, a := range answers {
+			c.b.answer(t, m, s.sequence.Add(1), a)
+		}
 	}
-	for _, a := range answers {
-		c.b.answer(t, m, s.sequence.Add(1), a)
+	return true, err
+}
+
+// Bounds of one question.
+const (
+	maxAsked   = 16    // parts of a composite destination
+	maxAnswers = 65536 // messages
+)
+
+// askable returns the parts of a destination, if there are few enough.
+func askable(dest message.Destination) ([]message.Destination, error) {
+	if parts := dest.Parts(); len(parts) <= maxAsked {
+		return parts, nil
 	}
-	return true, nil
+	return nil, failure(ErrInvalidDestination, "Statistics of more than %d destinations at once", maxAsked)
 }
 
 // answer sends one answer to what m asks.
@@ -89,20 +108,26 @@ func (b *Broker) answer(t target, m *message.Message, sequence int64, fields mes
 
 // statisticsOf answers for destinations that a query names, which may be a
 // pattern.
-func (b *Broker) statisticsOf(kind message.Kind, query string, asked message.Properties) []message.Properties {
+func (b *Broker) statisticsOf(kind message.Kind, query string, asked message.Properties) ([]message.Properties, error) {
 	name := strings.ReplaceAll(query, statisticsEnd, "")
 	_, end := asked.Get(statisticsEnd)
 	_, first := asked.Get(statisticsFirst)
+	parts, err := askable(message.ParseDestination(name, kind))
+	if err != nil {
+		return nil, err
+	}
 	var answers []message.Properties
-	for _, part := range message.ParseDestination(name, kind).Parts() {
+	for _, part := range parts {
 		for _, t := range b.registry.matching(part) {
-			answers = append(answers, b.describe(t, first))
+			if len(answers) < maxAnswers {
+				answers = append(answers, b.describe(t, first))
+			}
 		}
 	}
 	if end || name != query {
 		answers = append(answers, nil)
 	}
-	return answers
+	return answers, nil
 }
 
 func (b *Broker) describe(t target, first bool) message.Properties {

@@ -39,7 +39,7 @@ func (b *Broker) subscriptions() []counted {
 	var queues, topics []counted
 	seen := map[counted]bool{}
 	add := func(list *[]counted, c counted) {
-		if !seen[c] {
+		if !seen[c] && len(seen) < maxAnswers {
 			seen[c] = true
 			*list = append(*list, c)
 		}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,6 +75,9 @@ func TestStatisticsWithNowhereToReply(t *testing.T) {
 	m := c.make(p, message.NewQueue("ActiveMQ.Statistics.Broker"))
 	m.ReplyTo = message.Destination{Kind: message.TempQueue, Name: "ID:other:1"}
 	require.ErrorIs(t, c.send(m), ErrUnknownDestination)
+	m = c.make(p, message.NewQueue("ActiveMQ.Statistics.Destination."+strings.Repeat(">,", 100)))
+	m.ReplyTo = replies
+	require.ErrorIs(t, c.send(m), ErrInvalidDestination)
 	// Without the plugin, and without an address, it is a message like others.
 	c.sendN(p, message.NewQueue("ActiveMQ.Statistics.Broker"), 1)
 	require.EqualValues(t, 1, f.stats(message.NewQueue("ActiveMQ.Statistics.Broker")).Size)
