@@ -18,6 +18,7 @@ const (
 	advisoryProducer          = message.AdvisoryPrefix + "Producer."
 	advisoryProducerAnonymous = advisoryProducer + "Anonymous"
 	advisoryConsumer          = message.AdvisoryPrefix + "Consumer."
+	advisoryMasterBroker      = message.AdvisoryPrefix + "MasterBroker"
 )
 
 // advisories tells who listens what comes and goes; a new listener is told

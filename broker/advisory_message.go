@@ -15,7 +15,6 @@ const (
 	advisoryConsumed   = message.AdvisoryPrefix + "MessageConsumed."
 	advisoryDispatched = message.AdvisoryPrefix + "MessageDispatched."
 	advisoryDLQd       = message.AdvisoryPrefix + "MessageDLQd."
-	advisoryMaster     = message.AdvisoryPrefix + "MasterBroker"
 )
 
 // Properties of such advisories; "orignal" is how ActiveMQ writes it.
@@ -131,6 +130,19 @@ func (a *advisories) full(p *place) {
 			{Name: propertyUsed, Value: p.usage.used.Load()},
 		}
 	})
+}
+
+// master tells that this broker has begun to serve. The topic keeps that for
+// those who come to listen. (ActiveMQ: AdvisoryBroker.nowMasterBroker,
+// Topic.initialize)
+func (a *advisories) master() {
+	if a.b.options.DisableAdvisories {
+		return
+	}
+	dest := message.NewTopic(advisoryMasterBroker)
+	if t, _, err := a.b.create(dest, nil); err == nil {
+		t.arrive(a.make(dest, nil, nil), nil)
+	}
 }
 
 // tellCrowded tells what a policy wants told when there is no memory for what a
