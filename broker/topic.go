@@ -91,23 +91,22 @@ func (t *topic) refuse()   {}
 // arrive gives m to all subscribers.
 func (t *topic) arrive(m *message.Message, op *store.Op) {
 	t.stats.enqueued.Add(1)
+	t.arrived(m)
+	if t.policy.SendAdvisoryIfNoConsumers && !t.inUse() {
+		t.b.advise.noConsumer(&t.place, m)
+	}
 	if op != nil {
 		t.b.sawSegment(op.Segment)
 	}
 	list := *t.subscribers.Load()
 	if len(list) == 0 || t.b.owned() != nil && op == nil {
 		t.stats.discarded.Add(1)
-		if t.policy.SendAdvisoryIfNoConsumers {
-			t.b.advise.noConsumer(&t.place, m)
-		}
-		t.arrived(m)
 		return
 	}
 	s := &share{usage: &t.usage, size: m.Size()}
 	for _, l := range list {
 		l.hear(t, m, op, s)
 	}
-	t.arrived(m)
 }
 
 // listen adds a listener.
