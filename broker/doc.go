@@ -50,7 +50,7 @@
 //
 // Hooks see a message before it is accepted, while nobody else does, and may
 // change it; from then on it is immutable. Interceptors of a destination see
-// the copy that goes there.
+// the copy that goes there. The locks of Statistics and burials are leaves.
 //
 // # Goroutines
 //
@@ -80,8 +80,7 @@
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
 //  7. leaves: Broker.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
-//     spill.mu, advisories.mu, burials.mu, Statistics.mu; the Peer's and the
-//     store's own
+//     spill.mu, advisories.mu; the Peer's and the store's own
 //
 // store.Append and Peer's methods are called under locks 4 to 6, and neither
 // calls back. Done functions of clients are called under no lock that the
