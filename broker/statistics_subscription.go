@@ -5,11 +5,11 @@ import "github.com/conclavemq/conclave/message"
 // counted is a consumer that statistics are asked of.
 type counted interface {
 	details() *message.ConsumerInfo
-	tally() tally
+	read() reading
 }
 
-// tally is what statistics say of one consumer.
-type tally struct {
+// reading is what statistics say of one consumer.
+type reading struct {
 	client              string
 	delivered, inflight int64
 	waiting             int64
@@ -17,18 +17,18 @@ type tally struct {
 	slow                bool
 }
 
-func (c *consumer) tally() tally {
+func (c *consumer) read() reading {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return tally{
+	return reading{
 		client: c.conn.info.ClientID, delivered: c.delivered, inflight: int64(c.inflight.n), prefetch: int32(c.prefetch),
 	}
 }
 
-func (s *subscriber) tally() tally {
+func (s *subscriber) read() reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return tally{
+	return reading{
 		client: s.conn.info.ClientID, delivered: s.delivered, inflight: int64(s.inflight),
 		waiting: int64(s.waiting.n), prefetch: int32(s.prefetch), limit: int32(s.limit), slow: s.warned,
 	}
@@ -73,7 +73,7 @@ func (b *Broker) subscriptions() []counted {
 func (b *Broker) statisticsOfSubscriptions() []message.Properties {
 	var answers []message.Properties
 	for _, c := range b.subscriptions() {
-		i, n := c.details(), c.tally()
+		i, n := c.details(), c.read()
 		var selector any
 		if i.Selector != "" {
 			selector = i.Selector
