@@ -27,7 +27,7 @@ func (f *fixture) listen(name string) *client {
 }
 
 func TestAdvisoriesAboutMessages(t *testing.T) {
-	f := start(t, withPolicy(everythingTold))
+	f := start(t, underPolicy(everythingTold))
 	delivered := f.listen("MessageDelivered.Queue." + orders.Name)
 	consumed := f.listen("MessageConsumed.Queue." + orders.Name)
 	dispatched := f.listen("MessageDispatched.Queue." + orders.Name)
@@ -57,7 +57,7 @@ func TestAdvisoriesAboutMessages(t *testing.T) {
 
 // About advisories nothing is told, whatever the policy says.
 func TestNoAdvisoriesAboutAdvisories(t *testing.T) {
-	f := start(t, withPolicy(everythingTold))
+	f := start(t, underPolicy(everythingTold))
 	all := f.listen(">")
 	c := f.connect()
 	p := c.producer(1, orders)
@@ -75,7 +75,7 @@ func TestNoAdvisoriesAboutAdvisories(t *testing.T) {
 
 // Nobody listens: no topics, no messages.
 func TestAdvisoriesWithoutListeners(t *testing.T) {
-	f := start(t, withPolicy(everythingTold))
+	f := start(t, underPolicy(everythingTold))
 	c := f.connect()
 	p := c.producer(1, orders)
 	c.consumer(1, orders, 10)
@@ -87,7 +87,7 @@ func TestAdvisoriesWithoutListeners(t *testing.T) {
 }
 
 func TestAdvisoriesOff(t *testing.T) {
-	f := start(t, withPolicy(everythingTold), func(o *Options) { o.DisableAdvisories = true })
+	f := start(t, underPolicy(everythingTold), func(o *Options) { o.DisableAdvisories = true })
 	all := f.listen(">")
 	c := f.connect()
 	p := c.producer(1, orders)
@@ -115,7 +115,7 @@ func TestExpiredAndDeadAdvisories(t *testing.T) {
 
 // A listener that acknowledges nothing costs a bounded number of messages.
 func TestSlowListenerIsBounded(t *testing.T) {
-	f := start(t, withPolicy(func(d message.Destination, p *Policy) {
+	f := start(t, underPolicy(func(d message.Destination, p *Policy) {
 		everythingTold(d, p)
 		if d.IsAdvisory() {
 			p.PendingMessageLimit = 10
@@ -134,7 +134,7 @@ func TestSlowListenerIsBounded(t *testing.T) {
 
 // The topics about a destination go with it.
 func TestAdvisoryTopicsAreForgotten(t *testing.T) {
-	f := start(t, withPolicy(everythingTold))
+	f := start(t, underPolicy(everythingTold))
 	listener := f.listen("MessageDelivered.Queue." + orders.Name)
 	c := f.connect()
 	c.sendN(c.producer(1, orders), orders, 1)
@@ -147,7 +147,7 @@ func TestAdvisoryTopicsAreForgotten(t *testing.T) {
 }
 
 func TestFullAndFastAdvisories(t *testing.T) {
-	f := start(t, withPolicy(func(d message.Destination, p *Policy) {
+	f := start(t, underPolicy(func(d message.Destination, p *Policy) {
 		everythingTold(d, p)
 		p.MemoryLimit = 1
 	}))

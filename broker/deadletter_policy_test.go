@@ -10,8 +10,8 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// withPolicy changes the policy of all destinations.
-func withPolicy(change func(message.Destination, *Policy)) func(*Options) {
+// underPolicy changes the policy of all destinations.
+func underPolicy(change func(message.Destination, *Policy)) func(*Options) {
 	return func(o *Options) {
 		o.Policy = func(d message.Destination) Policy {
 			p := DefaultPolicy()
@@ -23,7 +23,7 @@ func withPolicy(change func(message.Destination, *Policy)) func(*Options) {
 
 // individual is a strategy with ActiveMQ's prefixes.
 func individual(change func(*DeadLetter)) func(*Options) {
-	return withPolicy(func(d message.Destination, p *Policy) {
+	return underPolicy(func(d message.Destination, p *Policy) {
 		prefix := "ActiveMQ.DLQ.Topic."
 		if d.Kind.IsQueue() {
 			prefix = "ActiveMQ.DLQ.Queue."
@@ -63,7 +63,7 @@ func TestIndividualDeadLetters(t *testing.T) {
 
 func TestDeadLetterTopic(t *testing.T) {
 	dead := message.NewTopic("dead")
-	f := start(t, withPolicy(func(_ message.Destination, p *Policy) { p.DeadLetter.Queue = dead }))
+	f := start(t, underPolicy(func(_ message.Destination, p *Policy) { p.DeadLetter.Queue = dead }))
 	c := f.connect()
 	p := c.producer(1, orders)
 	c.consumer(1, orders, 10)
@@ -80,7 +80,7 @@ func TestDeadLetterTopic(t *testing.T) {
 func TestDiscardedDeadLetters(t *testing.T) {
 	plugin := &DeadLetterDiscard{Only: []*regexp.Regexp{regexp.MustCompile(regexp.QuoteMeta(orders.Name[:3]) + ".*")}}
 	for name, change := range map[string]func(*Options){
-		"strategy": withPolicy(func(_ message.Destination, p *Policy) { p.DeadLetter = DeadLetter{} }),
+		"strategy": underPolicy(func(_ message.Destination, p *Policy) { p.DeadLetter = DeadLetter{} }),
 		"plugin":   func(o *Options) { o.DiscardDeadLetters = plugin },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestDiscardedDeadLetters(t *testing.T) {
 }
 
 func TestProcessNonPersistent(t *testing.T) {
-	f := start(t, withPolicy(func(_ message.Destination, p *Policy) {
+	f := start(t, underPolicy(func(_ message.Destination, p *Policy) {
 		p.DeadLetter.ProcessNonPersistent = true
 		p.DeadLetter.Expiration = time.Hour
 	}))
@@ -124,7 +124,7 @@ func TestProcessNonPersistent(t *testing.T) {
 
 func TestProcessExpired(t *testing.T) {
 	k := &clock{}
-	f := start(t, k.set, withPolicy(func(_ message.Destination, p *Policy) { p.DeadLetter.ProcessExpired = false }))
+	f := start(t, k.set, underPolicy(func(_ message.Destination, p *Policy) { p.DeadLetter.ProcessExpired = false }))
 	c := f.connect()
 	p := c.producer(1, orders)
 	c.consumer(1, orders, 10)
@@ -210,7 +210,7 @@ func TestSweepGoesOn(t *testing.T) {
 func TestSweepOnlyWhatIsDue(t *testing.T) {
 	k := &clock{}
 	other := message.NewQueue("never")
-	f := start(t, k.set, withPolicy(func(d message.Destination, p *Policy) {
+	f := start(t, k.set, underPolicy(func(d message.Destination, p *Policy) {
 		p.ExpireMessagesPeriod = 5 * time.Second
 		if d == other {
 			p.ExpireMessagesPeriod = 0

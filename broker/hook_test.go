@@ -66,7 +66,7 @@ func TestBrokerPath(t *testing.T) {
 // Each destination's interceptors see a copy of their own.
 func TestInterceptors(t *testing.T) {
 	other := message.NewQueue("other")
-	f := start(t, withPolicy(func(d message.Destination, p *Policy) {
+	f := start(t, underPolicy(func(d message.Destination, p *Policy) {
 		if d == orders {
 			p.Interceptors = []HeaderInterceptor{
 				{ForceDeliveryMode: true, Persistent: true},
@@ -93,7 +93,7 @@ func TestInterceptors(t *testing.T) {
 }
 
 func TestInterceptorsInTransactions(t *testing.T) {
-	f := start(t, withPolicy(func(_ message.Destination, p *Policy) {
+	f := start(t, underPolicy(func(_ message.Destination, p *Policy) {
 		p.Interceptors = []HeaderInterceptor{{ForceDeliveryMode: true, Persistent: true}}
 	}))
 	c := f.connect()
