@@ -332,7 +332,9 @@ func (a *advisories) replay(s *subscriber) {
 
 // present collects the advisories of what there is on the topics wanted.
 func (a *advisories) present(wants func(string) bool) []told {
-	var list []told
+	// In ActiveMQ the topic keeps what it was told when the broker began to
+	// serve.
+	list := []told{{topic: advisoryMasterBroker}}
 	a.mu.Lock()
 	for _, info := range a.connections {
 		list = append(list, told{topic: advisoryConnection, data: info})

@@ -82,7 +82,7 @@ func TestAdvisoriesWithoutListeners(t *testing.T) {
 	c.sendN(p, orders, 3)
 	require.NoError(t, c.ack(ackOf(message.StandardAck, c.take(t, 3)...)))
 	for _, s := range f.Destinations() {
-		require.False(t, s.Destination.IsAdvisory() && s.Destination.Name != advisoryMasterBroker, s.Destination.Name)
+		require.False(t, s.Destination.IsAdvisory(), s.Destination.Name)
 	}
 }
 
@@ -178,4 +178,11 @@ func TestAnonymousProducerAdvisories(t *testing.T) {
 	require.Equal(t, p, listener.take(t, 1)[0].Message.DataStructure.(*message.ProducerInfo).ID)
 	require.NoError(t, c.RemoveProducer(p))
 	require.Equal(t, p, listener.take(t, 1)[0].Message.DataStructure.(*message.RemoveInfo).Object)
+}
+
+func TestMasterBrokerAdvisory(t *testing.T) {
+	listener := start(t).listen("MasterBroker")
+	m := listener.take(t, 1)[0].Message
+	require.Equal(t, "Advisory", m.Type)
+	require.Equal(t, "test", property(t, m, "originBrokerName"))
 }

@@ -157,7 +157,6 @@ func New(options Options) (*Broker, error) {
 	if err := b.recover(options.Store.Recovered()); err != nil {
 		return nil, err
 	}
-	b.advise.master()
 	b.run(b.flow.loop)
 	b.run(b.advise.loop)
 	b.run(b.housekeep)

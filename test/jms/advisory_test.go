@@ -41,5 +41,5 @@ const toldXML = `
 func TestAdvisories(t *testing.T) {
 	runCases(t, harness.Options{
 		Broker: toldPolicies, XML: toldXML, XMLAttributes: `anonymousProducerAdvisorySupport="true"`,
-	}, 19, "AdvisoryCases")
+	}, 20, "AdvisoryCases")
 }

@@ -38,6 +38,7 @@ final class AdvisoryCases {
     }
 
     static void addTo(Suite suite) {
+        suite.add("advisory.master", env -> next(env.session().createConsumer(topic("MasterBroker"))));
         suite.add("advisory.connection", AdvisoryCases::connection);
         suite.add("advisory.consumer", AdvisoryCases::consumer);
         suite.add("advisory.producer", AdvisoryCases::producer);
