@@ -250,7 +250,7 @@ func (a *advisories) tell(name string, what func() (data any, properties message
 	dest := message.NewTopic(name)
 	if t := a.topic(dest); t != nil {
 		data, properties := what()
-		t.arrive(a.make(dest, data, properties), nil)
+		t.arrive(a.message(dest, data, properties), nil)
 	}
 }
 
@@ -270,8 +270,8 @@ func (a *advisories) topic(dest message.Destination) target {
 	return t
 }
 
-// make makes an advisory.
-func (a *advisories) make(dest message.Destination, data any, properties message.Properties) *message.Message {
+// message makes an advisory.
+func (a *advisories) message(dest message.Destination, data any, properties message.Properties) *message.Message {
 	properties = append(properties,
 		message.Property{Name: "originBrokerName", Value: a.b.name},
 		message.Property{Name: "originBrokerId", Value: string(a.b.options.ID)},
@@ -318,7 +318,7 @@ func (a *advisories) replay(s *subscriber) {
 	}
 	for _, x := range a.present(wants) {
 		dest := message.NewTopic(x.topic)
-		m := a.make(dest, x.data, x.properties)
+		m := a.message(dest, x.data, x.properties)
 		m.TargetConsumer = s.info.ID
 		t, _, err := a.b.create(dest, nil)
 		if err != nil {
