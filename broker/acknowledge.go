@@ -10,6 +10,7 @@ import (
 // acknowledge carries out one acknowledgement; t is its transaction, or nil.
 // (ActiveMQ: PrefetchSubscription.acknowledge)
 func (c *consumer) acknowledge(t *transaction, a *message.Ack, sync bool, done func(error)) {
+	c.pace.moved()
 	c.mu.Lock()
 	if c.delivered == 0 {
 		c.mu.Unlock()

@@ -325,7 +325,7 @@ func (a *advisories) replay(s *subscriber) {
 			continue
 		}
 		if t, ok := t.(*topic); ok {
-			s.hear(t, m, nil, &share{usage: &t.usage, size: m.Size()})
+			t.whisper(s, m)
 		}
 	}
 }

@@ -79,6 +79,65 @@ func benchConnect(b *testing.B, br *Broker, id string, p Peer) *Connection {
 	return c
 }
 
+// BenchmarkTopic sends to ten subscribers that acknowledge as the Java client
+// does, a hundred messages at a time.
+func BenchmarkTopic(b *testing.B) {
+	s := memory.New()
+	br, err := New(Options{Name: "bench", ID: "ID:bench", Store: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dest := message.NewTopic("BENCH")
+	producer := benchConnect(b, br, "p", newPeer())
+	pid := message.ProducerID{Connection: "p", Session: 1, Value: 1}
+	if err := producer.AddProducer(&message.ProducerInfo{ID: pid, Destination: dest}); err != nil {
+		b.Fatal(err)
+	}
+	var consumers []*Connection
+	var ids []message.ConsumerID
+	for i := range 10 {
+		name := string(rune('a' + i))
+		id := message.ConsumerID{Connection: message.ConnectionID(name), Session: 1, Value: 1}
+		c := benchConnect(b, br, name, deaf{})
+		if err := c.AddConsumer(&message.ConsumerInfo{ID: id, Destination: dest, PrefetchSize: 32766}); err != nil {
+			b.Fatal(err)
+		}
+		consumers, ids = append(consumers, c), append(ids, id)
+	}
+	body := make([]byte, 1024)
+	ok := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	var first message.MessageID
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		m := &message.Message{Destination: dest, Producer: pid, ID: message.MessageID{Producer: pid, ProducerSequence: int64(i + 1)}, Content: body}
+		producer.Send(context.Background(), m, false, ok)
+		if i%100 == 0 {
+			first = m.ID
+		}
+		if i%100 < 99 {
+			continue
+		}
+		for k, c := range consumers {
+			c.Acknowledge(&message.Ack{Type: message.StandardAck, Count: 100, Consumer: ids[k], Destination: dest, First: first, Last: m.ID}, false, ok)
+		}
+	}
+	_ = br.Close(context.Background())
+	_ = s.Close()
+}
+
+// deaf is a peer that forgets what it is given.
+type deaf struct{}
+
+func (deaf) Deliver(message.Delivery)                                {}
+func (deaf) ProducerAck(message.ProducerID, int32)                   {}
+func (deaf) Prefetch(message.ConsumerID, message.Destination, int32) {}
+func (deaf) CloseConsumer(message.ConsumerID)                        {}
+func (deaf) Fail(error)                                              {}
+
 func BenchmarkQueue(b *testing.B) {
 	b.Run("persistent", func(b *testing.B) { benchmarkQueue(b, true, false) })
 	b.Run("concurrent", func(b *testing.B) { benchmarkQueue(b, true, true) })

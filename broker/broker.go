@@ -98,6 +98,8 @@ type Broker struct {
 	audits    audits
 	branches  branches
 	durables  durables
+	patrols   patrols
+	kept      atomic.Int64  // bytes that topics keep for retroactive consumers
 	sequence  atomic.Int64  // last MessageID.BrokerSequence
 	segment   atomic.Uint32 // highest store.Segment seen
 	located   atomic.Bool   // segment has been seen
@@ -145,6 +147,7 @@ func New(options Options) (*Broker, error) {
 	end()
 	b.never = ended
 	b.registry.init()
+	b.patrols.init(b)
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
@@ -155,6 +158,8 @@ func New(options Options) (*Broker, error) {
 	b.branches.init(b)
 	b.durables.init(b)
 	if err := b.recover(options.Store.Recovered()); err != nil {
+		close(b.stop)
+		b.goroutine.Wait()
 		return nil, err
 	}
 	b.run(b.flow.loop)

@@ -36,7 +36,8 @@ type Connection struct {
 	transactions map[message.TransactionID]*transaction
 	resumed      bool // the client has failed over and has done nothing yet but restore what it had
 	temporary    map[message.Destination]bool
-	parent       context.Context // of joined
+	aborted      map[message.ConsumerID]bool // consumers that were ended for being slow, and that the client has not removed; nil none
+	parent       context.Context             // of joined
 	joined       context.Context
 }
 
@@ -232,6 +233,9 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		}
 	}
 	if err != nil {
+		if t == nil && c.aborted[a.Consumer] {
+			err = nil // its messages have gone back
+		}
 		done(err)
 		return
 	}

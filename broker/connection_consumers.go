@@ -64,15 +64,7 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 		return q, c.attach(q, parts)
 	}
 	policy := c.b.policy(parts[0])
-	s := &subscriber{
-		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
-		extend: policy.UsePrefetchExtension, limit: policy.PendingMessageLimit,
-		prefetch: clampPrefetch(info.PrefetchSize),
-	}
-	s.hold = newHold(c.peer, s.release)
-	if info.MaximumPendingMessageLimit > 0 {
-		s.limit = int(info.MaximumPendingMessageLimit)
-	}
+	s := c.newSubscriber(info, filter, &policy)
 	return s, c.attach(s, parts)
 }
 
@@ -83,6 +75,7 @@ func (c *Connection) newConsumer(info *message.ConsumerInfo, filter Filter) *con
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
 	q.hold = newHold(c.peer, q.release)
+	q.pace.begin(c.b)
 	return q
 }
 
@@ -177,6 +170,9 @@ func (c *Connection) RemoveConsumer(id message.ConsumerID, lastDelivered int64) 
 		return err
 	}
 	if c.consumers[id] == nil {
+		if c.wasAborted(id) {
+			return nil
+		}
 		return failure(ErrUnknownConsumer, "Cannot remove a consumer that had not been registered: %s", id)
 	}
 	c.dropConsumer(id, lastDelivered)

@@ -28,6 +28,7 @@ type consumer struct {
 	filter  Filter // nil: every message
 	durable *durable
 	extend  bool // usePrefetchExtension
+	pace    pace
 
 	mu        sync.Mutex
 	homes     []home      // mu
@@ -91,6 +92,9 @@ func (c *consumer) take(r *ref, dest message.Destination) bool {
 	c.allowance = 0
 	if c.prefetch == 0 {
 		c.extension-- // asked for one by one, which is bound enough
+	}
+	if c.inflight.n == 0 {
+		c.pace.moved()
 	}
 	r.owner = c
 	c.inflight.push(r)

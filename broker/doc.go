@@ -28,11 +28,13 @@
 // A message counts, once, from its arrival until nobody needs the copy in
 // memory: of a queue or durable subscription while it is in a window or
 // unacknowledged; of another subscriber of a topic while it waits here, since
-// what has been given to the Peer is not kept. A Peer may say that too much
-// waits to be written; its consumers then get nothing until it resumes them,
-// whatever their credit, and what they would have had stays where it counts.
-// So a connection that does not read costs the Peer's bound beside the memory
-// limit.
+// what has been given to the Peer is not kept; and while a topic keeps it for
+// retroactive consumers (see retention), which together may keep a quarter.
+//
+// A Peer may say that too much waits to be written; its consumers then get
+// nothing until it resumes them, whatever their credit, and what they would
+// have had stays where it counts. So a connection that does not read costs the
+// Peer's bound beside the memory limit.
 //
 // When memory is full producers wait, except of stored messages for a queue,
 // which are paged. Nothing is moved to a temporary store as ActiveMQ does, so
@@ -65,7 +67,8 @@
 //     not be done for a while;
 //   - one of a connection's spill while sends or commits wait there for the store;
 //   - a pager for a queue or feed while its window runs low;
-//   - a browser's own while it shows a queue.
+//   - a browser's own while it shows a queue;
+//   - one of each slow consumer strategy that differs (see patrol).
 //
 // # Locks
 //
@@ -76,11 +79,15 @@
 //  2. branches.mu, durables.mu; transaction.mu
 //  3. registry.mu, under which only a destination that nobody else knows yet
 //     is locked
+//     topic.order, retention.mu
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: Broker.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: Broker.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's and the store's own
+//
+// patrol.mu is taken before 6. Notices of slow consumers and of discarded
+// messages are given under no lock, since they may publish.
 //
 // store.Append and Peer's methods are called under locks 4 to 6, and neither
 // calls back. Done functions of clients are called under no lock that the

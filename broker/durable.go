@@ -217,6 +217,9 @@ func (d *durable) serve(c *consumer, info message.SubscriptionInfo) error {
 	d.mu.Unlock()
 	for _, f := range feeds {
 		c.join(f)
+		if c.info.Retroactive {
+			f.t.remind(f)
+		}
 	}
 	d.kick()
 	return nil

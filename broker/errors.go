@@ -46,6 +46,9 @@ var (
 	// nobody can know the meaning of; its connection is closed without a word,
 	// and it connects again.
 	ErrOutOfStep = errors.New("client is out of step")
+	// ErrTooSlow: a consumer of the connection was slow for too long; it is
+	// closed without a word.
+	ErrTooSlow = errors.New("consumer is too slow")
 	// ErrSecurity: java.lang.SecurityException.
 	ErrSecurity = errors.New("not authorized")
 	// ErrLimit: a bound of the broker's is reached; javax.jms.JMSException.

@@ -23,6 +23,7 @@ type feed struct {
 	searched    store.Seq           // how far the store has been searched for expired messages
 	exposing    bool
 	cleared     bool
+	lagging     *consumer // has turned slow; release tells
 }
 
 func (f *feed) base() *place { return &f.t.place }
@@ -32,10 +33,14 @@ func (f *feed) subscription() subscription { return f.d.watch }
 // release unlocks d.mu and buries what was found to be expired.
 func (f *feed) release() {
 	doomed := f.doomed
-	f.doomed = nil
+	slow := f.lagging
+	f.doomed, f.lagging = nil, nil
 	f.d.mu.Unlock()
 	for _, r := range doomed {
 		f.d.b.expire(r, f.d)
+	}
+	if slow != nil {
+		f.d.b.becameSlow(slow, &f.t.place)
 	}
 }
 
@@ -52,10 +57,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	w := &f.window
 	w.visible = max(w.visible, op.Seq)
 	if !wanted {
-		f.refuseLocked(m, op.Seq)
-		if !w.behind && !w.paging {
-			w.cursor = max(w.cursor, op.Seq)
-		}
+		f.leaveOutLocked(m, op.Seq)
 		return
 	}
 	f.pending.Add(1)
@@ -92,6 +94,14 @@ func (f *feed) wantsLocked(m *message.Message) bool {
 		return false
 	}
 	return d.filter == nil || d.filter.Match(m)
+}
+
+// leaveOutLocked passes over a stored message that has just come.
+func (f *feed) leaveOutLocked(m *message.Message, seq store.Seq) {
+	f.refuseLocked(m, seq)
+	if w := &f.window; !w.behind && !w.paging {
+		w.cursor = max(w.cursor, seq)
+	}
 }
 
 // refuseLocked acknowledges what the selector does not want.
@@ -144,8 +154,12 @@ func (f *feed) offerLocked(c *consumer) {
 			continue
 		}
 		if !c.take(r, f.t.dest) {
+			if c.full() && c.pace.slacken() {
+				f.lagging = c
+			}
 			return
 		}
+		c.pace.recover()
 		f.window.remove(r)
 		f.t.stats.dispatched.Add(1)
 		f.t.stats.inflight.Add(1)

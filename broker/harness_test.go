@@ -29,6 +29,7 @@ type peer struct {
 	deliveries []message.Delivery
 	windows    []int32
 	failed     error
+	told       []message.ConsumerID // to be closed
 }
 
 func newPeer() *peer {
@@ -52,6 +53,13 @@ func (p *peer) ProducerAck(_ message.ProducerID, size int32) {
 }
 
 func (p *peer) Prefetch(message.ConsumerID, message.Destination, int32) {}
+
+func (p *peer) CloseConsumer(id message.ConsumerID) {
+	p.mu.Lock()
+	p.told = append(p.told, id)
+	p.mu.Unlock()
+	p.cond.Broadcast()
+}
 
 func (p *peer) Fail(err error) {
 	p.mu.Lock()

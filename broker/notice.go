@@ -10,6 +10,7 @@ import "github.com/conclavemq/conclave/message"
 // destinations: it has come to have more waiting than it takes. (ActiveMQ:
 // BaseDestination.slowConsumer)
 func (b *Broker) becameSlow(s subscription, p *place) {
+	b.patrols.slow(s, p)
 	p.stats.slow.Add(1)
 	b.events.happened("Detected slow consumer", p.dest)
 	if p.policy.AdvisoryForSlowConsumers {

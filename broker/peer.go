@@ -15,6 +15,9 @@ type Peer interface {
 	// Prefetch tells the client that the broker has set another prefetch
 	// size. (ActiveMQ: ConsumerControl)
 	Prefetch(consumer message.ConsumerID, dest message.Destination, n int32)
+	// CloseConsumer tells the client to close a consumer. (ActiveMQ:
+	// ConsumerControl)
+	CloseConsumer(consumer message.ConsumerID)
 	// Fail tells the client why the broker ends its connection and closes it.
 	// (ActiveMQ: ConnectionError)
 	Fail(err error)

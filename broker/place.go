@@ -32,6 +32,7 @@ func (p *place) init(b *Broker, dest message.Destination) {
 	p.graves.Store(dest == p.policy.DeadLetter.Queue)
 	p.swept.Store(b.now().UnixNano())
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
+	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {
 		p.owner = ownerOf(dest)
 	}

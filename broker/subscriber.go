@@ -10,65 +10,61 @@ import (
 )
 
 // subscriber is a topic consumer that is not durable. What it cannot take at
-// once waits in memory. Deliveries are counted, not remembered: nothing is
-// ever redelivered. (ActiveMQ: TopicSubscription)
+// once waits in memory, and is discarded where a limit says so. Nothing is
+// ever delivered again. (ActiveMQ: TopicSubscription)
 type subscriber struct {
-	b      *Broker
-	conn   *Connection
-	peer   Peer
-	info   message.ConsumerInfo
-	filter Filter
-	extend bool
-	limit  int // of waiting beyond the credit; -1 none
+	b        *Broker
+	conn     *Connection
+	peer     Peer
+	info     message.ConsumerInfo
+	filter   Filter
+	extend   bool
+	limit    int // of waiting beyond the credit; -1 none
+	eviction Eviction
+	pace     pace
 
 	mu        sync.Mutex
 	topics    []*topic // mu
 	waiting   backlog  // mu
-	inflight  int      // mu; delivered and not acknowledged
+	inflight  marks    // mu; delivered and not acknowledged
 	prefetch  int      // mu
 	extension int      // mu
 	delivered int64    // mu
 	closed    bool     // mu
 	hold      hold     // mu
 	timer     *time.Timer
-	warned    bool // mu; of being slow
 }
 
-// waiter is a message that waits for a subscriber.
-type waiter struct {
-	m     *message.Message
-	topic *topic
-	share *share
-}
-
-// backlog is a ring of waiters.
-type backlog struct {
-	ring []waiter
-	head int
-	n    int
-}
-
-func (q *backlog) push(w waiter) {
-	if q.n == len(q.ring) {
-		grown := make([]waiter, max(16, 2*len(q.ring)))
-		for i := range q.n {
-			grown[i] = q.ring[(q.head+i)%len(q.ring)]
-		}
-		q.ring, q.head = grown, 0
+// newSubscriber makes a subscriber whose policy is that of its (first)
+// destination.
+func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p *Policy) *subscriber {
+	s := &subscriber{
+		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
+		extend: p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
+		prefetch: clampPrefetch(info.PrefetchSize),
 	}
-	q.ring[(q.head+q.n)%len(q.ring)] = w
-	q.n++
+	s.hold = newHold(c.peer, s.release)
+	s.pace.begin(c.b)
+	return s
 }
 
-func (q *backlog) pop() waiter {
-	w := q.ring[q.head]
-	q.ring[q.head] = waiter{}
-	q.head = (q.head + 1) % len(q.ring)
-	if q.n--; q.n == 0 && len(q.ring) > 1024 {
-		q.ring, q.head = nil, 0
+// pendingLimit is how many messages may wait for a consumer; -1 any number.
+// The consumer's own limit counts where it is the lower one, also where the
+// policy has none, where ActiveMQ ignores it. (ActiveMQ:
+// PolicyEntry.configure)
+func (p *Policy) pendingLimit(info *message.ConsumerInfo) int {
+	limit := p.PendingMessageLimit
+	if p.PendingByRate {
+		limit = int(min(float64(clampPrefetch(info.PrefetchSize))*p.PendingRate, maxPending))
 	}
-	return w
+	if own := int(info.MaximumPendingMessageLimit); own > 0 && (limit < 0 || own < limit) {
+		limit = own
+	}
+	return max(limit, -1)
 }
+
+// maxPending bounds a limit that is computed.
+const maxPending = 1 << 30
 
 func (s *subscriber) details() *message.ConsumerInfo { return &s.info }
 func (s *subscriber) subscription() subscription     { return s }
@@ -90,44 +86,72 @@ func (s *subscriber) creditLocked() int {
 	case s.prefetch == 0:
 		return s.extension
 	}
-	return s.prefetch + s.extension - s.inflight
+	return s.prefetch + s.extension - s.inflight.n
 }
 
-// hear delivers m, or lets it wait.
+// hear delivers m, or lets it wait, or discards it or what has waited.
 func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) {
 	if !s.wants(m) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-	case s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked():
-		s.deliverLocked(t, m)
-	case s.limit == 0 && s.creditLocked() <= 0:
-		t.stats.discarded.Add(1)
-	default:
-		sh.keep()
-		s.waiting.push(waiter{m, t, sh})
-		if s.limit >= 0 && s.waiting.n-max(0, s.creditLocked()) > s.limit {
-			s.discardLocked()
-		}
-		s.warnLocked()
-	}
-}
-
-func (s *subscriber) discardLocked() {
-	w := s.waiting.pop()
-	w.share.drop()
-	w.topic.stats.discarded.Add(1)
-}
-
-// warnLocked reports once that the consumer does not keep up.
-func (s *subscriber) warnLocked() {
-	if s.warned || s.prefetch <= 1 || s.waiting.n <= s.prefetch {
+	if s.closed {
 		return
 	}
-	s.warned = true
+	if s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked() {
+		s.deliverLocked(t, m)
+		s.pace.recover()
+		return
+	}
+	if s.lagsLocked() && s.pace.slacken() {
+		s.warnLocked()
+		for _, t := range s.topics {
+			sh.note(notice{s: s, p: &t.place})
+		}
+	}
+	if s.limit == 0 && s.creditLocked() <= 0 {
+		sh.note(notice{s: s, p: &t.place, m: m, fate: dropped})
+		return
+	}
+	sh.keep()
+	s.waiting.push(waiter{m, t, sh, s.eviction.keyOf(m)})
+	if s.limit >= 0 {
+		s.limitLocked(sh)
+	}
+}
+
+// lagsLocked reports whether more waits than the consumer's prefetch, beyond
+// what it has credit for.
+func (s *subscriber) lagsLocked() bool {
+	return s.prefetch > 1 && s.waiting.n-max(0, s.creditLocked()) > s.prefetch
+}
+
+// limitLocked discards what waits beyond the limit, expired messages first.
+// What there is credit for and only the peer does not read does not count.
+func (s *subscriber) limitLocked(sh *share) {
+	q, e := &s.waiting, &s.eviction
+	spare := max(0, s.creditLocked())
+	if !e.KeepExpired && q.mortal > 0 && q.n-spare > min(e.ExpiredAbove, s.limit) {
+		for _, w := range removeExpired(q, s.b.nowMS(), nil) {
+			sh.note(s.letGo(w, expired))
+		}
+	}
+	for q.n-spare > s.limit {
+		for _, w := range e.evict(q, q.n-spare-s.limit, nil) {
+			sh.note(s.letGo(w, evicted))
+		}
+	}
+}
+
+// letGo is what is to be told of w, which is not delivered. Its memory counts
+// until then.
+func (s *subscriber) letGo(w waiter, f fate) notice {
+	return notice{s: s, p: &w.topic.place, m: w.m, share: w.share, fate: f, again: w.share.buried.Swap(true)}
+}
+
+// warnLocked reports that the consumer does not keep up.
+func (s *subscriber) warnLocked() {
 	s.b.log.Warn("consumer has twice its prefetch limit pending, without an ack; it appears to be slow",
 		"consumer", s.info.ID.String(), "destination", s.info.Destination.String(), "client", s.conn.info.ClientIP)
 }
@@ -136,7 +160,10 @@ func (s *subscriber) deliverLocked(t *topic, m *message.Message) {
 	if s.prefetch == 0 {
 		s.extension--
 	}
-	s.inflight++
+	if s.inflight.n == 0 {
+		s.pace.moved()
+	}
+	s.inflight.push(m, t)
 	s.delivered++
 	t.stats.dispatched.Add(1)
 	t.stats.inflight.Add(1)
@@ -153,46 +180,46 @@ func (s *subscriber) deliverLocked(t *topic, m *message.Message) {
 
 // drain delivers what waits, as far as there is credit.
 func (s *subscriber) drain() {
-	var expired []waiter
+	var late share
 	s.mu.Lock()
 	for s.waiting.n > 0 && s.creditLocked() > 0 && s.b.mayServe() && !s.hold.heldLocked() {
 		w := s.waiting.pop()
-		w.share.drop()
 		if w.m.Expiration > 0 && w.m.Expired(s.b.nowMS()) {
-			expired = append(expired, w)
+			late.note(s.letGo(w, expired))
 			continue
 		}
+		w.share.drop()
 		s.deliverLocked(w.topic, w.m)
 	}
 	s.mu.Unlock()
-	for _, w := range expired {
-		s.b.expireArrival(&w.topic.place, w.m, func(error) {})
-	}
+	late.tell(s.b)
 }
 
-// acknowledge counts. (ActiveMQ: TopicSubscription.acknowledge)
+// acknowledge takes what was delivered as consumed. What was never delivered,
+// or is acknowledged already, changes nothing. (ActiveMQ:
+// TopicSubscription.acknowledge)
 func (s *subscriber) acknowledge(t *transaction, a *message.Ack, _ bool, done func(error)) {
-	count := int(a.Count)
+	s.pace.moved()
 	switch a.Type {
 	case message.StandardAck, message.IndividualAck:
 		if t != nil {
 			if a.Type == message.IndividualAck {
 				s.expand(1)
 			}
-			done(t.acknowledgeTopic(s, count))
+			done(t.acknowledgeTopic(s, a))
 			return
 		}
-		s.settle(count)
+		s.settle(a)
 	case message.PoisonAck:
 		if t != nil {
 			done(failure(ErrAcknowledge, "Poison ack cannot be transacted: consumer %s, message %s", s.info.ID, a.Last))
 			return
 		}
-		s.settle(count)
+		s.settle(a)
 	case message.ExpiredAck:
-		s.settle(count)
+		s.settle(a)
 	case message.DeliveredAck:
-		s.expand(count)
+		s.expand(int(a.Count))
 	case message.RedeliveredAck, message.UnmatchedAck:
 		done(nil)
 		return
@@ -204,19 +231,20 @@ func (s *subscriber) acknowledge(t *transaction, a *message.Ack, _ bool, done fu
 	done(nil)
 }
 
-// settle takes count messages as consumed; a count that cannot be is cut.
-func (s *subscriber) settle(count int) {
+// settle takes what a covers as consumed.
+func (s *subscriber) settle(a *message.Ack) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	count = min(max(count, 0), s.inflight)
-	s.inflight -= count
+	lapsed := a.Type == message.ExpiredAck
+	count := s.inflight.remove(a, func(t *topic, n int64) {
+		t.stats.inflight.Add(-n)
+		t.stats.dequeued.Add(n)
+		if lapsed {
+			t.stats.expired.Add(n)
+		}
+	})
 	if s.extend && s.prefetch != 0 {
-		s.extension = max(0, s.extension-count)
-	}
-	if len(s.topics) > 0 {
-		p := &s.topics[0].stats // of a pattern's topics, the first stands for all
-		p.inflight.Add(int64(-count))
-		p.dequeued.Add(int64(count))
+		s.extension = min(max(0, s.extension-count), s.inflight.n)
 	}
 }
 
@@ -224,7 +252,7 @@ func (s *subscriber) expand(count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.extend && s.prefetch != 0 {
-		s.extension = min(s.extension+max(count, 0), s.inflight)
+		s.extension = min(s.extension+max(count, 0), s.inflight.n)
 	}
 }
 
@@ -301,9 +329,9 @@ func (s *subscriber) close(int64) {
 	for s.waiting.n > 0 {
 		s.waiting.pop().share.drop()
 	}
-	if len(topics) > 0 {
-		topics[0].stats.inflight.Add(int64(-s.inflight))
-	}
+	tally(s.inflight.list[s.inflight.head:], func(t *topic, n int64) { t.stats.inflight.Add(-n) })
+	s.inflight = marks{}
+	s.pace.recover()
 	s.mu.Unlock()
 	for _, t := range topics {
 		t.ignore(s)

@@ -15,6 +15,10 @@ type topic struct {
 	place
 	subscribers atomic.Pointer[[]listener] // written under mu
 	keepers     atomic.Int32               // durable subscriptions, or about to be
+	retention   retention
+
+	order sync.Mutex // one message at a time, where the dispatch policy wants that; taken before a durable's and all after it
+	turn  int        // order; who is first
 
 	mu        sync.Mutex
 	exposed   store.Segment // mu; what the store knows may have been delivered
@@ -28,34 +32,20 @@ type topic struct {
 // subscription's feed.
 type listener interface {
 	// hear takes m; op is its Add, done in the store, or nil. s is shared by
-	// all who keep m in memory.
+	// all who keep m in memory. The caller calls its tell afterwards.
 	hear(t *topic, m *message.Message, op *store.Op, s *share)
 	subscription() subscription
-}
-
-// share counts a message's memory once, however many subscribers keep it.
-type share struct {
-	usage *usage
-	size  int64
-	refs  atomic.Int32 // from first keep to last drop
-}
-
-// keep begins to count.
-func (s *share) keep() {
-	if s.refs.Add(1) == 1 {
-		s.usage.add(s.size)
-	}
-}
-
-func (s *share) drop() {
-	if s.refs.Add(-1) == 0 {
-		s.usage.release(s.size)
-	}
 }
 
 func newTopic(b *Broker, dest message.Destination) *topic {
 	t := &topic{}
 	t.place.init(b, dest)
+	if dest.Name == advisoryMasterBroker {
+		// (ActiveMQ: Topic.initialize)
+		t.policy.Recovery, t.policy.AlwaysRetroactive = Recovery{Keep: KeepLast}, true
+		t.retention.spare = &usage{flow: &b.flow}
+	}
+	t.retention.init(&t.place)
 	t.subscribers.Store(new([]listener))
 	return t
 }
@@ -99,14 +89,28 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 		t.b.sawSegment(op.Segment)
 	}
 	list := *t.subscribers.Load()
-	if len(list) == 0 || t.b.owned() != nil && op == nil {
+	owned := op != nil || t.b.owned() == nil
+	s := (*share)(nil)
+	if owned && t.retention.concerns(m) {
+		s = &share{usage: &t.usage, size: m.Size()}
+		m, list = t.retention.keep(t, m, s)
+	}
+	if len(list) == 0 || !owned {
 		t.stats.discarded.Add(1)
 		return
 	}
-	s := &share{usage: &t.usage, size: m.Size()}
-	for _, l := range list {
-		l.hear(t, m, op, s)
+	if s == nil {
+		s = &share{usage: &t.usage, size: m.Size()}
 	}
+	t.spread(list, m, op, s)
+	s.tell(t.b)
+}
+
+// whisper gives m to one subscriber alone.
+func (t *topic) whisper(s *subscriber, m *message.Message) {
+	sh := &share{usage: &t.usage, size: m.Size()}
+	s.hear(t, m, nil, sh)
+	sh.tell(t.b)
 }
 
 // listen adds a listener.
@@ -145,12 +149,39 @@ func (t *topic) attach(s subscription) error {
 		if !s.join(t) {
 			return nil
 		}
+		if s.info.Retroactive || t.policy.AlwaysRetroactive {
+			return t.listenBack(s)
+		}
 		return t.listen(s)
 	case *durableWatch:
 		s.durable.attachLater(t)
 		return nil
 	}
 	return failure(ErrInvalidDestination, "%s is a topic", t.dest)
+}
+
+// listenBack adds a retroactive subscriber, which first gets what was kept.
+func (t *topic) listenBack(s *subscriber) error {
+	var late share
+	err := t.retention.recount(true, func() error { return t.listen(s) }, func(m *message.Message, sh *share) {
+		s.hear(t, m, nil, sh)
+		late.join(sh)
+	})
+	late.tell(t.b)
+	return err
+}
+
+// remind gives a retroactive durable subscription what was kept. (ActiveMQ:
+// DurableTopicSubscription.activate)
+func (t *topic) remind(f *feed) {
+	if !t.retention.active.Load() {
+		return
+	}
+	// What the store has for it already is not told again.
+	entries, err := t.b.store.PageSubscription(nil, t.dest, f.d.key(), 0, 1, 1)
+	_ = t.retention.recount(err == nil && len(entries) == 0, func() error { return nil }, func(m *message.Message, sh *share) {
+		f.hear(t, m, nil, sh)
+	})
 }
 
 func (t *topic) inUse() bool {
@@ -164,6 +195,7 @@ func (t *topic) dispose() {
 	t.subscribers.Store(new([]listener))
 	t.stats.consumers.Store(0)
 	t.mu.Unlock()
+	t.retention.close()
 	for _, l := range list {
 		switch l := l.(type) {
 		case *subscriber:

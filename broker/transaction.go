@@ -47,7 +47,7 @@ type heldAck struct {
 
 type countedAck struct {
 	s *subscriber
-	n int
+	a message.Ack
 }
 
 func (b *Broker) newTransaction(id message.TransactionID, by *Connection) *transaction {
@@ -104,13 +104,13 @@ func (t *transaction) acknowledge(c *consumer, refs []*ref) error {
 	return nil
 }
 
-func (t *transaction) acknowledgeTopic(s *subscriber, n int) error {
+func (t *transaction) acknowledgeTopic(s *subscriber, a *message.Ack) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
 		return t.protocolError("acknowledge")
 	}
-	t.counts = append(t.counts, countedAck{s, n})
+	t.counts = append(t.counts, countedAck{s, *a})
 	return nil
 }
 
@@ -212,8 +212,8 @@ func (t *transaction) settle(err error) {
 			}
 		}
 	}
-	for _, k := range t.counts {
-		k.s.settle(k.n)
+	for i := range t.counts {
+		t.counts[i].s.settle(&t.counts[i].a)
 	}
 }
 
@@ -259,7 +259,7 @@ func (t *transaction) giveBack() {
 		a.c.kick()
 	}
 	for _, k := range t.counts {
-		k.s.contract(k.n)
+		k.s.contract(int(k.a.Count))
 		k.s.drain()
 	}
 }

@@ -121,6 +121,8 @@ func (b *binder) bindAttribute(c *Element, f field, v reflect.Value, path string
 		err = set(v.SetBool, text, parseBool)
 	case kindInt:
 		err = set(func(n int) { v.SetInt(int64(n)) }, text, parseInt)
+	case kindFloat:
+		err = set(v.SetFloat, text, parseFloat)
 	case kindBytes:
 		err = set(v.SetInt, text, ParseBytes)
 	case kindMillis:

@@ -123,6 +123,7 @@ func (b *binder) checkEntry(p *PolicyEntry, path string) {
 	p.DeadLetterStrategy.check(b, path+".deadLetterStrategy")
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
+	b.checkTopicsOwn(p, path)
 }
 
 // checker is an embedded part of the model that has something to check.

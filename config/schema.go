@@ -17,6 +17,7 @@ const (
 	kindBytes
 	kindMillis
 	kindEnum
+	kindFloat
 	kindElement // a struct, always there
 	kindChoice  // a pointer to a struct, nil when not given
 	kindList    // a slice of structs
@@ -94,6 +95,8 @@ func kindOf(t reflect.Type) kind {
 		return kindText
 	case t.Kind() == reflect.Bool:
 		return kindBool
+	case t.Kind() == reflect.Float64:
+		return kindFloat
 	case t.Kind() == reflect.Struct:
 		return kindElement
 	case t.Kind() == reflect.Pointer:

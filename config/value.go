@@ -61,6 +61,15 @@ func parseInt(text string) (int, error) {
 	return int(n), nil
 }
 
+// parseFloat reads a Java double that is a number.
+func parseFloat(text string) (float64, error) {
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0, fmt.Errorf("%w: %q is no number", ErrValue, text)
+	}
+	return n, nil
+}
+
 // parseEnum finds text among values, in any case.
 func parseEnum(text string, values []string) (string, error) {
 	for _, v := range values {

@@ -23,9 +23,6 @@ type Session interface {
 	// Run serves until the connection has ended, then returns with the socket
 	// closed and every goroutine of the session joined.
 	Run()
-	// Stop takes no more commands, lets those that were taken be answered
-	// until ctx ends, then closes the socket. It returns before Run does.
-	Stop(ctx context.Context)
 	// Unwind, Park and Dismiss are a planned end in three steps. Unwind lets
 	// the session go on until no transaction is open and then end by itself;
 	// Transactions counts them. Park takes no more commands, lets those that
@@ -129,19 +126,6 @@ func (l *Listener) StopAccepting() {
 	l.stop()
 	l.socket.Close()
 	l.acceptor.Wait()
-}
-
-// Stop is the clean end: it closes the port, lets what clients were promised
-// reach them until ctx ends, closes their sockets and joins every goroutine.
-func (l *Listener) Stop(ctx context.Context) {
-	l.StopAccepting()
-	var stopping sync.WaitGroup
-	for _, session := range l.all() {
-		stopping.Go(func() { session.Stop(ctx) })
-	}
-	stopping.Wait()
-	l.running.Wait()
-	l.log.Info("connector stopped")
 }
 
 // Unwind begins a planned end of every session; see Session.

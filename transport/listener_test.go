@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // echo is a protocol that sends back what it gets.
-type echo struct{ stopped, silenced atomic.Int32 }
+type echo struct{ parked, silenced atomic.Int32 }
 
 type echoSession struct {
 	*echo
@@ -33,10 +33,9 @@ func (s *echoSession) Run() {
 	io.Copy(s.socket, s.socket)
 }
 
-func (s *echoSession) Stop(context.Context) { s.stopped.Add(1); s.socket.Close() }
 func (s *echoSession) Unwind()              {}
 func (s *echoSession) Transactions() int    { return 0 }
-func (s *echoSession) Park(context.Context) {}
+func (s *echoSession) Park(context.Context) { s.parked.Add(1) }
 func (s *echoSession) Dismiss()             { s.socket.Close() }
 func (s *echoSession) Silence()             { s.silenced.Add(1); s.socket.Close() }
 
@@ -145,12 +144,14 @@ func TestStopAcceptingLeavesConnections(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
 
-func TestStopStopsEverySession(t *testing.T) {
+func TestPlannedEndOfEverySession(t *testing.T) {
 	l, protocol, _ := listen(t, "tcp://127.0.0.1:0")
 	socket := dial(t, l)
 	requireEcho(t, socket)
-	l.Stop(t.Context())
-	require.EqualValues(t, 1, protocol.stopped.Load())
+	l.Park(t.Context())
+	require.EqualValues(t, 1, protocol.parked.Load())
+	requireEcho(t, socket)
+	l.Dismiss()
 	requireEnd(t, socket)
 	require.Zero(t, l.Connections())
 }

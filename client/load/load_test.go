@@ -38,7 +38,8 @@ func serve(t *testing.T) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		l.Stop(ctx)
+		l.Park(ctx)
+		l.Dismiss()
 		require.NoError(t, b.Close(ctx))
 		require.NoError(t, store.Close())
 	})

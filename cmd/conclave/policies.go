@@ -35,9 +35,7 @@ func apply(p *broker.Policy, e *config.PolicyEntry, d message.Destination) {
 	p.UsePrefetchExtension = e.UsePrefetchExtension
 	p.UseConsumerPriority = e.UseConsumerPriority
 	p.AllConsumersExclusiveByDefault = e.AllConsumersExclusiveByDefault
-	if limit := e.PendingMessageLimitStrategy.Constant; limit != nil {
-		p.PendingMessageLimit = limit.Limit
-	}
+	applyPendingLimit(p, &e.PendingMessageLimitStrategy)
 	p.DeadLetter = deadLetter(&e.DeadLetterStrategy, d)
 	applyDestination(&p.DestinationPolicy, &e.DestinationEntry)
 	applyOrder(&p.OrderPolicy, &e.OrderEntry)

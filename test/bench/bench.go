@@ -83,7 +83,11 @@ func (b *bench) one(ctx context.Context, round int, r row, generator string, col
 
 // configure makes a broker that is not started.
 func (b *bench) configure(c cell) (*harness.Broker, error) {
-	return c.column.broker(b.binary, c.dir)
+	binary := b.binary
+	if c.column.Earlier {
+		binary = b.opts.against
+	}
+	return c.column.broker(binary, c.dir)
 }
 
 // start makes a broker and waits until it serves.

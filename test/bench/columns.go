@@ -13,16 +13,23 @@ import (
 type column struct {
 	Kind       harness.Kind
 	Concurrent bool // the default of both
+	Earlier    bool // the build of Conclave that -against names
 }
 
+// earlier is Conclave as it comes, of the build that -against names.
+var earlier = column{Kind: harness.Conclave, Concurrent: true, Earlier: true}
+
 var columns = []column{
-	{harness.ActiveMQ, true}, {harness.Conclave, true},
-	{harness.ActiveMQ, false}, {harness.Conclave, false},
+	{Kind: harness.ActiveMQ, Concurrent: true}, {Kind: harness.Conclave, Concurrent: true},
+	{Kind: harness.ActiveMQ}, {Kind: harness.Conclave},
 }
 
 // key is how flags and result files name a column.
 func (c column) key() string {
-	if c.Concurrent {
+	switch {
+	case c.Earlier:
+		return string(c.Kind) + "-earlier"
+	case c.Concurrent:
 		return string(c.Kind)
 	}
 	return string(c.Kind) + "-sequential"
@@ -31,6 +38,9 @@ func (c column) key() string {
 // title is for tables.
 func (c column) title() string {
 	name := map[harness.Kind]string{harness.ActiveMQ: "ActiveMQ", harness.Conclave: "Conclave"}[c.Kind]
+	if c.Earlier {
+		name += " earlier"
+	}
 	if !c.Concurrent {
 		name += " csd=false"
 	}

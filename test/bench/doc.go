@@ -8,6 +8,7 @@
 //	make bench                                # everything, takes about an hour
 //	go run ./test/bench -rows sync-32,async -rounds 1 -duration 3s
 //	go run ./test/bench -settings activemq    # the reference alone
+//	go run ./test/bench -against ./conclave-1 # and an earlier build of Conclave
 //
 // The generator "go" is package client/load in this process; "java" is
 // test/bench/java on the unmodified activemq-client in a process of its own.

@@ -29,6 +29,7 @@ type options struct {
 	drain      int64
 	backlog    int64
 	dir        string
+	against    string
 	json       string
 	markdown   string
 }
@@ -68,6 +69,7 @@ func parseFlags(args []string) (*options, error) {
 	f.Int64Var(&o.drain, "drain", 200_000, "messages that the drain rows consume")
 	f.Int64Var(&o.backlog, "backlog", 1_000_000, "messages of the backlog row")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "directory on the disk to measure")
+	f.StringVar(&o.against, "against", "", "another build of conclave, measured beside this one")
 	f.StringVar(&o.json, "json", "", "write every value to this file")
 	f.StringVar(&o.markdown, "markdown", "", "write the table to this file")
 	if err := f.Parse(args); err != nil {
@@ -81,6 +83,9 @@ func parseFlags(args []string) (*options, error) {
 	}
 	var err error
 	o.columns, err = parseColumns(*settings)
+	if o.against != "" {
+		o.columns = append(slices.Clone(o.columns), earlier)
+	}
 	return o, err
 }
 

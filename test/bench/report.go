@@ -18,7 +18,11 @@ func report(r *results, chosen []row, opts *options) table {
 	for _, c := range opts.columns {
 		head = append(head, c.title())
 	}
-	lines := table{append(head, "ratio", "target", "")}
+	head = append(head, "ratio", "target", "")
+	if opts.against != "" {
+		head = append(head, "change")
+	}
+	lines := table{head}
 	for _, row := range chosen {
 		generators := opts.generators
 		if !row.Loaded {
@@ -55,7 +59,21 @@ func line(r *results, row row, f figure, generator, shown string, opts *options)
 		}
 	}
 	j := judge(r, row, f, generator, opts)
-	return append(cells, j.ratio, f.Target(generator).String(), j.mark)
+	cells = append(cells, j.ratio, f.Target(generator).String(), j.mark)
+	if opts.against != "" {
+		cells = append(cells, change(r, row, f, generator))
+	}
+	return cells
+}
+
+// change is by how much Conclave differs from its earlier build.
+func change(r *results, row row, f figure, generator string) string {
+	now, haveNow := r.median(row.Key, f.Key, generator, column{Kind: harness.Conclave, Concurrent: true})
+	before, haveBefore := r.median(row.Key, f.Key, generator, earlier)
+	if !haveNow || !haveBefore || before == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%+.1f %%", 100*(now/before-1))
 }
 
 // judgement compares Conclave as it comes with the better of ActiveMQ's
@@ -63,10 +81,10 @@ func line(r *results, row row, f figure, generator, shown string, opts *options)
 type judgement struct{ ratio, mark string }
 
 func judge(r *results, row row, f figure, generator string, opts *options) judgement {
-	ours, have := r.median(row.Key, f.Key, generator, column{harness.Conclave, true})
+	ours, have := r.median(row.Key, f.Key, generator, column{Kind: harness.Conclave, Concurrent: true})
 	t := f.Target(generator)
 	if !have {
-		ours, have = r.median(row.Key, f.Key, generator, column{harness.Conclave, false})
+		ours, have = r.median(row.Key, f.Key, generator, column{Kind: harness.Conclave})
 	}
 	if !have {
 		if t != (target{}) && wantsConclave(opts) {
@@ -112,7 +130,7 @@ func wantsConclave(opts *options) bool {
 // better is the better median of ActiveMQ's columns.
 func better(r *results, row row, f figure, generator string) (best float64, ok bool) {
 	for _, concurrent := range []bool{true, false} {
-		v, have := r.median(row.Key, f.Key, generator, column{harness.ActiveMQ, concurrent})
+		v, have := r.median(row.Key, f.Key, generator, column{Kind: harness.ActiveMQ, Concurrent: concurrent})
 		if have && (!ok || f.Lower && v < best || !f.Lower && v > best) {
 			best, ok = v, true
 		}

@@ -22,15 +22,15 @@ func twoRows() []row {
 func measured(ours, append, idle float64) *results {
 	r := &results{Disk: []diskRates{{Preallocated: 900}, {Preallocated: 1000}, {Preallocated: 1100}}}
 	for _, v := range []float64{90, 100, 500} {
-		r.add("speed", "rate", "go", column{harness.ActiveMQ, true}, v)
+		r.add("speed", "rate", "go", column{Kind: harness.ActiveMQ, Concurrent: true}, v)
 	}
-	r.add("speed", "rate", "go", column{harness.ActiveMQ, false}, 200)
-	r.add("speed", "rate", "go", column{harness.Conclave, true}, ours)
-	r.add("speed", "rate", "go", column{harness.Conclave, false}, 1)
-	r.add("append", "rate", "go", column{harness.Conclave, true}, append)
-	r.add("size", "idle", "go", column{harness.ActiveMQ, true}, 100)
-	r.add("size", "idle", "go", column{harness.ActiveMQ, false}, 90)
-	r.add("size", "idle", "go", column{harness.Conclave, true}, idle)
+	r.add("speed", "rate", "go", column{Kind: harness.ActiveMQ, Concurrent: false}, 200)
+	r.add("speed", "rate", "go", column{Kind: harness.Conclave, Concurrent: true}, ours)
+	r.add("speed", "rate", "go", column{Kind: harness.Conclave, Concurrent: false}, 1)
+	r.add("append", "rate", "go", column{Kind: harness.Conclave, Concurrent: true}, append)
+	r.add("size", "idle", "go", column{Kind: harness.ActiveMQ, Concurrent: true}, 100)
+	r.add("size", "idle", "go", column{Kind: harness.ActiveMQ, Concurrent: false}, 90)
+	r.add("size", "idle", "go", column{Kind: harness.Conclave, Concurrent: true}, idle)
 	return r
 }
 
@@ -53,7 +53,7 @@ func TestJudgement(t *testing.T) {
 func TestReport(t *testing.T) {
 	opts := &options{generators: []string{"go"}, columns: columns, rounds: 1}
 	r := measured(1234, 700, 45)
-	r.fail("append", "go", column{harness.ActiveMQ, true}, errors.New("no broker"))
+	r.fail("append", "go", column{Kind: harness.ActiveMQ, Concurrent: true}, errors.New("no broker"))
 	table := report(r, twoRows(), opts)
 	var text, markdown bytes.Buffer
 	table.text(&text)
@@ -81,7 +81,7 @@ func TestMedian(t *testing.T) {
 func TestFlags(t *testing.T) {
 	o, err := parseFlags([]string{"-generators", "go", "-settings", "conclave,activemq-sequential"})
 	require.NoError(t, err)
-	require.Equal(t, []column{{harness.Conclave, true}, {harness.ActiveMQ, false}}, o.columns)
+	require.Equal(t, []column{{Kind: harness.Conclave, Concurrent: true}, {Kind: harness.ActiveMQ}}, o.columns)
 	for _, bad := range [][]string{{"-settings", "rabbit"}, {"-generators", "perl"}, {"-nonsense"}} {
 		_, err := parseFlags(bad)
 		require.Error(t, err)
@@ -97,4 +97,18 @@ func TestNumber(t *testing.T) {
 	for want, v := range map[string]float64{"0.072": 0.0721, "15.4": 15.44, "1,234,567": 1234567, "999": 999.2} {
 		require.Equal(t, want, number(v))
 	}
+}
+
+func TestReportOfAnEarlierBuild(t *testing.T) {
+	o, err := parseFlags([]string{"-settings", "conclave", "-against", "conclave-1"})
+	require.NoError(t, err)
+	require.Equal(t, []column{{Kind: harness.Conclave, Concurrent: true}, earlier}, o.columns)
+	r := &results{}
+	rows := rows()[:1]
+	r.add(rows[0].Key, rows[0].Figures[0].Key, "go", o.columns[0], 90)
+	r.add(rows[0].Key, rows[0].Figures[0].Key, "go", earlier, 100)
+	table := report(r, rows, o)
+	require.Equal(t, "change", table[0][len(table[0])-1])
+	require.Equal(t, "-10.0 %", table[1][len(table[1])-1])
+	require.Contains(t, table[0], "Conclave earlier")
 }

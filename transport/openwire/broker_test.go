@@ -23,7 +23,8 @@ func realServer(t *testing.T) *server {
 	l, err := transport.Listen(transport.Options{URI: u, Protocol: New(Options{URI: u, Broker: b, BrokerName: "real"})})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		l.Stop(t.Context())
+		l.Park(t.Context())
+		l.Dismiss()
 		require.NoError(t, b.Close(t.Context()))
 		require.NoError(t, store.Close())
 	})

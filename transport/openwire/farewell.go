@@ -83,8 +83,7 @@ func (s *session) Transactions() int { return int(s.open.n.Load()) }
 // without goes on.
 func (s *session) Unwind() { s.ending.unwinding.Store(true) }
 
-// Park takes no more commands and lets those that were taken be answered, as
-// Stop does, and ends the broker's connections of this session. See above for
+// Park takes no more commands, lets those that were taken be answered, and ends the broker's connections of this session. See above for
 // what the client sees of it. It returns when that is done or ctx has ended.
 func (s *session) Park(ctx context.Context) {
 	s.ending.parking.Store(true)

@@ -60,7 +60,7 @@ func TestAParkedProducerWaitsUntilItIsDismissed(t *testing.T) {
 	<-parked
 	require.Contains(t, b.called(), "close")
 	p.request(text("for the next master"))
-	b.peer().Fail(errStopped)
+	b.peer().Fail(errParked)
 	require.Len(t, b.sent, 1)
 	require.Equal(t, 1, s.listener.Connections(), "its socket is open")
 	s.listener.Dismiss()

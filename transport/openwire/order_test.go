@@ -54,6 +54,7 @@ func TestDeliveriesAndControlsKeepTheirOrder(t *testing.T) {
 	b.peer().Deliver(message.Delivery{Consumer: consumer, Destination: q, Message: m, RedeliveryCounter: 2})
 	b.peer().ProducerAck(producer, 77)
 	b.peer().Prefetch(consumer, q, 5)
+	b.peer().CloseConsumer(consumer)
 	b.peer().Deliver(message.Delivery{Consumer: consumer, Destination: q})
 	got := expect[*message.Delivery](p)
 	require.Positive(t, got.Message.BrokerOutTime, "when it was written")
@@ -62,7 +63,15 @@ func TestDeliveriesAndControlsKeepTheirOrder(t *testing.T) {
 	require.Equal(t, &message.Delivery{Consumer: consumer, Destination: q, Message: m, RedeliveryCounter: 2}, got)
 	require.Equal(t, &codec.ProducerAck{Producer: producer, Size: 77}, expect[*codec.ProducerAck](p))
 	require.Equal(t, &codec.ConsumerControl{Consumer: consumer, Destination: q, Prefetch: 5}, expect[*codec.ConsumerControl](p))
+	require.Equal(t, &codec.ConsumerControl{Consumer: consumer, Close: true}, expect[*codec.ConsumerControl](p))
 	require.Nil(t, expect[*message.Delivery](p).Message)
+}
+
+func TestASlowClientIsNotToldWhyItsConnectionEnds(t *testing.T) {
+	b := &fakeBroker{}
+	p := serve(t, b, "").connected()
+	b.peer().Fail(&broker.Error{Kind: broker.ErrTooSlow, Text: "1 Consumers was slow"})
+	require.Empty(t, p.end())
 }
 
 func TestTheBrokerMayEndAConnection(t *testing.T) {
@@ -76,7 +85,7 @@ func TestTheBrokerMayEndAConnection(t *testing.T) {
 	require.Eventually(t, func() bool { return s.listener.Connections() == 0 }, 5*time.Second, time.Millisecond)
 }
 
-func TestStopLetsWhatWasTakenBeAnswered(t *testing.T) {
+func TestParkLetsWhatWasTakenBeAnswered(t *testing.T) {
 	waiting := make(chan func(error), 1)
 	b := &fakeBroker{send: func(_ context.Context, _ *message.Message, done func(error)) { waiting <- done }}
 	s := serve(t, b, "")
@@ -86,7 +95,8 @@ func TestStopLetsWhatWasTakenBeAnswered(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		s.listener.Stop(t.Context())
+		s.listener.Park(t.Context())
+		s.listener.Dismiss()
 	}()
 	<-sessionOf(s).read // commands are taken no more
 	done(nil)
@@ -107,7 +117,7 @@ func sessionOf(s *server) *session {
 	return nil
 }
 
-func TestStopDoesNotWaitForEver(t *testing.T) {
+func TestParkDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &fakeBroker{send: func(ctx context.Context, _ *message.Message, done func(error)) {
 			<-ctx.Done() // flow control
@@ -130,7 +140,8 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 			synctest.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			start := time.Now()
-			session.Stop(ctx)
+			session.Park(ctx)
+			session.Dismiss()
 			<-ended
 			require.LessOrEqual(t, time.Since(start), 5*time.Second)
 			cancel()

@@ -44,10 +44,9 @@ type session struct {
 	reads   atomic.Uint64      // of the socket
 	busy    atomic.Bool        // the reader is handling a command
 	// updates says that the client takes ConnectionControl at any time.
-	updates  atomic.Bool
-	stopping atomic.Bool
-	open     openTransactions
-	ending   ending
+	updates atomic.Bool
+	open    openTransactions
+	ending  ending
 
 	endOnce sync.Once
 	cause   error         // set once by end, read after ended is closed
@@ -107,7 +106,6 @@ func (s *session) Run() {
 		s.leave()
 	case s.ending.parking.Load():
 		s.rest()
-	case s.stopping.Load(): // Stop ends it when what is owed has been written
 	case errors.Is(cause, errShutdown):
 		s.lastWords()
 	default:
@@ -161,23 +159,6 @@ func (s *session) lastWords() {
 	s.out.finish()
 }
 
-// Stop takes no more commands and lets those that were taken be answered.
-func (s *session) Stop(ctx context.Context) {
-	s.stopping.Store(true)
-	s.unblock()
-	s.socket.SetReadDeadline(time.Unix(1, 0))
-	defer context.AfterFunc(ctx, func() { s.end(errStopped) })()
-	select {
-	case <-s.read:
-	case <-s.ended:
-		return
-	}
-	s.out.drain(ctx)
-	s.send(&codec.Shutdown{})
-	s.lastWords()
-	<-s.ended
-}
-
 // Silence resets the connection without another byte.
 func (s *session) Silence() {
 	if tcp, ok := s.socket.(*net.TCPConn); ok {
@@ -205,14 +186,19 @@ func (s *session) Prefetch(consumer message.ConsumerID, dest message.Destination
 	s.send(&codec.ConsumerControl{Consumer: consumer, Destination: dest, Prefetch: n})
 }
 
+// CloseConsumer tells the client to close a consumer.
+func (s *session) CloseConsumer(consumer message.ConsumerID) {
+	s.send(&codec.ConsumerControl{Consumer: consumer, Close: true})
+}
+
 // Fail tells the client why its connection ends, and ends it. One that is only
-// to connect again is not told, so that its application hears of no error.
+// to connect again, or that does not read, is not told, so that its application hears of no error.
 func (s *session) Fail(err error) {
 	if s.ending.parking.Load() {
 		return // it ends another way
 	}
 	s.log.Info("connection ended by the broker", "reason", err)
-	if !errors.Is(err, broker.ErrOutOfStep) {
+	if !errors.Is(err, broker.ErrOutOfStep) && !errors.Is(err, broker.ErrTooSlow) {
 		s.send(&codec.ConnectionError{Exception: throwable(err)})
 	}
 	s.lastWords()
@@ -236,7 +222,6 @@ var _ broker.Peer = (*session)(nil)
 var (
 	errShutdown  = errors.New("client has shut down")
 	errFinished  = errors.New("session was ended by the broker")
-	errStopped   = errors.New("broker is stopping")
 	errOverflow  = fmt.Errorf("more than %d commands wait to be written", mostQueued)
 	errFault     = errors.New("fault of the broker")
 	errHandshake = errors.New("no wire format was received in time")
@@ -247,8 +232,8 @@ var (
 // logEnd says in one line why the connection ended where that is news.
 func (s *session) logEnd() {
 	switch cause := s.cause; {
-	case errors.Is(cause, errShutdown), errors.Is(cause, errFinished), errors.Is(cause, errStopped), errors.Is(cause, errUnwound), errors.Is(cause, errParked),
-		errors.Is(cause, errSilenced), s.stopping.Load():
+	case errors.Is(cause, errShutdown), errors.Is(cause, errFinished), errors.Is(cause, errUnwound), errors.Is(cause, errParked),
+		errors.Is(cause, errSilenced):
 		s.log.Debug("connection closed", "reason", cause)
 	case s.remoteClose(cause) && !s.protocol.options.WarnOnRemoteClose:
 		s.log.Debug("connection closed by peer", "reason", cause)
