@@ -332,9 +332,7 @@ func (a *advisories) replay(s *subscriber) {
 
 // present collects the advisories of what there is on the topics wanted.
 func (a *advisories) present(wants func(string) bool) []told {
-	// In ActiveMQ the topic keeps what it was told when the broker began to
-	// serve.
-	list := []told{{topic: advisoryMasterBroker}}
+	var list []told
 	a.mu.Lock()
 	for _, info := range a.connections {
 		list = append(list, told{topic: advisoryConnection, data: info})

@@ -132,6 +132,18 @@ func (a *advisories) full(p *place) {
 	})
 }
 
+// master tells that this broker has begun to serve. The topic keeps that for
+// those who come to listen. (ActiveMQ: AdvisoryBroker.nowMasterBroker)
+func (a *advisories) master() {
+	if a.b.options.DisableAdvisories {
+		return
+	}
+	dest := message.NewTopic(advisoryMasterBroker)
+	if t, _, err := a.b.create(dest, nil); err == nil {
+		t.arrive(a.message(dest, nil, nil), nil)
+	}
+}
+
 // tellCrowded tells what a policy wants told when there is no memory for what a
 // producer sends to p. (ActiveMQ: Queue.send, Topic.send)
 func (p *place) tellCrowded(i *message.ProducerInfo) {

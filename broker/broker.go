@@ -164,6 +164,7 @@ func New(options Options) (*Broker, error) {
 	}
 	b.run(b.flow.loop)
 	b.run(b.advise.loop)
+	b.advise.master()
 	b.run(b.housekeep)
 	return b, nil
 }

@@ -22,6 +22,7 @@ func (c *consumer) read() reading {
 	defer c.mu.Unlock()
 	return reading{
 		client: c.conn.info.ClientID, delivered: c.delivered, inflight: int64(c.inflight.n), prefetch: int32(c.prefetch),
+		slow: c.pace.slow.Load(),
 	}
 }
 
@@ -29,8 +30,8 @@ func (s *subscriber) read() reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return reading{
-		client: s.conn.info.ClientID, delivered: s.delivered, inflight: int64(s.inflight),
-		waiting: int64(s.waiting.n), prefetch: int32(s.prefetch), limit: int32(s.limit), slow: s.warned,
+		client: s.conn.info.ClientID, delivered: s.delivered, inflight: int64(s.inflight.n),
+		waiting: int64(s.waiting.n), prefetch: int32(s.prefetch), limit: int32(s.limit), slow: s.pace.slow.Load(),
 	}
 }
 
