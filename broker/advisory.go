@@ -169,11 +169,11 @@ func (a *advisories) destination(dest message.Destination, op message.Destinatio
 func (a *advisories) forgetTopics(dest message.Destination) {
 	names := []string{about(advisoryConsumer, dest), about(advisoryProducer, dest), about(advisoryExpired, dest), about(advisoryNoConsumer, dest)}
 	for _, prefix := range []string{advisorySlow, advisoryFast, advisoryDiscarded, advisoryDelivered, advisoryConsumed, advisoryDispatched, advisoryDLQd, advisoryFull} {
-		names = append(names, typed(prefix, dest))
+		names = append(names, topicAbout(prefix, dest))
 	}
 	for _, name := range names {
-		if t := a.b.registry.find(message.NewTopic(name)); t != nil && !t.inUse() && a.b.registry.remove(t) {
-			t.dispose()
+		if t := a.b.registry.find(message.NewTopic(name)); t != nil {
+			a.b.retire(t, consumers, nil)
 		}
 	}
 }

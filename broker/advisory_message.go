@@ -30,9 +30,9 @@ const (
 
 var typeNames = [...]string{message.Queue: "Queue.", message.Topic: "Topic.", message.TempQueue: "TempQueue.", message.TempTopic: "TempTopic."}
 
-// typed returns the topic of advisories about a destination whose name says
+// topicAbout returns the topic of advisories about a destination whose name says
 // what kind it is, temporary or not.
-func typed(prefix string, dest message.Destination) string {
+func topicAbout(prefix string, dest message.Destination) string {
 	return prefix + typeNames[dest.Kind] + dest.Name
 }
 
@@ -56,7 +56,7 @@ func (a *advisories) report(prefix string, p *place, m *message.Message, more ..
 		{Name: propertyMessageID, Value: m.ID.String()},
 		{Name: propertyOrigin, Value: p.dest.String()},
 	}, more...)
-	a.tell(typed(prefix, p.dest), func() (any, message.Properties) { return payload(p, m), properties })
+	a.tell(topicAbout(prefix, p.dest), func() (any, message.Properties) { return payload(p, m), properties })
 }
 
 func (a *advisories) delivered(p *place, m *message.Message) {
@@ -98,13 +98,13 @@ func (a *advisories) expired(p *place, m *message.Message) {
 func (a *advisories) deadLettered(p *place, m *message.Message) {
 	a.b.events.befell("Sending to DLQ", p, m)
 	if !a.silent(p) {
-		a.tell(typed(advisoryDLQd, p.dest), func() (any, message.Properties) { return payload(p, m), nil })
+		a.tell(topicAbout(advisoryDLQd, p.dest), func() (any, message.Properties) { return payload(p, m), nil })
 	}
 }
 
 func (a *advisories) slowConsumer(p *place, c *message.ConsumerInfo) {
 	if !a.silent(p) {
-		a.tell(typed(advisorySlow, p.dest), func() (any, message.Properties) {
+		a.tell(topicAbout(advisorySlow, p.dest), func() (any, message.Properties) {
 			return c, message.Properties{{Name: propertyConsumer, Value: c.ID.String()}}
 		})
 	}
@@ -112,7 +112,7 @@ func (a *advisories) slowConsumer(p *place, c *message.ConsumerInfo) {
 
 func (a *advisories) fastProducer(p *place, i *message.ProducerInfo) {
 	if !a.silent(p) {
-		a.tell(typed(advisoryFast, p.dest), func() (any, message.Properties) {
+		a.tell(topicAbout(advisoryFast, p.dest), func() (any, message.Properties) {
 			info := *i
 			return &info, message.Properties{{Name: propertyProducer, Value: i.ID.String()}}
 		})
@@ -124,7 +124,7 @@ func (a *advisories) full(p *place) {
 	if a.silent(p) {
 		return
 	}
-	a.tell(typed(advisoryFull, p.dest), func() (any, message.Properties) {
+	a.tell(topicAbout(advisoryFull, p.dest), func() (any, message.Properties) {
 		return nil, message.Properties{
 			{Name: propertyUsage, Value: "Main:memory:" + p.dest.String()},
 			{Name: propertyUsed, Value: p.usage.used.Load()},
@@ -132,15 +132,12 @@ func (a *advisories) full(p *place) {
 	})
 }
 
-// master tells that this broker has begun to serve. The topic keeps that for
-// those who come to listen. (ActiveMQ: AdvisoryBroker.nowMasterBroker)
-func (a *advisories) master() {
-	if a.b.options.DisableAdvisories {
-		return
-	}
-	dest := message.NewTopic(advisoryMasterBroker)
-	if t, _, err := a.b.create(dest, nil); err == nil {
-		t.arrive(a.message(dest, nil, nil), nil)
+// master tells a topic that has just been made that this broker serves, for
+// the topic to keep. ActiveMQ makes the topic and says so when it starts; here
+// that is when somebody asks. (ActiveMQ: AdvisoryBroker.nowMasterBroker)
+func (a *advisories) master(t *topic) {
+	if !a.b.options.DisableAdvisories {
+		t.arrive(a.message(t.dest, nil, nil), nil)
 	}
 }
 

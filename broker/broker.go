@@ -89,6 +89,7 @@ type Broker struct {
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
 	registry  registry
+	routing   routing
 	flow      flow
 	usage     usage
 	advise    advisories
@@ -157,15 +158,21 @@ func New(options Options) (*Broker, error) {
 	b.audits.init(b)
 	b.branches.init(b)
 	b.durables.init(b)
+	if err := b.routing.init(b); err != nil {
+		return nil, err
+	}
 	if err := b.recover(options.Store.Recovered()); err != nil {
 		close(b.stop)
 		b.goroutine.Wait()
 		return nil, err
 	}
+	b.furnish()
 	b.run(b.flow.loop)
 	b.run(b.advise.loop)
-	b.advise.master()
 	b.run(b.housekeep)
+	if b.options.PurgePeriod > 0 {
+		b.run(b.purgeInactive)
+	}
 	return b, nil
 }
 

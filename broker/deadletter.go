@@ -85,13 +85,13 @@ func (u *batch) addLetter(p *place, m *message.Message, cause string, expired bo
 	if audited && !u.b.burials.enter(x) {
 		return
 	}
-	t, err := u.b.ensure(letter.Destination)
-	if err != nil {
+	if err := u.addRouted(letter); err != nil {
 		u.b.log.Error("cannot create the dead letter destination", "destination", letter.Destination.String(), "error", err)
 		return
 	}
-	t.base().graves.Store(true)
-	u.add(t, letter)
+	if t := u.b.registry.find(letter.Destination); t != nil {
+		t.base().graves.Store(true)
+	}
 	u.then(func(err error) {
 		switch {
 		case err == nil:

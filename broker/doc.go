@@ -6,7 +6,9 @@
 //
 // # The way of a message
 //
-// [Connection.Send] finds the destinations and lets the producer wait for
+// [Connection.Send] finds the route: one destination, or several that a
+// composite destination names or that virtual destinations add (see route),
+// all of which get their copies in one unit. It lets the producer wait for
 // memory, if need be. A message that is to be kept becomes a store.Unit; its
 // Done makes it visible to its queue and answers the producer. The queue
 // offers it to the consumer whose turn it is, which takes it if it has credit
@@ -63,6 +65,7 @@
 //   - flow.loop resumes producers that wait for memory;
 //   - advisories.loop tells of deliveries, which happen under locks under which
 //     nothing can be published;
+//   - purgeInactive removes destinations that nobody uses, if that is configured;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
 //   - one of a connection's spill while sends or commits wait there for the store;
@@ -77,13 +80,13 @@
 //  1. Connection.mu, throughout each method; nothing that Done calls takes it;
 //     spill.entering, in its place
 //  2. branches.mu, durables.mu; transaction.mu
-//  3. registry.mu, under which only a destination that nobody else knows yet
-//     is locked
+//  3. registry.mu, under which only a destination is locked that nobody else
+//     knows yet, or that is being removed; see retire
 //     topic.order, retention.mu
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: Broker.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: Broker.mu, patrols.mu, routing.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's and the store's own
 //
 // patrol.mu is taken before 6. Notices of slow consumers and of discarded

@@ -25,6 +25,12 @@ type place struct {
 
 	watched bool    // fixed: goes is to be called
 	timing  *timing // fixed: what the statistics plugin measures, or nil
+
+	adds    atomic.Int64 // Adds that are on their way through the store
+	retired atomic.Bool  // it is being removed; see retire
+	emptied atomic.Bool  // the removal is done in the store
+	visits  atomic.Int64 // consumers and producers that came
+	rest    rest         // since when nobody has used it
 }
 
 func (p *place) init(b *Broker, dest message.Destination) {
@@ -87,8 +93,9 @@ type target interface {
 	// send stores m if it must be and makes it visible. done is called once.
 	send(m *message.Message, sync bool, done func(error))
 	// announce says that an Add to this destination is about to be appended
-	// outside send; arrive or refuse follows.
-	announce()
+	// outside send; arrive or refuse follows. False is that it is being removed
+	// and that nothing is to be appended; see Broker.successor.
+	announce() bool
 	// arrive makes m visible. op is its Add, done in the store, or nil.
 	arrive(m *message.Message, op *store.Op)
 	// refuse says that an announced Add failed.
@@ -97,6 +104,9 @@ type target interface {
 	attach(s subscription) error
 	// inUse reports whether it has consumers.
 	inUse() bool
+	// retire says that it is about to be removed, unless it is in use. The
+	// registry is locked.
+	retire(unless use) bool
 	// dispose forgets everything after the destination was removed from the
 	// registry.
 	dispose()
@@ -108,12 +118,17 @@ type registry struct {
 	mu       sync.RWMutex                           // not held while another lock is taken, except by attaching to a destination that nobody else knows yet
 	targets  map[message.Destination]target         // mu
 	patterns map[subscription][]message.Destination // mu
-	version  atomic.Uint64                          // rises with every removal
+	fed      map[message.Destination]target         // mu; queues that virtual topics may send to
+	tallies  map[message.Destination]int            // mu; destinations that the pattern of a policy covers, where they are bounded
+	version  atomic.Uint64                          // rises with every removal, and with every change of fed
 }
 
 func (g *registry) init() {
 	g.targets = map[message.Destination]target{}
 	g.patterns = map[subscription][]message.Destination{}
+	g.fed = map[message.Destination]target{}
+	g.tallies = map[message.Destination]int{}
+	g.version.Store(1) // no route was ever made for 0
 }
 
 func (g *registry) find(dest message.Destination) target {
@@ -159,18 +174,37 @@ func (g *registry) wanted(dest message.Destination) bool {
 	return false
 }
 
-// remove takes t out, if it is there.
-func (g *registry) remove(t target) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (g *registry) insertLocked(t target, fed bool) {
 	dest := t.base().dest
-	if g.targets[dest] != t {
-		return false
+	g.targets[dest] = t
+	g.tallyLocked(dest, 1)
+	if fed {
+		g.fed[dest] = t
+		g.version.Add(1)
 	}
-	delete(g.targets, dest)
-	g.version.Add(1)
+}
+
+func (g *registry) deleteLocked(t target) {
+	dest := t.base().dest
 	t.base().b.options.Statistics.retire(t.base())
-	return true
+	delete(g.targets, dest)
+	delete(g.fed, dest)
+	g.tallyLocked(dest, -1)
+	g.version.Add(1)
+}
+
+// feeding returns the queues of virtual topics that pattern covers, or that
+// are called like a pattern and cover it.
+func (g *registry) feeding(pattern message.Destination) []target {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	var list []target
+	for dest, t := range g.fed {
+		if intersects(pattern.Name, dest.Name) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // watch attaches s to all destinations that pattern covers, now and later.
@@ -219,8 +253,8 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 	if t := g.targets[dest]; t != nil {
 		return t, false, nil
 	}
-	if len(g.targets) >= maxDestinations {
-		return nil, false, failure(ErrLimit, "The maximum number of destinations allowed (%d) has already been reached.", maxDestinations)
+	if err := g.roomLocked(b, dest, state != nil); err != nil {
+		return nil, false, err
 	}
 	if dest.Kind.IsQueue() {
 		t = newQueue(b, dest, state)
@@ -237,19 +271,19 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 			}
 		}
 	}
-	g.targets[dest] = t
+	g.insertLocked(t, b.routing.fed(dest))
 	return t, true, nil
 }
 
-// validName refuses names that no client library would send.
+// validName refuses names that no client library would send. A pattern is a
+// name like any other: what is sent to it goes to the consumers whose own
+// patterns cover it. (ActiveMQ, too)
 func validName(dest message.Destination) error {
 	switch {
 	case strings.TrimSpace(dest.Name) == "":
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest.IsPattern():
-		return failure(ErrInvalidDestination, "Cannot create a destination from the pattern %s", dest)
 	}
 	return nil
 }

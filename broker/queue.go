@@ -74,6 +74,10 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		done(q.b.owned())
 		return
 	}
+	if !q.begin() {
+		q.b.sendOn(q, m, sync, done)
+		return
+	}
 	a := &arrival{q: q, done: done}
 	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m}
 	a.unit.Ops = a.ops[:]
@@ -125,6 +129,7 @@ func (a *arrival) confirmed(err error) {
 	defer a.q.b.ended()
 	q, r := a.q, &a.ref
 	q.mu.Lock()
+	q.adds.Add(-1)
 	r.unit, r.done = nil, nil
 	if err == nil {
 		q.b.sawSegment(a.ops[0].Segment)
@@ -166,15 +171,20 @@ func (b *Broker) sawSegment(s store.Segment) {
 	}
 }
 
-func (q *queue) announce() {
+func (q *queue) announce() bool {
+	if !q.begin() {
+		return false
+	}
 	if q.b.concurrent {
 		q.mu.Lock()
 		q.outside++
 		q.mu.Unlock()
 	}
+	return true
 }
 
 func (q *queue) refuse() {
+	q.adds.Add(-1)
 	if q.b.concurrent {
 		q.mu.Lock()
 		q.outside--
@@ -192,7 +202,7 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 	q.mu.Lock()
 	if q.removed {
 		q.mu.Unlock()
-		q.stats.discarded.Add(1)
+		q.b.arriveLate(q, m)
 		return
 	}
 	r.key = q.window.transientKey()
@@ -213,13 +223,18 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 func (q *queue) arriveStored(r *ref, op *store.Op) {
 	r.key.seq, r.segment = op.Seq, op.Segment
 	q.mu.Lock()
+	q.adds.Add(-1)
 	if q.b.concurrent {
 		q.outside--
 		q.b.sawSegment(op.Segment)
 	}
 	if q.removed {
 		q.mu.Unlock()
-		q.b.rehouse(q.dest)
+		if q.emptied.Load() { // units are done in order: it came after the removal
+			q.b.rehouse(q.dest)
+		} else {
+			q.stats.discarded.Add(1)
+		}
 		return
 	}
 	q.stats.enqueued.Add(1)
@@ -362,6 +377,7 @@ func (q *queue) withdraw(r *ref) (func(error), bool) {
 	if r.unit == nil || !q.b.store.Cancel(r.unit) {
 		return nil, false
 	}
+	q.adds.Add(-1) // there will be no Done
 	done := r.done
 	r.unit, r.done = nil, nil
 	return done, true

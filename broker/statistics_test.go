@@ -13,7 +13,6 @@ import (
 var replies = message.NewQueue("replies")
 
 func withStatistics(o *Options) {
-	o.DisableAdvisories = true // they count, too
 	o.Statistics = &Statistics{Connectors: map[string]string{"openwire": "tcp://h:1"}, DataDirectory: "d"}
 }
 

@@ -47,6 +47,9 @@ func newTopic(b *Broker, dest message.Destination) *topic {
 	}
 	t.retention.init(&t.place)
 	t.subscribers.Store(new([]listener))
+	if dest.Name == advisoryMasterBroker {
+		b.advise.master(t)
+	}
 	return t
 }
 
@@ -63,20 +66,26 @@ func (t *topic) send(m *message.Message, sync bool, done func(error)) {
 		done(t.b.owned())
 		return
 	}
+	if !t.begin() {
+		t.b.sendOn(t, m, sync, done)
+		return
+	}
 	t.b.began()
 	u := store.Single(store.Op{Action: store.Add, Destination: t.dest, Message: m}, sync, nil)
 	u.Done = func(err error) {
 		defer t.b.ended()
 		if err == nil {
 			t.arrive(m, &u.Ops[0])
+		} else {
+			t.refuse()
 		}
 		done(refusal(err))
 	}
 	t.b.store.Append(u)
 }
 
-func (t *topic) announce() {}
-func (t *topic) refuse()   {}
+func (t *topic) announce() bool { return t.begin() }
+func (t *topic) refuse()        { t.adds.Add(-1) }
 
 // arrive gives m to all subscribers.
 func (t *topic) arrive(m *message.Message, op *store.Op) {
@@ -87,8 +96,13 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 	}
 	if op != nil {
 		t.b.sawSegment(op.Segment)
+		t.adds.Add(-1)
 	}
 	list := *t.subscribers.Load()
+	if len(list) == 0 && op == nil && t.retired.Load() {
+		t.b.arriveLate(t, m)
+		return
+	}
 	owned := op != nil || t.b.owned() == nil
 	s := (*share)(nil)
 	if owned && t.retention.concerns(m) {
@@ -118,7 +132,7 @@ func (t *topic) listen(l listener) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.removed {
-		return failure(ErrUnknownDestination, "The destination %s does not exist.", t.dest)
+		return &MissingDestination{t.dest}
 	}
 	list := append(slices.Clone(*t.subscribers.Load()), l)
 	t.subscribers.Store(&list)

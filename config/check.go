@@ -30,10 +30,12 @@ func (b *binder) check(c *Config) {
 	b.checkEmbedded(&broker.Plugins, "broker.plugins")
 	policies := &broker.DestinationPolicy.PolicyMap
 	for i := range policies.Entries {
-		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
+		path := index("broker.destinationPolicy.policyMap.policyEntries", i)
+		b.checkPattern(&policies.Entries[i], path)
+		b.checkPolicy(&policies.Entries[i], path)
 	}
 	if policies.Default != nil {
-		b.checkEntry(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
+		b.checkPolicy(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
 	}
 }
 
@@ -100,7 +102,7 @@ func (b *binder) checkUsage(u *SystemUsage) {
 	b.notNegative(path+".sendFailIfNoSpaceAfterTimeout", u.SendFailIfNoSpaceAfterTimeout)
 }
 
-func (b *binder) checkPolicy(p *PolicyEntry, path string) {
+func (b *binder) checkPattern(p *PolicyEntry, path string) {
 	patterns := 0
 	for _, pattern := range []string{p.Queue, p.Topic, p.TempQueue, p.TempTopic} {
 		if pattern != "" {
@@ -110,11 +112,9 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	if patterns != 1 {
 		b.bad(path, "needs exactly one of queue, topic, tempQueue and tempTopic")
 	}
-	b.checkEntry(p, path)
 }
 
-// checkEntry checks what a policy entry has beside its pattern.
-func (b *binder) checkEntry(p *PolicyEntry, path string) {
+func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	b.checkEmbedded(p, path)
 	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
 	if c := p.PendingMessageLimitStrategy.Constant; c != nil {

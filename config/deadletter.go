@@ -60,8 +60,8 @@ func (s *SharedDeadLetterStrategy) check(b *binder, path string) {
 // DeadLetterQueue is the <deadLetterQueue> property with its <queue>, or
 // <topic>.
 type DeadLetterQueue struct {
-	Queue NamedDestination `config:"queue"`
-	Topic NamedDestination `config:"topic"`
+	Queue NamedQueue `config:"queue"`
+	Topic NamedTopic `config:"topic"`
 }
 
 func (DeadLetterQueue) others() others { return nil }
@@ -74,12 +74,12 @@ func (q *DeadLetterQueue) Name() (name string, isQueue bool) {
 	return cmp.Or(q.Queue.PhysicalName, "ActiveMQ.DLQ"), true
 }
 
-// NamedDestination is the <queue> or <topic> element.
-type NamedDestination struct {
+// NamedQueue is the <queue> element.
+type NamedQueue struct {
 	PhysicalName string `config:"physicalName"`
 }
 
-func (NamedDestination) others() others { return nil }
+func (NamedQueue) others() others { return nil }
 
 // IndividualDeadLetterStrategy gives every destination one of its own.
 type IndividualDeadLetterStrategy struct {
