@@ -72,6 +72,16 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 		f.enterLocked(r, nil)
 		f.dispatchLocked()
 	}
+	f.lagLocked()
+}
+
+// lagLocked sees whether the consumer has turned slow: something has come, it
+// waits, and the consumer has all that it may have. (ActiveMQ:
+// PrefetchSubscription.dispatchPending)
+func (f *feed) lagLocked() {
+	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.behind) && c.full() && c.pace.slacken() {
+		f.lagging = c
+	}
 }
 
 // hearTransientLocked keeps a message that is not stored for a subscriber who
@@ -86,6 +96,7 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	}
 	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(), redeliveries: m.RedeliveryCounter}, nil)
 	f.dispatchLocked()
+	f.lagLocked()
 }
 
 func (f *feed) wantsLocked(m *message.Message) bool {
@@ -154,9 +165,6 @@ func (f *feed) offerLocked(c *consumer) {
 			continue
 		}
 		if !c.take(r, f.t.dest) {
-			if c.full() && c.pace.slacken() {
-				f.lagging = c
-			}
 			return
 		}
 		c.pace.recover()
@@ -172,6 +180,7 @@ func (f *feed) exposed(ok bool) {
 	f.exposing = false
 	if ok {
 		f.dispatchLocked()
+		f.lagLocked() // of what has come meanwhile
 	} else {
 		f.d.b.starved.Store(true)
 	}

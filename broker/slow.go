@@ -104,6 +104,7 @@ type patrol struct {
 // record is what is known of a slow consumer. (ActiveMQ: SlowConsumerEntry)
 type record struct {
 	count int64 // times that it was found slow
+	last  int32 // pace.turns when it was counted last: once for all of its destinations
 	marks int64 // checks at which it was slow
 	turns int32 // pace.turns when it was looked at
 }
@@ -146,10 +147,12 @@ func (ps *patrols) slow(s subscription, at *place) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	turns := c.tempo().turns.Load()
 	if r := p.records[c]; r == nil {
-		p.records[c] = &record{count: 1, turns: c.tempo().turns.Load()}
-	} else {
+		p.records[c] = &record{count: 1, last: turns, turns: turns}
+	} else if r.last != turns {
 		r.count++
+		r.last = turns
 	}
 }
 

@@ -79,22 +79,32 @@ func TestSlowSubscriberRecovers(t *testing.T) {
 	})
 }
 
+// Each time counts once, however many topics the subscriber has.
 func TestSlowSubscriberIsAbortedByCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rule := abortSlow
 		rule.MaxCount, rule.MaxDuration, rule.CheckPeriod = 3, -1, time.Minute
 		f := start(t, endSlow(rule))
 		c := f.connect()
-		c.consumer(1, news, 2)
-		p := c.producer(1, news)
-		for range 3 {
-			c.sendN(p, news, 6, transient)
+		c.consumer(1, message.NewTopic("NEWS.>"), 2)
+		p := c.producer(1, message.Destination{})
+		c.sendN(p, message.NewTopic("NEWS.WEATHER"), 1, transient)
+		require.NoError(t, c.ack(ackOf(message.StandardAck, c.take(t, 1)...)))
+		turnSlow := func() { c.sendN(p, news, 6, transient) }
+		recovers := func() {
 			for range 3 {
 				require.NoError(t, c.ack(ackOf(message.StandardAck, c.take(t, 2)...)))
 			}
 		}
-		c.sendN(p, news, 6, transient) // slow now
+		turnSlow()
+		recovers()
+		turnSlow()
 		time.Sleep(time.Minute + time.Second)
+		require.EqualValues(t, 2, f.stats(message.NewTopic("NEWS.WEATHER")).Slow)
+		require.Empty(t, c.toldToClose())
+		recovers()
+		turnSlow()
+		time.Sleep(time.Minute)
 		require.Len(t, c.toldToClose(), 1)
 		f.close()
 	})
@@ -193,4 +203,23 @@ func TestIdleConsumersAreAborted(t *testing.T) {
 		require.Contains(t, c.toldToClose(), id)
 		f.close()
 	})
+}
+
+// A durable subscriber that acknowledges is no longer slow, and not slow again
+// before something else comes.
+func TestSlowDurableSubscriberIsToldOnce(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	c.consumer(1, news, 2, func(i *message.ConsumerInfo) { i.SubscriptionName = "s" })
+	p := c.producer(1, news)
+	c.sendN(p, news, 10)
+	got := c.take(t, 2)
+	eventually(t, "slow", func() bool { return f.stats(news).Slow == 1 })
+	for range 5 {
+		require.NoError(t, c.ack(ackOf(message.StandardAck, got[0])))
+		got = append(got[1:], c.take(t, 1)...)
+	}
+	require.EqualValues(t, 1, f.stats(news).Slow)
+	c.sendN(p, news, 3)
+	eventually(t, "slow again", func() bool { return f.stats(news).Slow == 2 })
 }
