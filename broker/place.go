@@ -118,7 +118,7 @@ type registry struct {
 	mu       sync.RWMutex                           // not held while another lock is taken, except by attaching to a destination that nobody else knows yet
 	targets  map[message.Destination]target         // mu
 	patterns map[subscription][]message.Destination // mu
-	fed      map[message.Destination]target         // mu; queues that virtual topics may send to
+	fed      fed                                    // mu
 	tallies  map[message.Destination]int            // mu; destinations that the pattern of a policy covers, where they are bounded
 	version  atomic.Uint64                          // rises with every removal, and with every change of fed
 }
@@ -126,7 +126,7 @@ type registry struct {
 func (g *registry) init() {
 	g.targets = map[message.Destination]target{}
 	g.patterns = map[subscription][]message.Destination{}
-	g.fed = map[message.Destination]target{}
+	g.fed = newFed()
 	g.tallies = map[message.Destination]int{}
 	g.version.Store(1) // no route was ever made for 0
 }
@@ -174,12 +174,11 @@ func (g *registry) wanted(dest message.Destination) bool {
 	return false
 }
 
-func (g *registry) insertLocked(t target, fed bool) {
+func (g *registry) insertLocked(t target) {
 	dest := t.base().dest
 	g.targets[dest] = t
 	g.tallyLocked(dest, 1)
-	if fed {
-		g.fed[dest] = t
+	if g.fed.insert(t) {
 		g.version.Add(1)
 	}
 }
@@ -188,23 +187,9 @@ func (g *registry) deleteLocked(t target) {
 	dest := t.base().dest
 	t.base().b.options.Statistics.retire(t.base())
 	delete(g.targets, dest)
-	delete(g.fed, dest)
+	g.fed.remove(t)
 	g.tallyLocked(dest, -1)
 	g.version.Add(1)
-}
-
-// feeding returns the queues of virtual topics that pattern covers, or that
-// are called like a pattern and cover it.
-func (g *registry) feeding(pattern message.Destination) []target {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	var list []target
-	for dest, t := range g.fed {
-		if intersects(pattern.Name, dest.Name) {
-			list = append(list, t)
-		}
-	}
-	return list
 }
 
 // watch attaches s to all destinations that pattern covers, now and later.
@@ -271,7 +256,7 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 			}
 		}
 	}
-	g.insertLocked(t, b.routing.fed(dest))
+	g.insertLocked(t)
 	return t, true, nil
 }
 

@@ -29,7 +29,7 @@ type composite struct {
 
 // Bounds of routes.
 const (
-	maxRoutes = 4096    // cached
+	maxRoutes = 16384   // cached
 	maxStops  = 16      // on the way of one message
 	maxLegs   = 1 << 16 // of one message
 )
@@ -71,13 +71,6 @@ func (g *routing) concerns(dest message.Destination) bool {
 
 func (g *routing) mirrors(dest message.Destination) bool {
 	return g.mirror != nil && dest.Kind.IsQueue() && (g.mirror.Temporary || !dest.Kind.IsTemporary())
-}
-
-// fed reports whether dest is a queue that a virtual topic may send to.
-func (g *routing) fed(dest message.Destination) bool {
-	return dest.Kind == message.Queue && slices.ContainsFunc(g.topics, func(v VirtualTopic) bool {
-		return intersects(v.queues(v.Name).Name, dest.Name)
-	})
 }
 
 // consumes reports whether a consumer of the pattern dest is one of a virtual
@@ -245,7 +238,7 @@ func (p *planner) topics(s *stop, at, here message.Destination) error {
 			continue
 		}
 		b := branch{}
-		for _, q := range p.g.b.registry.feeding(v.queues(at.Name)) {
+		for _, q := range p.g.b.registry.feeding(i, v, at) {
 			dest := q.base().dest
 			if !v.begins(dest.Name) {
 				continue
