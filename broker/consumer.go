@@ -50,11 +50,6 @@ func clampPrefetch(n int32) int { return min(max(int(n), 0), maxPrefetch) }
 
 func (c *consumer) details() *message.ConsumerInfo { return &c.info }
 
-// selective reports whether there are messages that c does not want.
-func (c *consumer) selective() bool {
-	return c.filter != nil || c.info.NoLocal
-}
-
 // wants reports whether m is for c. A queue message may name its consumer.
 func (c *consumer) wants(m *message.Message) bool {
 	if m.TargetConsumer != (message.ConsumerID{}) && m.TargetConsumer != c.info.ID {
@@ -82,10 +77,25 @@ func (c *consumer) creditLocked() int {
 	return c.prefetch + c.extension - c.inflight.n
 }
 
-// take delivers r if there is credit and c's peer reads. The lock of r's home is held.
-func (c *consumer) take(r *ref, dest message.Destination) bool {
+// readyLocked reports whether c may be given a message now.
+func (c *consumer) readyLocked() bool {
+	return c.creditLocked() > 0 && (c.prefetch == 0 || !c.hold.heldLocked())
+}
+
+// ready reports whether there is credit and c's peer reads.
+func (c *consumer) ready() bool {
 	c.mu.Lock()
-	if c.creditLocked() <= 0 || c.prefetch != 0 && c.hold.heldLocked() {
+	defer c.mu.Unlock()
+	return c.readyLocked()
+}
+
+// take delivers r if c is ready. The lock of r's home is held.
+func (c *consumer) take(r *ref, dest message.Destination) bool { return c.deliver(r, r.m, dest) }
+
+// deliver is take; m is r's message as c gets it.
+func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination) bool {
+	c.mu.Lock()
+	if !c.readyLocked() {
 		c.mu.Unlock()
 		return false
 	}
@@ -103,7 +113,7 @@ func (c *consumer) take(r *ref, dest message.Destination) bool {
 	c.peer.Deliver(message.Delivery{
 		Consumer:          c.info.ID,
 		Destination:       dest,
-		Message:           r.m,
+		Message:           m,
 		RedeliveryCounter: r.redeliveries,
 	})
 	if p := r.home.base(); p.watched {

@@ -304,6 +304,7 @@ func (q *queue) dispatchLocked() {
 }
 
 func (q *queue) offerLocked() {
+	q.rota.begin()
 	var next *ref
 	for r := q.window.head; r != nil; r = next {
 		next = r.next
@@ -322,9 +323,7 @@ func (q *queue) offerLocked() {
 			q.stats.dispatched.Add(1)
 			q.stats.inflight.Add(1)
 		case full:
-			if q.rota.selective == 0 {
-				return
-			}
+			return
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package broker
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // attach adds a consumer or a browser.
 func (q *queue) attach(s subscription) error {
@@ -27,9 +30,55 @@ func (q *queue) attach(s subscription) error {
 	}
 	q.rota.add(c, &q.policy)
 	q.stats.consumers.Add(1)
+	q.expectLocked()
 	q.dispatchLocked()
 	q.release()
 	return nil
+}
+
+// expectLocked has a queue that had no consumers wait for more of them, so that
+// groups are divided among all and not given to the first. (ActiveMQ:
+// consumersBeforeDispatchStarts, timeBeforeDispatchStarts)
+func (q *queue) expectLocked() {
+	p := &q.policy
+	switch t := &q.rota; {
+	case t.n > 1:
+		if t.opening != nil && p.ConsumersBeforeDispatchStarts > 1 && t.n >= p.ConsumersBeforeDispatchStarts {
+			t.open()
+		}
+	case p.ConsumersBeforeDispatchStarts > 1:
+		limit := p.TimeBeforeDispatchStarts
+		if limit <= 0 {
+			limit = time.Second
+		}
+		q.openLaterLocked(limit)
+	case p.ConsumersBeforeDispatchStarts <= 0 && p.TimeBeforeDispatchStarts > 0:
+		q.openLaterLocked(p.TimeBeforeDispatchStarts)
+	}
+}
+
+// openLaterLocked lets dispatch begin after limit, if it is still to begin
+// then.
+func (q *queue) openLaterLocked(limit time.Duration) {
+	q.rota.open()
+	var timer *time.Timer // is set before the function gets the lock
+	timer = time.AfterFunc(limit, func() {
+		q.mu.Lock()
+		if q.rota.opening == timer {
+			q.rota.open()
+			q.dispatchLocked()
+		}
+		q.release()
+	})
+	q.rota.opening = timer
+}
+
+// open lets dispatch begin.
+func (t *rota) open() {
+	if t.opening != nil {
+		t.opening.Stop()
+		t.opening = nil
+	}
 }
 
 // mayConsume refuses consumers of a temporary destination that belongs to
@@ -49,6 +98,9 @@ func (q *queue) detach(c *consumer, refs []*ref) {
 	q.mu.Lock()
 	if q.rota.remove(c, &q.policy) {
 		q.stats.consumers.Add(-1)
+		if q.rota.n == 0 {
+			q.rota.open()
+		}
 	}
 	for _, r := range refs {
 		q.returnLocked(r)
@@ -90,6 +142,7 @@ func (q *queue) dispose() {
 	for c := range q.rota.each {
 		consumers = append(consumers, c)
 	}
+	q.rota.open()
 	q.rota = rota{}
 	q.stats.consumers.Store(0)
 	for r := q.window.head; r != nil; r = q.window.head {

@@ -47,6 +47,7 @@ type ref struct {
 	prev, next *ref
 	key        key
 	segment    store.Segment
+	judged     uint64      // home's lock: the state in which it waited; see rota
 	unit       *store.Unit // home's lock: not nil while its write may be taken back
 	done       func(error) // home's lock: of the producer, with unit
 
