@@ -184,6 +184,7 @@ func (c *consumer) redeliveredLocked(a *message.Ack) error {
 		r.redeliveries++
 		r.raised = true
 	}
+	c.b.recount(refs)
 	return err
 }
 

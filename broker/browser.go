@@ -81,42 +81,17 @@ func (b *Broker) catchUp() {
 	}
 }
 
-// browsePage is how many messages are read at a time. (ActiveMQ:
-// maxBrowsePageSize)
-const (
-	browsePage      = 400
-	browsePageBytes = 4 << 20
-)
+// browsePageBytes bounds what is read at a time, beside maxBrowsePageSize.
+const browsePageBytes = 4 << 20
 
-// show delivers a queue's messages; false if the browser was closed.
+// show delivers a queue's messages as they were when it began; false if the
+// browser was closed.
 func (br *browser) show(q *queue) bool {
 	transient, last := q.unstored()
-	var entries []store.Entry
-	var err error
-	for after, more := store.Seq(0), true; more; {
-		entries, err = br.b.store.Page(entries[:0], q.dest, after, browsePage, browsePageBytes)
-		if err != nil {
-			br.b.log.Error("cannot read a queue to browse it", "destination", q.dest.String(), "error", err)
-			break
-		}
-		more = pageFull(entries, browsePage, browsePageBytes)
-		for i := range entries {
-			e := &entries[i]
-			if after = e.Seq; after > last {
-				more = false
-				break
-			}
-			for len(transient) > 0 && transient[0].key.less(key{seq: e.Seq}) {
-				if !br.offer(q, transient[0].m, transient[0].redeliveries) {
-					return false
-				}
-				transient = transient[1:]
-			}
-			var r ref
-			r.fromEntry(e, q)
-			if !br.offer(q, e.Message, r.redeliveries) {
-				return false
-			}
+	for rank := range q.window.lanes() {
+		var ok bool
+		if transient, ok = br.showLane(q, rank, transient, last); !ok {
+			return false
 		}
 	}
 	for i := range transient {
@@ -125,6 +100,40 @@ func (br *browser) show(q *queue) bool {
 		}
 	}
 	return true
+}
+
+// showLane delivers what the store has of a lane, and what else comes before
+// it. It returns what is left of that.
+func (br *browser) showLane(q *queue, rank uint8, transient []shown, last store.Seq) (rest []shown, ok bool) {
+	limit := max(q.policy.MaxBrowsePageSize, 1)
+	for after := store.Seq(0); ; {
+		entries, err := q.read(rank, after, limit, browsePageBytes)
+		if err != nil {
+			br.b.log.Error("cannot read a queue to browse it", "destination", q.dest.String(), "error", err)
+			return transient, true
+		}
+		for i := range entries {
+			e := &entries[i]
+			if after = e.Seq; after > last {
+				return transient, true
+			}
+			at := key{seq: e.Seq, rank: rank}
+			for len(transient) > 0 && transient[0].key.less(at) {
+				if !br.offer(q, transient[0].m, transient[0].redeliveries) {
+					return nil, false
+				}
+				transient = transient[1:]
+			}
+			var r ref
+			r.fromEntry(e, q, rank)
+			if !br.offer(q, e.Message, r.redeliveries) {
+				return nil, false
+			}
+		}
+		if !mayGoOn(entries) {
+			return transient, true
+		}
+	}
 }
 
 // offer waits for credit and a peer that reads, and delivers; false if the browser was closed.
@@ -206,8 +215,8 @@ func (q *queue) unstored() (list []shown, last store.Seq) {
 		}
 		return 1
 	})
-	last = max(q.window.visible, q.window.cursor)
-	if q.window.visible == 0 && q.window.behind {
+	last = q.window.last()
+	if q.window.behind() && !q.window.heard() {
 		last = math.MaxUint64 // all is from before this process
 	}
 	return list, last

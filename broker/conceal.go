@@ -45,9 +45,9 @@ func (q *queue) concealment() []store.Op {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w := &q.window
-	known := q.inherited == 0 || !w.behind
+	known := q.inherited == 0 || !w.behind() && q.seek == nil
 	if q.removed || q.exposed == 0 || !known || w.paging ||
-		len(q.locked) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
+		len(q.locked) > 0 || len(q.counts) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
 		return nil
 	}
 	for r := w.head; r != nil; r = r.next {

@@ -50,6 +50,11 @@ func clampPrefetch(n int32) int { return min(max(int(n), 0), maxPrefetch) }
 
 func (c *consumer) details() *message.ConsumerInfo { return &c.info }
 
+// selective reports whether there are messages that c does not want.
+func (c *consumer) selective() bool {
+	return c.filter != nil || c.info.NoLocal
+}
+
 // wants reports whether m is for c. A queue message may name its consumer.
 func (c *consumer) wants(m *message.Message) bool {
 	if m.TargetConsumer != (message.ConsumerID{}) && m.TargetConsumer != c.info.ID {
@@ -262,7 +267,7 @@ func (c *consumer) close(lastDelivered int64) {
 	if c.conn.sentAway.Load() {
 		suspectDeliveries(refs)
 	} else {
-		countDeliveries(refs, lastDelivered)
+		c.b.recount(countDeliveries(refs, lastDelivered))
 	}
 	c.mu.Unlock()
 	if c.durable != nil {
@@ -283,9 +288,10 @@ func (c *consumer) close(lastDelivered int64) {
 // countDeliveries raises the redelivery counter of those messages that the
 // application may have seen: all, if the client did not say; up to the last
 // one that it says it has given to the application; none if there is no such.
-// A delivery that a rollback has counted is not counted again. (ActiveMQ:
+// A delivery that a rollback has counted is not counted again. It returns the
+// first of refs, up to the last that was counted. (ActiveMQ:
 // Queue.removeSubscription)
-func countDeliveries(refs []*ref, lastDelivered int64) {
+func countDeliveries(refs []*ref, lastDelivered int64) []*ref {
 	n := 0
 	switch {
 	case lastDelivered == message.LastDeliveredUnknown:
@@ -300,6 +306,7 @@ func countDeliveries(refs []*ref, lastDelivered int64) {
 			r.redeliveries++
 		}
 	}
+	return refs[:n]
 }
 
 // suspectDeliveries flags all, for any may have been seen, and raises no

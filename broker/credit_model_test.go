@@ -167,7 +167,7 @@ func (m *creditModel) resize() {
 
 func TestCreditAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		f := start(t, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = rapid.Bool().Draw(rt, "concurrent") })
+		f := start(t, small, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = rapid.Bool().Draw(rt, "concurrent") })
 		defer f.close()
 		m := &creditModel{t: rt, f: f, c: f.connect(), other: f.connect(), byID: map[message.MessageID]*creditMessage{}}
 		m.producers = [2]message.ProducerID{m.c.producer(1, orders), m.other.producer(1, orders)}

@@ -88,7 +88,9 @@ func (ds *durables) recover(t *topic, state *store.DestinationState, s *store.Su
 	t.keepers.Add(1)
 	f := d.newFeed(t)
 	f.pending.Store(s.Pending)
-	f.window.behind = s.Pending > 0
+	if s.Pending > 0 {
+		f.window.fallBehind()
+	}
 	_ = t.listen(f)
 	for _, part := range d.info.SubscribedDestination.Parts() {
 		if part.IsPattern() {
@@ -109,6 +111,9 @@ func (b *Broker) newDurable(info message.SubscriptionInfo) *durable {
 
 func (d *durable) newFeed(t *topic) *feed {
 	f := &feed{d: d, t: t, redelivered: map[store.Seq]int32{}}
+	if t.policy.PrioritizedMessages {
+		f.window.prioritize()
+	}
 	d.mu.Lock()
 	d.feeds = append(d.feeds, f)
 	d.mu.Unlock()
@@ -279,7 +284,9 @@ func (d *durable) append(t *topic, retroactive bool, done func(error)) {
 		again := d.has(t)
 		if err == nil && !again {
 			f := d.newFeed(t)
-			f.window.behind = retroactive
+			if retroactive {
+				f.window.fallBehind()
+			}
 			err = t.listen(f)
 		}
 		if err != nil || again {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"time"
 
 	"github.com/conclavemq/conclave/store"
@@ -17,8 +18,8 @@ func (b *Broker) sweepDue(now time.Time) {
 	for _, t := range b.registry.all() {
 		p := t.base()
 		period := p.policy.ExpireMessagesPeriod
-		if period > 0 && ns-p.swept.Load() >= int64(period) {
-			p.swept.Store(ns)
+		if period > 0 && ns-p.searched.Load() >= int64(period) {
+			p.searched.Store(ns)
 			sweep(t)
 		}
 	}
@@ -67,42 +68,66 @@ func (q *queue) sweep() {
 	q.release()
 }
 
-// Bounds of what sweepStore reads at a time. (ActiveMQ: maxExpirePageSize)
-const (
-	expirePage      = 400
-	expirePageBytes = 1 << 20
-)
+// expirePageBytes bounds what sweepStore reads at a time, beside
+// maxExpirePageSize.
+const expirePageBytes = 1 << 20
 
-// sweepStore looks at a page of what is in the store alone, where no consumer
-// makes the pager do so. It goes on where it stopped the time before; ActiveMQ
-// looks at the first page again and again, and misses what expires behind it.
+// sweepStore looks at a part of what is in the store alone, another one each
+// time, where no consumer makes the pager do so. ActiveMQ looks at the first
+// page again and again, and misses what expires behind it.
 func (q *queue) sweepStore() {
 	q.mu.Lock()
-	w := &q.window
-	due := w.behind && !w.paging && q.rota.n == 0 && w.low(&q.place) && !q.removed
-	after := max(w.cursor, q.searched)
+	rank, after, due := q.sweepDueLocked()
 	q.mu.Unlock()
 	if !due {
 		return
 	}
-	entries, err := q.b.store.Page(nil, q.dest, after, expirePage, expirePageBytes)
+	limit := max(q.policy.MaxExpirePageSize, 1)
+	entries, err := q.read(rank, after, limit, expirePageBytes)
 	if err != nil {
 		q.b.log.Error("cannot look for expired messages", "destination", q.dest.String(), "error", err)
 		return
 	}
-	refs := q.claimExpired(entries)
+	refs := q.claimExpired(rank, entries, mayGoOn(entries))
 	q.b.removeAll(refs, "", true, nil, func(error) { q.unlockAll(refs) })
 }
 
-// claimExpired locks those of a page that have expired.
-func (q *queue) claimExpired(entries []store.Entry) []*ref {
+// sweepDueLocked says where sweepStore goes on: behind where it ended, in the
+// first lane that has something.
+func (q *queue) sweepDueLocked() (rank uint8, after store.Seq, due bool) {
+	w := &q.window
+	if w.paging || q.removed {
+		return 0, 0, false
+	}
+	for n := range w.lanes() + 1 {
+		rank, after := (q.swept.rank+n)%w.lanes(), store.Seq(0)
+		if n == 0 {
+			after = q.swept.seq
+		}
+		l := w.lane(rank)
+		if first, ok := l.passed.beyond(after); ok {
+			return rank, first - 1, true
+		}
+		if l.behind && q.rota.n == 0 && w.low(l, &q.place) {
+			return rank, max(after, l.cursor), true
+		}
+	}
+	return 0, 0, false
+}
+
+// claimExpired locks those of a page that have expired, unless the pager has
+// come by in between.
+func (q *queue) claimExpired(rank uint8, entries []store.Entry, full bool) []*ref {
 	now := q.b.nowMS()
 	var refs []*ref
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.searched = 0
-	if n := len(entries); n > 0 && pageFull(entries, expirePage, expirePageBytes) {
-		q.searched = entries[n-1].Seq
+	if q.window.paging || q.removed {
+		return nil
+	}
+	q.swept = key{rank: (rank + 1) % q.window.lanes()}
+	if full {
+		q.swept = key{seq: entries[len(entries)-1].Seq, rank: rank}
 	}
 	for i := range entries {
 		if e := &entries[i]; e.Message.Expired(now) {
@@ -115,15 +140,20 @@ func (q *queue) claimExpired(entries []store.Entry) []*ref {
 }
 
 // claimLocked takes a message that is in the store alone, as if it had been
-// delivered, or returns nil if it is anywhere else. It is locked until
-// unlockAll.
+// delivered, or returns nil if it is anywhere else. No pager is at work. It is
+// locked until unlockAll.
 func (q *queue) claimLocked(e *store.Entry) *ref {
-	if e.Seq <= q.window.cursor || q.locked[e.Seq] || q.removed {
+	rank := q.window.rank(e.Message)
+	l := q.window.lane(rank)
+	if _, taken := q.locked[e.Seq]; taken || e.Seq <= l.cursor && !l.passed.has(e.Seq) {
 		return nil
+	}
+	if e.Seq <= l.cursor {
+		l.passed.drop(e.Seq)
 	}
 	q.lockLocked(e.Seq)
 	r := &ref{}
-	r.fromEntry(e, q)
+	q.fromStore(r, e, rank)
 	q.usage.add(r.size()) // settle takes both away again
 	q.stats.inflight.Add(1)
 	return r
@@ -133,23 +163,60 @@ func (q *queue) claimLocked(e *store.Entry) *ref {
 // have read a page with them, which must not bring them back.
 func (q *queue) unlockAll(refs []*ref) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	for _, r := range refs {
-		if q.locked[r.key.seq] {
+		if _, ok := q.locked[r.key.seq]; ok {
 			q.gone = append(q.gone, r.key.seq)
 		}
 	}
-	q.forgetGoneLocked()
+	q.release()
 }
 
-func (q *queue) forgetGoneLocked() {
-	if len(q.gone) == 0 || q.window.paging {
-		return
-	}
+// idleLocked does what waits for no pager to be at work.
+func (q *queue) idleLocked() {
 	for _, seq := range q.gone {
 		delete(q.locked, seq)
 	}
 	q.gone = nil
+	if q.idled != nil {
+		close(q.idled)
+		q.idled = nil
+	}
+}
+
+// holdPager keeps pagers away until letPager, when none is at work any more;
+// false if ctx or the queue has ended. The queue is locked if it is true.
+func (q *queue) holdPager(ctx context.Context) bool {
+	for {
+		q.mu.Lock()
+		if !q.window.paging || q.removed {
+			break
+		}
+		if q.idled == nil {
+			q.idled = make(chan struct{})
+		}
+		idled := q.idled
+		q.mu.Unlock()
+		select {
+		case <-idled:
+		case <-ctx.Done():
+			return false
+		case <-q.b.quiet:
+			return false
+		}
+	}
+	if q.removed {
+		q.mu.Unlock()
+		return false
+	}
+	q.window.paging = true
+	return true
+}
+
+// letPager ends holdPager, and unlocks.
+func (q *queue) letPager() {
+	q.window.paging = false
+	q.dispatchLocked()
+	q.release()
 }
 
 // sweepStore looks at a page of what is pending for a subscription that nobody
@@ -163,7 +230,7 @@ func (f *feed) sweepStore() {
 	if !due {
 		return
 	}
-	entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, expirePage, expirePageBytes)
+	entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, max(f.t.policy.MaxExpirePageSize, 1), expirePageBytes)
 	if err != nil {
 		d.b.log.Error("cannot look for expired messages", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
 		return
@@ -189,17 +256,17 @@ func (f *feed) claimExpired(entries []store.Entry) []*ref {
 	if d.active != nil || f.cleared {
 		return nil
 	}
-	if n := len(entries); n > 0 && pageFull(entries, expirePage, expirePageBytes) {
+	if n := len(entries); n > 0 {
 		f.searched = entries[n-1].Seq
 	}
 	for i := range entries {
 		e := &entries[i]
-		if !e.Message.Expired(now) || f.locked[e.Seq] {
+		if _, taken := f.locked[e.Seq]; taken || !e.Message.Expired(now) {
 			continue
 		}
 		f.lockLocked(e.Seq)
 		r := &ref{}
-		r.fromEntry(e, f)
+		r.fromEntry(e, f, f.window.rank(e.Message))
 		f.t.usage.add(r.size()) // settle takes both away again
 		f.t.stats.inflight.Add(1)
 		refs = append(refs, r)

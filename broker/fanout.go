@@ -135,6 +135,7 @@ func pass(l listener, m *message.Message, op *store.Op) {
 	}
 	f.d.mu.Lock()
 	defer f.release()
-	f.window.visible = max(f.window.visible, op.Seq)
+	lane := f.window.lane(f.window.rank(m))
+	lane.visible = max(lane.visible, op.Seq)
 	f.leaveOutLocked(m, op.Seq)
 }

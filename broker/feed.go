@@ -18,7 +18,7 @@ type feed struct {
 	window      window
 	doomed      []*ref
 	redelivered map[store.Seq]int32 // of messages that a consumer gave back
-	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone
+	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone; whether the cursor has come by
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
 	searched    store.Seq           // how far the store has been searched for expired messages
 	exposing    bool
@@ -55,20 +55,22 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 		return
 	}
 	w := &f.window
-	w.visible = max(w.visible, op.Seq)
+	rank := w.rank(m)
+	l := w.lane(rank)
+	l.visible = max(l.visible, op.Seq)
 	if !wanted {
 		f.leaveOutLocked(m, op.Seq)
 		return
 	}
 	f.pending.Add(1)
 	switch {
-	case op.Seq <= w.cursor: // a page was faster
-	case d.active == nil || w.behind || w.paging || !w.room(&t.place):
-		w.behind = true
+	case op.Seq <= l.cursor: // a page was faster
+	case d.active == nil || l.behind || w.paging || !w.room(l, &t.place):
+		l.behind = true
 		f.pageLocked()
 	default:
-		w.cursor = op.Seq
-		r := &ref{m: m, home: f, stored: true, key: key{seq: op.Seq}, segment: op.Segment, redeliveries: m.RedeliveryCounter}
+		l.cursor = op.Seq
+		r := &ref{m: m, home: f, stored: true, key: key{seq: op.Seq, rank: rank}, segment: op.Segment, redeliveries: m.RedeliveryCounter}
 		f.enterLocked(r, nil)
 		f.dispatchLocked()
 	}
@@ -79,7 +81,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 // waits, and the consumer has all that it may have. (ActiveMQ:
 // PrefetchSubscription.dispatchPending)
 func (f *feed) lagLocked() {
-	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.behind) && c.full() && c.pace.slacken() {
+	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.behind()) && c.full() && c.pace.slacken() {
 		f.lagging = c
 	}
 }
@@ -90,11 +92,11 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	if !wanted {
 		return
 	}
-	if f.d.active == nil || !f.window.room(&f.t.place) {
+	if f.d.active == nil || !f.window.room(f.window.lane(f.window.rank(m)), &f.t.place) {
 		f.t.stats.discarded.Add(1)
 		return
 	}
-	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(), redeliveries: m.RedeliveryCounter}, nil)
+	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(m), redeliveries: m.RedeliveryCounter}, nil)
 	f.dispatchLocked()
 	f.lagLocked()
 }
@@ -110,8 +112,9 @@ func (f *feed) wantsLocked(m *message.Message) bool {
 // leaveOutLocked passes over a stored message that has just come.
 func (f *feed) leaveOutLocked(m *message.Message, seq store.Seq) {
 	f.refuseLocked(m, seq)
-	if w := &f.window; !w.behind && !w.paging {
-		w.cursor = max(w.cursor, seq)
+	w := &f.window
+	if l := w.lane(w.rank(m)); !l.behind && !w.paging {
+		l.cursor = max(l.cursor, seq)
 	}
 }
 
@@ -133,7 +136,7 @@ func (f *feed) enterLocked(r, hint *ref) *ref {
 
 func (f *feed) kick() {
 	f.d.mu.Lock()
-	if f.window.head != nil || f.window.behind || len(f.fetch) > 0 {
+	if f.window.head != nil || f.window.behind() || len(f.fetch) > 0 {
 		f.dispatchLocked()
 	}
 	f.release()
@@ -153,7 +156,8 @@ func (f *feed) dispatchLocked() {
 
 func (f *feed) offerLocked(c *consumer) {
 	var next *ref
-	for r := f.window.head; r != nil && !f.exposing; r = next {
+	open := f.window.open()
+	for r := f.window.head; r != nil && !f.exposing && r.key.rank <= open; r = next {
 		next = r.next
 		if r.stored && !f.t.expose(r.segment, f.exposed) {
 			f.exposing = true
@@ -191,72 +195,91 @@ func (f *feed) exposed(ok bool) {
 	}
 }
 
-// pageLocked starts the pager. It waits for acknowledgements that are on
-// their way, since the store still has what they take away.
-func (f *feed) pageLocked() {
+// mayPageLocked reports whether there is something for a pager to do. It waits
+// for acknowledgements that are on their way, since the store still has what
+// they take away.
+func (f *feed) mayPageLocked() bool {
 	w := &f.window
-	if f.d.active == nil || f.cleared || w.paging || f.d.b.stopping.Load() || f.d.unsettled.Load() > 0 && w.cursor == 0 {
-		return
+	if f.d.active == nil || f.cleared || f.d.b.stopping.Load() || f.d.unsettled.Load() > 0 && !w.began() {
+		return false
 	}
-	if len(f.fetch) == 0 && (!w.behind || !w.low(&f.t.place)) {
-		return
+	_, due := w.due(&f.t.place)
+	return due || len(f.fetch) > 0
+}
+
+func (f *feed) pageLocked() {
+	if !f.window.paging && f.mayPageLocked() {
+		f.window.paging = true
+		f.d.b.run(f.page)
 	}
-	w.paging = true
-	f.d.b.run(f.page)
 }
 
 // page reads from the store until the window is full or has caught up.
 func (f *feed) page() {
 	d := f.d
-	var owner *consumer // for whom a page was read
-	for {
-		d.mu.Lock()
-		w := &f.window
-		if fetch := f.fetch; len(fetch) > 0 && d.active != nil {
-			f.fetch = nil
-			d.mu.Unlock()
-			f.restore(fetch)
-			continue
-		}
-		if d.active == nil || f.cleared || !w.behind || !w.low(&f.t.place) || d.b.stopping.Load() || d.unsettled.Load() > 0 && w.cursor == 0 {
-			w.paging = false
-			f.dispatchLocked()
-			c := d.active
+	d.mu.Lock()
+	for f.mayPageLocked() {
+		if err := f.pageOnce(); err != nil {
+			f.window.paging = false
 			f.release()
-			if c != nil && f.idle() {
-				c.answerEmpty()
-			}
-			return
-		}
-		owner = d.active
-		after, seen := w.cursor, w.visible
-		limit, bytes := w.bounds(&f.t.place)
-		limit, bytes = max(limit-w.n, 1), max(bytes-w.bytes, 1)
-		d.mu.Unlock()
-
-		entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, limit, bytes)
-		if err != nil {
 			d.b.log.Error("cannot read a durable subscription from the store", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
-			d.mu.Lock()
-			w.paging = false
-			d.b.starved.Store(true)
-			d.mu.Unlock()
+			d.b.starved.Store(true) // try again with the next tick
 			return
-		}
-		d.mu.Lock()
-		if d.active == owner && !f.cleared {
-			f.admitLocked(entries, pageFull(entries, limit, bytes), seen)
-			if d.b.mayServe() {
-				f.offerLocked(owner)
-			}
 		}
 		f.release()
+		d.mu.Lock()
+	}
+	f.window.paging = false
+	f.dispatchLocked()
+	c := d.active
+	f.release()
+	if c != nil && f.idle() {
+		c.answerEmpty()
 	}
 }
 
-func (f *feed) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
-	f.window.admitPage(entries, full, seen, func(e *store.Entry, hint *ref) *ref {
-		if f.locked[e.Seq] {
+// pageOnce does one step. d.mu is locked, and unlocked while the store is read.
+func (f *feed) pageOnce() error {
+	d, w := f.d, &f.window
+	if fetch := f.fetch; len(fetch) > 0 {
+		f.fetch = nil
+		d.mu.Unlock()
+		f.restore(fetch)
+		d.mu.Lock()
+		return nil
+	}
+	owner := d.active // for whom a page is read
+	rank, _ := w.due(&f.t.place)
+	l := w.lane(rank)
+	after, seen := l.cursor, l.visible
+	limit, bytes := w.wanting(l, &f.t.place)
+	d.mu.Unlock()
+	entries, err := f.read(rank, after, limit, bytes)
+	d.mu.Lock()
+	if err != nil {
+		return err
+	}
+	if d.active == owner && !f.cleared {
+		f.admitLocked(l, rank, entries, mayGoOn(entries), seen)
+		if d.b.mayServe() {
+			f.offerLocked(owner)
+		}
+	}
+	return nil
+}
+
+// read reads a page of a lane from the store.
+func (f *feed) read(rank uint8, after store.Seq, limit int, bytes int64) ([]store.Entry, error) {
+	if f.window.rest == nil {
+		return f.d.b.store.PageSubscription(nil, f.t.dest, f.d.key(), after, limit, bytes)
+	}
+	return f.d.b.store.PagePriority(nil, f.t.dest, f.d.key(), store.Priorities-1-rank, after, limit, bytes)
+}
+
+func (f *feed) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool, seen store.Seq) {
+	f.window.admitPage(l, entries, full, seen, func(e *store.Entry, hint *ref) *ref {
+		if _, ok := f.locked[e.Seq]; ok {
+			f.locked[e.Seq] = true
 			return nil
 		}
 		if !f.wantsLocked(e.Message) {
@@ -264,7 +287,7 @@ func (f *feed) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
 			return nil
 		}
 		r := &ref{}
-		r.fromEntry(e, f)
+		r.fromEntry(e, f, rank)
 		if n, ok := f.redelivered[e.Seq]; ok {
 			r.redeliveries = max(r.redeliveries, n)
 			delete(f.redelivered, e.Seq)
@@ -276,7 +299,8 @@ func (f *feed) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
 func (f *feed) idle() bool {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	return !f.exposing && !f.window.paging && !(f.window.behind && f.window.low(&f.t.place))
+	_, due := f.window.due(&f.t.place)
+	return !f.exposing && !f.window.paging && !due
 }
 
 // detach is for a consumer of a feed that is gone; see durable.free.
@@ -287,7 +311,7 @@ func (f *feed) detach(*consumer, []*ref) {}
 func (f *feed) takeBack(r *ref) {
 	f.d.mu.Lock()
 	delete(f.locked, r.key.seq)
-	if r.stored && r.key.seq <= f.window.cursor && !f.cleared {
+	if r.stored && r.key.seq <= f.window.lane(r.key.rank).cursor && !f.cleared {
 		r.reset()
 		f.t.stats.inflight.Add(-1)
 		f.window.insertFront(r)
@@ -304,7 +328,7 @@ func (f *feed) lockLocked(seq store.Seq) {
 	if f.locked == nil {
 		f.locked = map[store.Seq]bool{}
 	}
-	f.locked[seq] = true
+	f.locked[seq] = false
 }
 
 func (f *feed) lock(seq store.Seq) {
@@ -318,11 +342,12 @@ func (f *feed) lock(seq store.Seq) {
 func (f *feed) unlock(seq store.Seq, fetch bool) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	passed := f.locked[seq]
 	delete(f.locked, seq)
 	if fetch {
 		f.redelivered[seq] = max(f.redelivered[seq], 1)
 	}
-	if fetch && seq <= f.window.cursor {
+	if fetch && passed {
 		f.fetch = append(f.fetch, seq)
 		f.pageLocked()
 	}
@@ -337,14 +362,19 @@ func (f *feed) restore(positions []store.Seq) {
 			continue
 		}
 		f.d.mu.Lock()
-		if len(entries) > 0 && entries[0].Seq == seq && seq <= f.window.cursor && !f.cleared && f.d.active != nil {
+		if len(entries) > 0 && entries[0].Seq == seq && f.entered(&entries[0]) && !f.cleared && f.d.active != nil {
 			r := &ref{}
-			r.fromEntry(&entries[0], f)
+			r.fromEntry(&entries[0], f, f.window.rank(entries[0].Message))
 			r.redeliveries = max(r.redeliveries, f.redelivered[seq])
 			f.enterLocked(r, nil)
 		}
 		f.d.mu.Unlock()
 	}
+}
+
+// entered reports whether the cursor has come by a message.
+func (f *feed) entered(e *store.Entry) bool {
+	return e.Seq <= f.window.lane(f.window.rank(e.Message)).cursor
 }
 
 // giveUpLocked lets go of a message that was in flight.
@@ -368,8 +398,10 @@ func (f *feed) forgetLocked() {
 			f.redelivered[r.key.seq] = r.redeliveries
 		}
 	}
-	f.window.cursor = 0
-	f.window.behind = true
+	f.window.fallBehind()
+	for seq := range f.locked {
+		f.locked[seq] = false
+	}
 }
 
 // clear ends the feed.

@@ -176,7 +176,7 @@ func (b *Broker) eachSelected(ctx context.Context, from message.Destination, s S
 		k.left = int(^uint(0) >> 1)
 	}
 	n := 0
-	for k.next() {
+	for k.next(ctx) {
 		var failed error
 		for i, r := range k.refs {
 			if err := waited(ctx, func(done func(error)) { do(r, done) }); err != nil {

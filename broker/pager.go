@@ -11,89 +11,150 @@ import (
 // in the store. There is at most one pager a queue, and none for a queue
 // without consumers.
 func (q *queue) pageLocked() {
-	q.forgetGoneLocked()
 	w := &q.window
-	if w.paging || q.removed || q.rota.n == 0 || q.b.stopping.Load() {
-		return
-	}
-	if len(q.fetch) == 0 && (!w.behind || !w.low(&q.place)) {
+	if w.paging || q.removed || q.rota.n == 0 || q.b.stopping.Load() || !q.mayPageLocked() {
 		return
 	}
 	w.paging = true
 	q.b.run(q.page)
 }
 
+// mayPageLocked reports whether there is something for a pager to do.
+func (q *queue) mayPageLocked() bool {
+	switch {
+	case len(q.fetch) > 0:
+		return true
+	case q.seek != nil:
+		return q.seek.due && !q.saturated()
+	}
+	_, due := q.window.due(&q.place)
+	return due
+}
+
+// fellBehindLocked says that the store has what the window has no room for.
+func (q *queue) fellBehindLocked(l *lane) {
+	if !l.behind && q.seek != nil {
+		q.seek.due = true
+	}
+	l.behind = true
+}
+
+// openLocked is the last lane of which there is something to deliver. With
+// selective consumers that is a question to each.
+func (q *queue) openLocked() uint8 {
+	if q.seek != nil || q.window.rest == nil {
+		return store.Priorities
+	}
+	return q.window.open()
+}
+
 // page reads from the store until the window is full or has caught up.
 func (q *queue) page() {
-	for {
-		q.mu.Lock()
-		w := &q.window
-		if fetch := q.fetch; len(fetch) > 0 && !q.removed {
-			q.fetch = nil
-			q.mu.Unlock()
-			q.restore(fetch)
-			continue
-		}
-		if q.removed || !w.behind || !w.low(&q.place) || q.b.stopping.Load() {
-			w.paging = false
-			q.dispatchLocked()
-			waiting := q.pullersLocked()
-			q.release()
-			answerPulls(waiting)
-			return
-		}
-		after, seen := w.cursor, w.visible
-		limit, bytes := q.window.bounds(&q.place)
-		limit, bytes = max(limit-w.n, 1), max(bytes-w.bytes, 1)
-		q.mu.Unlock()
-
-		entries, err := q.b.store.Page(nil, q.dest, after, limit, bytes)
-		if err != nil {
-			q.b.log.Error("cannot read a queue from the store", "destination", q.dest.String(), "error", err)
-			q.mu.Lock()
-			w.paging = false
-			q.b.starved.Store(true) // try again with the next tick
-			q.mu.Unlock()
-			return
-		}
-		q.mu.Lock()
-		q.admitLocked(entries, pageFull(entries, limit, bytes), seen)
-		if q.window.head != nil && q.b.mayServe() {
-			q.offerLocked()
-		}
+	q.mu.Lock()
+	more, err := q.pageOnce()
+	for more {
 		q.release()
+		q.mu.Lock()
+		more, err = q.pageOnce()
 	}
-}
-
-// pageFull reports whether a page ended at a bound rather than at the end.
-func pageFull(entries []store.Entry, limit int, bytes int64) bool {
-	if len(entries) >= limit {
-		return true
-	}
-	var sum int64
-	for i := range entries {
-		sum += entries[i].Message.Size()
-	}
-	return len(entries) > 0 && sum >= bytes
-}
-
-// admitLocked makes a page's messages available.
-func (q *queue) admitLocked(entries []store.Entry, full bool, seen store.Seq) {
-	if q.removed {
+	q.window.paging = false
+	if err != nil {
+		q.b.log.Error("cannot read a queue from the store", "destination", q.dest.String(), "error", err)
+		q.b.starved.Store(true) // try again with the next tick
+		q.release()
 		return
 	}
+	q.dispatchLocked()
+	waiting := q.pullersLocked()
+	q.release()
+	answerPulls(waiting)
+}
+
+// pageOnce does one step; false if there is nothing to do. The queue is locked,
+// and unlocked while the store is read.
+func (q *queue) pageOnce() (more bool, err error) {
+	if q.removed || q.b.stopping.Load() {
+		return false, nil
+	}
+	if fetch := q.fetch; len(fetch) > 0 {
+		q.fetch = nil
+		q.mu.Unlock()
+		q.restore(fetch)
+		q.mu.Lock()
+		return true, nil
+	}
+	if q.seek != nil {
+		return q.seekPage()
+	}
+	w := &q.window
+	rank, due := w.due(&q.place)
+	if !due {
+		return false, nil
+	}
+	l := w.lane(rank)
+	after, seen := l.cursor, l.visible
+	limit, bytes := w.wanting(l, &q.place)
+	q.mu.Unlock()
+	entries, err := q.read(rank, after, limit, bytes)
+	q.mu.Lock()
+	if err != nil {
+		return false, err
+	}
+	if !q.removed && q.seek == nil {
+		q.admitLocked(l, rank, entries, mayGoOn(entries), seen)
+		if w.head != nil && q.b.mayServe() {
+			q.offerLocked()
+		}
+	}
+	return true, nil
+}
+
+// read reads a page of a lane from the store.
+func (q *queue) read(rank uint8, after store.Seq, limit int, bytes int64) ([]store.Entry, error) {
+	if q.window.rest == nil {
+		return q.b.store.Page(nil, q.dest, after, limit, bytes)
+	}
+	return q.b.store.PagePriority(nil, q.dest, "", store.Priorities-1-rank, after, limit, bytes)
+}
+
+// mayGoOn reports whether there may be more behind a page. Only an empty one
+// says that there is not: a page also ends before a message that would exceed
+// its bytes.
+func mayGoOn(entries []store.Entry) bool { return len(entries) > 0 }
+
+// admitLocked makes a page's messages available.
+func (q *queue) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool, seen store.Seq) {
 	refs := make([]ref, len(entries))
 	i := 0
-	q.window.admitPage(entries, full, seen, func(e *store.Entry, hint *ref) *ref {
-		if q.locked[e.Seq] {
+	q.window.admitPage(l, entries, full, seen, func(e *store.Entry, hint *ref) *ref {
+		if q.passesLocked(e.Seq) {
 			return nil
 		}
 		r := &refs[i]
 		i++
-		r.fromEntry(e, q)
+		q.fromStore(r, e, rank)
 		q.usage.add(r.size())
 		return q.window.insert(r, hint)
 	})
+}
+
+// fromStore makes r of what the store returned.
+func (q *queue) fromStore(r *ref, e *store.Entry, rank uint8) {
+	r.fromEntry(e, q, rank)
+	if n, ok := q.counts[e.Seq]; ok {
+		r.redeliveries = max(r.redeliveries, n)
+		delete(q.counts, e.Seq)
+	}
+}
+
+// passesLocked reports whether the message at seq belongs to a transaction, and
+// notes that the cursor has come by.
+func (q *queue) passesLocked(seq store.Seq) bool {
+	_, ok := q.locked[seq]
+	if ok {
+		q.locked[seq] = true
+	}
+	return ok
 }
 
 // restore brings messages back that a rolled back transaction had locked.
@@ -108,10 +169,11 @@ func (q *queue) restore(positions []store.Seq) {
 			continue
 		}
 		r := &ref{}
-		r.fromEntry(&entries[0], q)
-		r.redeliveries = max(r.redeliveries, 1)
 		q.mu.Lock()
-		if !q.removed && seq <= q.window.cursor {
+		rank := q.window.rank(entries[0].Message)
+		q.fromStore(r, &entries[0], rank)
+		r.redeliveries = max(r.redeliveries, 1)
+		if !q.removed && seq <= q.window.lane(rank).cursor {
 			q.enterLocked(r)
 		}
 		q.mu.Unlock()
@@ -130,7 +192,7 @@ func (q *queue) lockLocked(seq store.Seq) {
 	if q.locked == nil {
 		q.locked = map[store.Seq]bool{}
 	}
-	q.locked[seq] = true
+	q.locked[seq] = false
 }
 
 // unlock ends that: the message is gone, or has to be fetched if the cursor
@@ -138,8 +200,9 @@ func (q *queue) lockLocked(seq store.Seq) {
 func (q *queue) unlock(seq store.Seq, fetch bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	passed := q.locked[seq]
 	delete(q.locked, seq)
-	if fetch && seq <= q.window.cursor {
+	if fetch && passed {
 		q.fetch = append(q.fetch, seq)
 		q.pageLocked()
 	}
@@ -181,27 +244,62 @@ func (b *Broker) Purge(ctx context.Context, dest message.Destination) (int, erro
 
 // takeAll takes the window's messages out, or a page of the store's when the
 // window is empty.
-func (q *queue) takeAll() ([]*ref, error) {
+func (q *queue) takeAll() (refs []*ref, err error) {
 	q.mu.Lock()
 	defer q.release()
-	if q.window.head == nil && q.window.behind && !q.window.paging {
-		q.window.paging = true
-		after, seen := q.window.cursor, q.window.visible
-		limit, bytes := q.window.bounds(&q.place)
-		q.mu.Unlock()
-		entries, err := q.b.store.Page(nil, q.dest, after, limit, bytes)
-		q.mu.Lock()
-		q.window.paging = false
-		if err != nil {
-			return nil, err
-		}
-		q.admitLocked(entries, pageFull(entries, limit, bytes), seen)
-	}
-	var refs []*ref
 	for r := q.window.head; r != nil; r = q.window.head {
 		q.window.remove(r)
 		q.stats.inflight.Add(1)
 		refs = append(refs, r)
+	}
+	for rank := range q.window.lanes() {
+		for l := q.window.lane(rank); len(refs) == 0 && !q.window.paging && !q.removed && (len(l.passed) > 0 || l.behind); {
+			if refs, err = q.takePage(rank, l); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return refs, nil
+}
+
+// takePage takes a page of what the store alone has of a lane.
+func (q *queue) takePage(rank uint8, l *lane) (refs []*ref, err error) {
+	after, seen, end := l.cursor, l.visible, l.cursor
+	if len(l.passed) > 0 {
+		after = l.passed[0].first - 1
+	}
+	q.window.paging = true
+	q.mu.Unlock()
+	entries, err := q.read(rank, after, scanPage, scanPageBytes)
+	q.mu.Lock()
+	q.window.paging = false
+	if err != nil || q.removed {
+		return nil, err
+	}
+	full := mayGoOn(entries)
+	reached := end
+	for i := range entries {
+		e := &entries[i]
+		if e.Seq > end && q.passesLocked(e.Seq) || e.Seq <= end && !l.passed.has(e.Seq) {
+			continue
+		}
+		r := &ref{}
+		q.fromStore(r, e, rank)
+		q.usage.add(r.size())
+		q.stats.inflight.Add(1)
+		refs = append(refs, r)
+	}
+	if n := len(entries); n > 0 {
+		reached = entries[n-1].Seq
+	}
+	if full {
+		l.passed.replace(after, min(reached, end), nil, false)
+	} else {
+		l.passed.replace(after, end, nil, false)
+	}
+	if after == end || reached > end || !full {
+		l.cursor = max(l.cursor, reached)
+		l.pageEnds(len(entries), full, seen)
 	}
 	return refs, nil
 }

@@ -12,16 +12,16 @@ import (
 
 // place is what queues and topics have in common.
 type place struct {
-	b      *Broker
-	dest   message.Destination
-	policy Policy
-	usage  usage
-	stats  counters
-	lot    lot                  // sends that wait for memory
-	owner  message.ConnectionID // of a temporary destination, else ""
-	warned atomic.Int64         // when the log last said that producers wait, ns since 1970
-	swept  atomic.Int64         // when it was last searched for expired messages, ns since 1970
-	graves atomic.Bool          // dead letters have come here
+	b        *Broker
+	dest     message.Destination
+	policy   Policy
+	usage    usage
+	stats    counters
+	lot      lot                  // sends that wait for memory
+	owner    message.ConnectionID // of a temporary destination, else ""
+	warned   atomic.Int64         // when the log last said that producers wait, ns since 1970
+	searched atomic.Int64         // when it was last searched for expired messages, ns since 1970
+	graves   atomic.Bool          // dead letters have come here
 
 	watched bool    // fixed: goes is to be called
 	timing  *timing // fixed: what the statistics plugin measures, or nil
@@ -36,7 +36,7 @@ type place struct {
 func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
 	p.graves.Store(dest == p.policy.DeadLetter.Queue)
-	p.swept.Store(b.now().UnixNano())
+	p.searched.Store(b.now().UnixNano())
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
 	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {

@@ -15,26 +15,38 @@ type queue struct {
 	place
 
 	mu        sync.Mutex
-	window    window             // mu
-	rota      rota               // mu
-	exposed   store.Segment      // mu; what the store knows may have been delivered
-	inherited store.Segment      // fixed: exposed at recovery
-	exposing  bool               // mu; an Expose is on its way
-	outside   int                // mu; Adds announced and not arrived
-	removed   bool               // mu
-	doomed    []*ref             // mu; expired, for release to bury
-	locked    map[store.Seq]bool // mu; acknowledged by a prepared transaction; see branch
-	fetch     []store.Seq        // mu; unlocked again, for the pager to fetch
-	gone      []store.Seq        // mu; still locked, until the pager is sure not to have them
-	searched  store.Seq          // mu; how far the store has been searched for expired messages
+	window    window        // mu
+	rota      rota          // mu
+	exposed   store.Segment // mu; what the store knows may have been delivered
+	inherited store.Segment // fixed: exposed at recovery
+	exposing  bool          // mu; an Expose is on its way
+	outside   int           // mu; Adds announced and not arrived
+	removed   bool          // mu
+	doomed    []*ref        // mu; expired, for release to bury
+	fetch     []store.Seq   // mu; unlocked again, for the pager to fetch
+	seek      *seeker       // mu; nil without selective consumers
+	swept     key           // mu; how far sweepStore has come
+	// locked are the messages that a prepared transaction has acknowledged, see
+	// branch; and whether the cursor has come by. mu
+	locked map[store.Seq]bool
+	// counts are the redelivery counters of messages that were given back and
+	// have left memory. mu
+	counts map[store.Seq]int32
+	gone   []store.Seq   // mu; still locked, until the pager is sure not to have them
+	idled  chan struct{} // mu; not nil: closed when no pager is at work
 }
 
 func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
 	q := &queue{}
 	q.place.init(b, dest)
+	if q.policy.PrioritizedMessages {
+		q.window.prioritize()
+	}
 	if state != nil {
 		q.stats.size.Store(state.Messages)
-		q.window.behind = state.Messages > 0
+		if state.Messages > 0 {
+			q.window.fallBehind()
+		}
 		q.exposed, q.inherited = state.Exposed, state.Exposed
 	}
 	return q
@@ -50,6 +62,9 @@ func (q *queue) stores(m *message.Message) bool {
 func (q *queue) release() {
 	doomed := q.doomed
 	q.doomed = nil
+	if !q.window.paging && (q.gone != nil || q.idled != nil) {
+		q.idleLocked()
+	}
 	q.mu.Unlock()
 	for _, r := range doomed {
 		q.b.expire(r, nil)
@@ -79,7 +94,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		return
 	}
 	a := &arrival{q: q, done: done}
-	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m}
+	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m, Prioritized: q.policy.PrioritizedMessages}
 	a.unit.Ops = a.ops[:]
 	a.unit.Sync = sync
 	a.ref = ref{m: m, home: q, stored: true, redeliveries: m.RedeliveryCounter}
@@ -90,13 +105,15 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		return
 	}
 	q.mu.Lock()
-	if w := &q.window; q.outside == 0 && !w.behind && !w.paging && !q.removed && w.room(&q.place) && q.b.located.Load() && q.b.roomy() {
+	w := &q.window
+	rank := w.rank(m)
+	if l := w.lane(rank); q.outside == 0 && !l.behind && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
-		a.ref.key.seq = a.ops[0].Seq
+		a.ref.key.seq, a.ref.key.rank = a.ops[0].Seq, rank
 		a.ref.segment = store.Segment(q.b.segment.Load()) + 1
-		w.cursor = a.ref.key.seq
+		l.cursor = a.ref.key.seq
 		q.enterLocked(&a.ref)
 		q.stats.enqueued.Add(1)
 		q.stats.size.Add(1)
@@ -133,7 +150,8 @@ func (a *arrival) confirmed(err error) {
 	r.unit, r.done = nil, nil
 	if err == nil {
 		q.b.sawSegment(a.ops[0].Segment)
-		q.window.visible = max(q.window.visible, r.key.seq)
+		l := q.window.lane(r.key.rank)
+		l.visible = max(l.visible, r.key.seq)
 		if r.segment = a.ops[0].Segment; r.segment > q.exposed && !r.listed {
 			q.exposeLocked(r.segment) // it was delivered, and lies further than was foreseen
 		}
@@ -205,7 +223,7 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 		q.b.arriveLate(q, m)
 		return
 	}
-	r.key = q.window.transientKey()
+	r.key = q.window.transientKey(m)
 	q.enterLocked(r)
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
@@ -221,7 +239,8 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 // arriveStored makes a stored message visible: in the window, if that is
 // caught up and has room, else in the store alone.
 func (q *queue) arriveStored(r *ref, op *store.Op) {
-	r.key.seq, r.segment = op.Seq, op.Segment
+	w := &q.window
+	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.mu.Lock()
 	q.adds.Add(-1)
 	if q.b.concurrent {
@@ -239,15 +258,15 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	}
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
-	w := &q.window
-	w.visible = max(w.visible, op.Seq)
+	l := w.lane(r.key.rank)
+	l.visible = max(l.visible, op.Seq)
 	switch {
-	case op.Seq <= w.cursor: // a page was faster
-	case w.behind || w.paging || !w.room(&q.place):
-		w.behind = true
+	case op.Seq <= l.cursor: // a page was faster
+	case l.behind || w.paging || !w.room(l, &q.place):
+		q.fellBehindLocked(l)
 		q.pageLocked()
 	default:
-		w.cursor = op.Seq
+		l.cursor = op.Seq
 		q.enterLocked(r)
 		q.dispatchLocked()
 	}
@@ -266,7 +285,9 @@ func (b *Broker) rehouse(dest message.Destination) {
 	if q, ok := t.(*queue); ok {
 		q.mu.Lock()
 		q.stats.size.Add(1)
-		q.window.behind = true
+		for rank := range q.window.lanes() {
+			q.fellBehindLocked(q.window.lane(rank))
+		}
 		q.pageLocked()
 		q.mu.Unlock()
 	}
@@ -286,7 +307,7 @@ func (q *queue) leaveLocked(r *ref) {
 
 func (q *queue) kick() {
 	q.mu.Lock()
-	if q.window.head != nil || q.window.behind {
+	if q.window.head != nil || q.window.behind() || q.seek != nil {
 		q.dispatchLocked()
 	}
 	q.release()
@@ -306,8 +327,12 @@ func (q *queue) dispatchLocked() {
 func (q *queue) offerLocked() {
 	q.rota.begin()
 	var next *ref
-	for r := q.window.head; r != nil; r = next {
+	open := q.openLocked()
+	for r := q.window.head; r != nil && r.key.rank <= open; r = next {
 		next = r.next
+		if q.seek != nil && r.seen == q.seek.round {
+			continue
+		}
 		if r.stored && r.segment > q.exposed {
 			q.exposeLocked(r.segment)
 			return
@@ -324,6 +349,10 @@ func (q *queue) offerLocked() {
 			q.stats.inflight.Add(1)
 		case full:
 			return
+		case unwanted:
+			if q.seek != nil {
+				r.seen = q.seek.round
+			}
 		}
 	}
 }
@@ -360,7 +389,7 @@ func (q *queue) exposeLocked(segment store.Segment) {
 func (q *queue) idle() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !q.exposing && !q.window.paging && !(q.window.behind && q.window.low(&q.place))
+	return !q.exposing && !q.window.paging && !q.mayPageLocked()
 }
 
 func (q *queue) removal(r *ref) store.Op {

@@ -29,6 +29,7 @@ func (q *queue) attach(s subscription) error {
 		return &MissingDestination{q.dest}
 	}
 	q.rota.add(c, &q.policy)
+	q.seekLocked(c)
 	q.stats.consumers.Add(1)
 	q.expectLocked()
 	q.dispatchLocked()
@@ -101,6 +102,9 @@ func (q *queue) detach(c *consumer, refs []*ref) {
 		if q.rota.n == 0 {
 			q.rota.open()
 		}
+		if q.seek != nil {
+			q.seek.leave(c)
+		}
 	}
 	for _, r := range refs {
 		q.returnLocked(r)
@@ -148,7 +152,10 @@ func (q *queue) dispose() {
 	for r := q.window.head; r != nil; r = q.window.head {
 		q.leaveLocked(r)
 	}
-	q.window = window{}
+	q.window, q.seek = window{}, nil
+	if q.policy.PrioritizedMessages {
+		q.window.prioritize()
+	}
 	q.mu.Unlock()
 	for _, c := range consumers {
 		for _, r := range c.leave(q) {
@@ -160,7 +167,7 @@ func (q *queue) dispose() {
 // pullersLocked returns the consumers that wait to hear whether there is
 // anything.
 func (q *queue) pullersLocked() []*consumer {
-	if q.exposing || q.window.paging {
+	if q.exposing || q.window.paging || q.rota.n == 0 {
 		return nil
 	}
 	var list []*consumer

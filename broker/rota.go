@@ -14,6 +14,8 @@ import (
 type rota struct {
 	tiers     []tier
 	n         int
+	selective int     // consumers that do not want every message
+	seek      *seeker // of the queue, or nil
 	exclusive *member // the one that gets everything, or nil
 	strict    bool    // the first with credit gets a message, not the next in turn
 	groups    groups
@@ -57,6 +59,9 @@ func (t *rota) begin() {
 // change begins another state of things.
 func (t *rota) change() {
 	t.state++
+	if t.seek != nil {
+		t.seek.round++ // what nobody wanted may be wanted now
+	}
 	t.suspects = 0
 	for m := range t.members {
 		if m.missed == t.scan {
@@ -89,6 +94,9 @@ func (t *rota) priority(c *consumer, p *Policy) int8 {
 
 func (t *rota) add(c *consumer, p *Policy) {
 	t.n++
+	if c.selective() {
+		t.selective++
+	}
 	t.strict, t.groups.policy = p.StrictOrderDispatch, p.Groups
 	priority := t.priority(c, p)
 	i, found := slices.BinarySearchFunc(t.tiers, priority, func(g tier, want int8) int {
@@ -126,6 +134,9 @@ func (t *rota) remove(c *consumer, p *Policy) bool {
 			t.tiers = slices.Delete(t.tiers, i, i+1)
 		}
 		t.n--
+		if c.selective() {
+			t.selective--
+		}
 		t.groups.forget(m)
 		if m.missed == t.scan {
 			t.missed--
@@ -203,10 +214,15 @@ func (t *rota) offer(r *ref, dest message.Destination) answer {
 	if result == waiting {
 		result = t.refused()
 	}
-	if result == waiting && !t.begins(r) {
+	if result == waiting && t.seek == nil && !t.begins(r) {
 		r.judged = t.state
 	}
 	return result
+}
+
+// blocks reports whether m must not be given r yet; see seeker.
+func (t *rota) blocks(m *member, r *ref) bool {
+	return t.seek != nil && t.seek.blocks(m.consumer, r)
 }
 
 // begins reports whether a message of a group is to begin it.
@@ -222,6 +238,10 @@ func (t *rota) offerAny(r *ref, dest message.Destination) answer {
 		for j := range g.members {
 			k := g.turn(j, t.strict)
 			m := g.members[k]
+			if t.blocks(m, r) {
+				result = waiting
+				continue
+			}
 			if !m.wants(r.m) {
 				continue
 			}
@@ -288,6 +308,8 @@ func (t *rota) refused() answer {
 func (t *rota) offerExclusive(r *ref, dest message.Destination) answer {
 	m := t.exclusive
 	switch {
+	case t.blocks(m, r):
+		return full
 	case !m.wants(r.m):
 		return unwanted
 	case !grouped(r.m):
@@ -319,6 +341,8 @@ func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 			break
 		}
 		result = t.offerAnew(r, dest)
+	case t.blocks(owner, r):
+		result = waiting
 	case !owner.wants(r.m):
 	case owner.missed != t.scan && t.give(r, owner, dest, false):
 		return taken
@@ -353,6 +377,10 @@ func (t *rota) offerAnew(r *ref, dest message.Destination) answer {
 		for j := range g.members {
 			k := g.turn(j, t.strict)
 			m := g.members[k]
+			if t.blocks(m, r) {
+				result = waiting
+				continue
+			}
 			if !m.wants(r.m) {
 				continue
 			}

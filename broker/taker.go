@@ -28,14 +28,14 @@ type taker struct {
 }
 
 // next takes some; false says that there are no more, or that err is set.
-func (k *taker) next() bool {
+func (k *taker) next(ctx context.Context) bool {
 	k.refs = nil
 	if !k.began {
 		k.began = true
 		k.fromWindow()
 	}
 	for len(k.refs) == 0 && !k.done && k.left > 0 && k.err == nil {
-		k.fromStore()
+		k.fromStore(ctx)
 	}
 	return len(k.refs) > 0
 }
@@ -64,17 +64,22 @@ func (k *taker) takeLocked(r *ref) {
 	k.left--
 }
 
-// fromStore takes from the next page of the store. What a pager has brought
-// into memory meanwhile is taken from there.
-func (k *taker) fromStore() {
+// fromStore takes from the next page of the store, while no pager is at work.
+// What one has brought into memory meanwhile is taken from there.
+func (k *taker) fromStore(ctx context.Context) {
 	q := k.q
+	if !q.holdPager(ctx) {
+		k.err, k.done = ctx.Err(), true
+		return
+	}
+	q.mu.Unlock()
 	entries, err := q.b.store.Page(nil, q.dest, k.after, takePage, expirePageBytes)
-	if err != nil || len(entries) == 0 {
+	q.mu.Lock()
+	defer q.letPager()
+	if err != nil || len(entries) == 0 || q.removed {
 		k.err, k.done = err, true
 		return
 	}
-	q.mu.Lock()
-	defer q.release()
 	var waiting map[store.Seq]*ref // of the window, made when it is needed
 	for i := range entries {
 		e := &entries[i]
@@ -113,14 +118,15 @@ func (w *window) stored() map[store.Seq]*ref {
 func (q *queue) putBack(refs []*ref) {
 	q.mu.Lock()
 	for _, r := range refs {
-		if !q.locked[r.key.seq] {
+		passed, locked := q.locked[r.key.seq]
+		if !locked {
 			q.returnLocked(r)
 			continue
 		}
 		q.stats.inflight.Add(-1) // the pager will find it
 		q.usage.release(r.size())
 		delete(q.locked, r.key.seq)
-		if r.key.seq <= q.window.cursor {
+		if passed || r.key.seq <= q.window.lane(r.key.rank).cursor {
 			q.fetch = append(q.fetch, r.key.seq)
 		}
 	}

@@ -254,6 +254,7 @@ func (t *transaction) giveBack() {
 		}
 		a.c.extendLocked(-len(a.refs))
 		a.c.mu.Unlock()
+		t.b.recount(homeless)
 		for _, r := range homeless {
 			r.home.takeBack(r)
 		}

@@ -27,14 +27,18 @@ type home interface {
 	settle(r *ref)
 }
 
-// key orders messages in memory: stored ones by their position in the log,
+// key orders messages in memory, within a priority: stored ones by their position in the log,
 // others, which have none, behind the position that was last when they came.
 type key struct {
-	seq store.Seq
-	sub uint64 // 0 for a stored message
+	seq  store.Seq
+	sub  uint64 // 0 for a stored message
+	rank uint8  // of its lane, before all else; 0 without priorities
 }
 
 func (k key) less(l key) bool {
+	if k.rank != l.rank {
+		return k.rank < l.rank
+	}
 	return k.seq < l.seq || k.seq == l.seq && k.sub < l.sub
 }
 
@@ -48,6 +52,8 @@ type ref struct {
 	key        key
 	segment    store.Segment
 	judged     uint64      // home's lock: the state in which it waited; see rota
+	seen       uint32      // home's lock: the round in which nobody wanted it; see seeker
+	claim      *reader     // home's lock: for whom it is in the window; see seeker
 	unit       *store.Unit // home's lock: not nil while its write may be taken back
 	done       func(error) // home's lock: of the producer, with unit
 
@@ -65,13 +71,13 @@ func (r *ref) size() int64 { return r.m.Size() }
 
 // reset makes r ready to be delivered again.
 func (r *ref) reset() {
-	r.owner, r.held, r.raised, r.tracked = nil, false, false, false
+	r.owner, r.claim, r.seen, r.held, r.raised, r.tracked = nil, nil, 0, false, false, false
 }
 
-// fromEntry makes r of what the store returned.
-func (r *ref) fromEntry(e *store.Entry, h home) {
-	*r = ref{m: e.Message, home: h, key: key{seq: e.Seq}, segment: e.Segment, stored: true}
-	r.redeliveries = e.Message.RedeliveryCounter
+// fromEntry makes r, of the lane rank, of what the store returned.
+func (r *ref) fromEntry(e *store.Entry, h home, rank uint8) {
+	*r = ref{m: e.Message, home: h, key: key{seq: e.Seq, rank: rank}, segment: e.Segment, stored: true}
+	r.redeliveries = max(e.Message.RedeliveryCounter, e.Redeliveries)
 	if e.Redelivered && r.redeliveries == 0 {
 		r.redeliveries = 1
 	}
@@ -81,30 +87,109 @@ func (r *ref) fromEntry(e *store.Entry, h home) {
 // ordered by key, with a cursor into what is only in the store. Its owner's
 // lock guards it.
 //
-// The cursor is the last position that has entered the window, by Done or
-// from a page; everything visible beyond it is in the store alone. A message
-// enters from Done only when the window is caught up, so the two ways cannot
-// pass the same message twice: Done finds it at or below the cursor when a
-// page has been faster.
+// A destination with priorities has ten lanes, one for each, all others have
+// one. A lane's cursor is the last position that has entered the window, by
+// Done or from a page; everything visible beyond it is in the store alone. A
+// message enters from Done only when its lane is caught up, so the two ways
+// cannot pass the same message twice: Done finds it at or below the cursor
+// when a page has been faster. What a page brings and nobody wants need not
+// enter; see seeker.
 type window struct {
-	head, tail *ref
-	n          int
-	bytes      int64
-	cursor     store.Seq
-	visible    store.Seq // highest position whose Done was called
-	behind     bool      // the store may hold messages beyond the cursor
-	paging     bool      // a pager is at work
-	subs       uint64    // last key.sub
+	head   *ref
+	n      int
+	bytes  int64
+	paging bool   // a pager is at work
+	subs   uint64 // last key.sub
+	first  lane   // of the highest priority, or of all
+	rest   []lane // of the others; nil without priorities
 }
 
-// insert puts r into its place, looking from hint (nil: the tail) and
-// returning r as the hint for what comes next.
+// lane is what a window has of one priority.
+type lane struct {
+	tail    *ref
+	n       int
+	bytes   int64
+	cursor  store.Seq
+	visible store.Seq // highest position whose Done was called
+	behind  bool      // the store may hold messages beyond the cursor
+	passed  passed    // below the cursor, and in the store alone
+}
+
+// prioritize makes a window one with priorities, before it is used.
+func (w *window) prioritize() { w.rest = make([]lane, store.Priorities-1) }
+
+// rank is the lane of a message: 0 is the first.
+func (w *window) rank(m *message.Message) uint8 {
+	if w.rest == nil {
+		return 0
+	}
+	return store.Priorities - 1 - store.Priority(m)
+}
+
+// lanes is how many there are.
+func (w *window) lanes() uint8 { return uint8(1 + len(w.rest)) }
+
+func (w *window) lane(rank uint8) *lane {
+	if rank == 0 {
+		return &w.first
+	}
+	return &w.rest[rank-1]
+}
+
+// behind reports whether the store may hold messages beyond a cursor.
+func (w *window) behind() bool {
+	for rank := range w.lanes() {
+		if w.lane(rank).behind {
+			return true
+		}
+	}
+	return false
+}
+
+// fallBehind says that nothing is known of what the store holds.
+func (w *window) fallBehind() {
+	for rank := range w.lanes() {
+		l := w.lane(rank)
+		l.cursor, l.behind = 0, true
+	}
+}
+
+// began reports whether anything of the store has been looked at.
+func (w *window) began() bool {
+	for rank := range w.lanes() {
+		if w.lane(rank).cursor > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// heard reports whether a stored message has come since the queue was opened.
+func (w *window) heard() bool {
+	for rank := range w.lanes() {
+		if w.lane(rank).visible > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// last is the highest position that is known of.
+func (w *window) last() (seq store.Seq) {
+	for rank := range w.lanes() {
+		l := w.lane(rank)
+		seq = max(seq, l.visible, l.cursor)
+	}
+	return seq
+}
+
+// insert puts r into its place, looking from hint (nil: the end of its lane)
+// and returning r as the hint for what comes next.
 func (w *window) insert(r, hint *ref) *ref {
-	w.n++
-	w.bytes += r.size()
-	after := w.tail
-	if hint != nil {
-		after = hint
+	after := hint
+	if hint == nil {
+		after = w.tailOf(r.key.rank)
+	} else {
 		for after.next != nil && after.next.key.less(r.key) {
 			after = after.next
 		}
@@ -116,18 +201,37 @@ func (w *window) insert(r, hint *ref) *ref {
 	return r
 }
 
-// insertFront is insert, looking from the head.
+// tailOf is the last message of a lane or of the ones before it.
+func (w *window) tailOf(rank uint8) *ref {
+	for ; rank > 0; rank-- {
+		if t := w.rest[rank-1].tail; t != nil {
+			return t
+		}
+	}
+	return w.first.tail
+}
+
+// insertFront is insert, looking from the head of the lane.
 func (w *window) insertFront(r *ref) {
-	w.n++
-	w.bytes += r.size()
 	var after *ref
-	for next := w.head; next != nil && next.key.less(r.key); next = next.next {
+	next := w.head
+	if rank := r.key.rank; rank > 0 {
+		if after = w.tailOf(rank - 1); after != nil {
+			next = after.next
+		}
+	}
+	for ; next != nil && next.key.less(r.key); next = next.next {
 		after = next
 	}
 	w.link(r, after)
 }
 
 func (w *window) link(r, after *ref) {
+	l := w.lane(r.key.rank)
+	w.n++
+	l.n++
+	w.bytes += r.size()
+	l.bytes += r.size()
 	r.listed = true
 	r.prev = after
 	if after == nil {
@@ -135,45 +239,79 @@ func (w *window) link(r, after *ref) {
 	} else {
 		r.next, after.next = after.next, r
 	}
-	if r.next == nil {
-		w.tail = r
-	} else {
+	if r.next != nil {
 		r.next.prev = r
+	}
+	if l.tail == nil || l.tail == after {
+		l.tail = r
 	}
 }
 
 func (w *window) remove(r *ref) {
+	l := w.lane(r.key.rank)
 	w.n--
+	l.n--
 	w.bytes -= r.size()
+	l.bytes -= r.size()
+	if l.tail == r {
+		if l.tail = r.prev; l.n == 0 {
+			l.tail = nil
+		}
+	}
 	if r.prev == nil {
 		w.head = r.next
 	} else {
 		r.prev.next = r.next
 	}
-	if r.next == nil {
-		w.tail = r.prev
-	} else {
+	if r.next != nil {
 		r.next.prev = r.prev
 	}
 	r.prev, r.next, r.listed = nil, nil, false
+	if r.claim != nil {
+		r.claim.release(r)
+	}
 }
 
 // transientKey is the place of a message that is not in the store.
-func (w *window) transientKey() key {
+func (w *window) transientKey(m *message.Message) key {
 	w.subs++
-	return key{max(w.visible, w.cursor), w.subs}
+	rank := w.rank(m)
+	l := w.lane(rank)
+	return key{max(l.visible, l.cursor), w.subs, rank}
 }
 
-// room reports whether another stored message may enter.
-func (w *window) room(p *place) bool {
-	n, bytes := w.bounds(p)
-	return w.n < n && w.bytes < bytes && !p.saturated()
+// room reports whether another stored message of a lane may enter.
+func (w *window) room(l *lane, p *place) bool {
+	n, bytes := w.share(p)
+	return l.n < n && l.bytes < bytes && !p.saturated()
 }
 
-// low reports whether it is time to page.
-func (w *window) low(p *place) bool {
-	n, bytes := w.bounds(p)
-	return w.n <= n/2 && w.bytes <= bytes/2 && !p.saturated()
+// low reports whether it is time to page a lane.
+func (w *window) low(l *lane, p *place) bool {
+	n, bytes := w.share(p)
+	return l.n <= n/2 && l.bytes <= bytes/2 && !p.saturated()
+}
+
+// due returns the lane to be paged next. Nothing of the ones after a lane that
+// is behind may be delivered, so nothing of them is needed.
+func (w *window) due(p *place) (rank uint8, ok bool) {
+	for rank := range w.lanes() {
+		if l := w.lane(rank); l.behind {
+			return rank, w.low(l, p)
+		}
+	}
+	return 0, false
+}
+
+// open is the last lane of which messages may be delivered: beyond one that is
+// behind a message of a higher priority may still be in the store.
+func (w *window) open() uint8 {
+	for rank := range w.lanes() {
+		if w.lane(rank).behind {
+			return rank
+		}
+	}
+	return store.Priorities
 }
 
 // saturated reports that memory is full, of what consumers have in flight,
@@ -198,23 +336,47 @@ func (w *window) bounds(p *place) (n int, bytes int64) {
 	return p.policy.MaxPageSize, min(p.policy.MaxPageBytes, max(w.bytes+spare, leastWindowBytes))
 }
 
-// admitPage puts a page into the window and says how far it has come. full
-// says that the page ended at a bound, so that there may be more; seen is what
-// visible was before the page was read.
-func (w *window) admitPage(entries []store.Entry, full bool, seen store.Seq, add func(*store.Entry, *ref) *ref) {
+// laneShare is the part of the bounds that each lane may fill, so that what is
+// of low priority does not keep out what is of a high one.
+const laneShare = 5
+
+// share is what a lane may hold now.
+func (w *window) share(p *place) (n int, bytes int64) {
+	n, bytes = w.bounds(p)
+	if w.rest == nil {
+		return n, bytes
+	}
+	return max(n/laneShare, leastWindow/2), max(bytes/laneShare, leastWindowBytes)
+}
+
+// wanting is how much a page of a lane may bring.
+func (w *window) wanting(l *lane, p *place) (n int, bytes int64) {
+	n, bytes = w.share(p)
+	return max(n-l.n, 1), max(bytes-l.bytes, 1)
+}
+
+// admitPage puts a page into the window and says how far its lane has come.
+// full says that the page ended at a bound, so that there may be more; seen is
+// what visible was before the page was read.
+func (w *window) admitPage(l *lane, entries []store.Entry, full bool, seen store.Seq, add func(*store.Entry, *ref) *ref) {
 	var hint *ref
 	for i := range entries {
 		e := &entries[i]
-		if e.Seq <= w.cursor {
+		if e.Seq <= l.cursor {
 			continue
 		}
-		w.cursor = e.Seq
+		l.cursor = e.Seq
 		if r := add(e, hint); r != nil {
 			hint = r
 		}
 	}
-	if !full && len(entries) == 0 {
-		w.cursor = max(w.cursor, seen) // what is missing cannot be read
+	l.pageEnds(len(entries), full, seen)
+}
+
+// pageEnds says, after a page, whether there is more.
+func (l *lane) pageEnds(entries int, full bool, seen store.Seq) {
+	if !full && entries == 0 {
+		l.cursor = max(l.cursor, seen) // what is missing cannot be read
 	}
-	w.behind = full || w.visible > w.cursor
+	l.behind = full || l.visible > l.cursor
 }

@@ -147,11 +147,11 @@ func holdOps(u *store.Unit) *transaction {
 	t := &transaction{content: u.Ops, ops: make([]heldOp, len(u.Ops))}
 	for i := range u.Ops {
 		op := &u.Ops[i]
-		id := op.ID
+		id, priority := op.ID, uint8(0)
 		if op.Action == store.Add {
-			id = op.Message.ID
+			id, priority = op.Message.ID, store.Priority(op.Message)
 		}
-		t.ops[i] = heldOp{action: op.Action, unmatched: op.Unmatched, destination: op.Destination,
+		t.ops[i] = heldOp{action: op.Action, unmatched: op.Unmatched, priority: priority, destination: op.Destination,
 			id: identity{id.Producer, id.ProducerSequence}, subscription: op.Subscription}
 	}
 	return t

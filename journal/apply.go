@@ -58,7 +58,7 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 		id := identity{op.Message.ID.Producer, op.Message.ID.ProducerSequence}
 		op.Segment = store.Segment(at.file)
 		j.brokerSequence = max(j.brokerSequence, op.Message.ID.BrokerSequence)
-		if !x.add(x.destination(op.Destination), id, at, uint64(op.Seq)) {
+		if !x.add(x.destination(op.Destination), id, at, uint64(op.Seq), store.Priority(op.Message)) {
 			warnDuplicate(j.o.Log, op.Destination, id)
 		}
 		return
@@ -81,6 +81,10 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 	case store.Remove:
 		if h := x.target(d, op); h != 0 {
 			x.remove(d, h, at.file)
+		}
+	case store.Recount:
+		if h := x.target(d, op); h != 0 {
+			x.recount(d, h, op.Redeliveries, at.file)
 		}
 	case store.Acknowledge:
 		if h := x.target(d, op); h != 0 {
@@ -105,7 +109,7 @@ func (j *Journal) applyUpdate(op *store.Op, at location) {
 	j.lastSeq++
 	seq := j.lastSeq
 	j.queueMu.Unlock()
-	x.add(d, identity{op.Message.ID.Producer, op.Message.ID.ProducerSequence}, at, seq)
+	x.add(d, identity{op.Message.ID.Producer, op.Message.ID.ProducerSequence}, at, seq, store.Priority(op.Message))
 }
 
 // target returns the entry that an operation means: the one at Seq, if it is

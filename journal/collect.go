@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -148,7 +149,7 @@ func (j *Journal) carryForward(candidates []uint32, record bool) error {
 	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
 	return j.appendBuilt(func(u *store.Unit, k *work) {
 		j.indexMu.Lock()
-		u.Ops = j.index.carried(gone, j.writer.current.number)
+		u.Ops = append(j.index.carried(gone, j.writer.current.number), j.index.carriedCounts(gone)...)
 		sequences := j.index.carriedSequences(gone, j.writer.current.number)
 		j.indexMu.Unlock()
 		e := encoders.Get().(*encoder)
@@ -203,6 +204,18 @@ func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (record
 		}
 	}
 	return records
+}
+
+// carriedCounts is the same for redelivery counters.
+func (x *index) carriedCounts(gone func(uint32) bool) (ops []store.Op) {
+	for h, c := range x.counted {
+		if gone(c.file) {
+			e := x.slab.get(h)
+			id := message.MessageID{Producer: x.producers.known.at(e.producer).id, ProducerSequence: e.sequence}
+			ops = append(ops, store.Op{Action: store.Recount, Destination: c.d.name, ID: id, Seq: store.Seq(e.seq), Redeliveries: int32(e.redeliveries)})
+		}
+	}
+	return ops
 }
 
 // pastExposure reports whether all messages of d, present and future, lie

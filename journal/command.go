@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
 )
 
 // entryType says which command a record holds. (ActiveMQ: KahaEntryType)
@@ -41,6 +42,7 @@ type command struct {
 	source       uint32 // of a rewritten file
 	retroactive  bool
 	skipIfSource bool // of a rewritten file
+	priority     int8 // of an add or update; -1 is absent
 }
 
 // destinationName is a destination whose name aliases a record.
@@ -51,7 +53,7 @@ type destinationName struct {
 
 // decodeCommand reads the data of a user record into c.
 func decodeCommand(data []byte, c *command) error {
-	*c = command{skipIfSource: true}
+	*c = command{skipIfSource: true, priority: -1}
 	if len(data) == 0 {
 		return fmt.Errorf("%w: empty", errRecord)
 	}
@@ -132,6 +134,8 @@ func (c *command) addField(f field) (err error) {
 		c.id = f.bytes
 	case fieldTag(4, wireBytes):
 		c.body = f.bytes
+	case fieldTag(5, wireVarint):
+		c.priority = int8(min(f.number, store.Priorities-1))
 	}
 	return err
 }

@@ -56,6 +56,8 @@ func wireCases() []wireCase {
 				"00000014 01 04 0d 0a0b" + strings.Replace(localInfo, "0a07", "0a09", 1)},
 		{"expose", store.Single(store.Op{Action: store.Expose, Destination: wireQueue, Segment: 12}, true, nil),
 			"00000030 01 00 29 0a27" + text("conclave/1 exposed segment=12 queue://Q")},
+		{"recount", store.Single(store.Op{Action: store.Recount, Destination: wireQueue, ID: wireID, Redeliveries: 3}, true, nil),
+			"0000003c 01 00 35 0a33" + text("conclave/1 redelivered 3 4 9 queue://Q ID:h-1:1:2:3")},
 		{"nothing", &store.Unit{Transaction: local}, ""},
 	}
 }

@@ -273,6 +273,11 @@ func (s *sieve) keepTrace(c *command) (keep, again bool) {
 		known := s.x.destinations[d]
 		return known != nil && known.exposedFile == s.file, false
 	}
+	if d, id, n, ok := parseRedelivered(text); ok {
+		h := s.find(d, id)
+		s.sundry = true
+		return h != 0 && s.x.counted[h].file == s.file && int32(s.x.slab.get(h).redeliveries) == n, false
+	}
 	if producer, sequence, ok := parseSequence(text); ok {
 		s.reach(identity{producer, sequence}, false)
 		return false, true

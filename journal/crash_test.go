@@ -35,6 +35,7 @@ type history struct {
 	cuts      []cut    // mu
 
 	sequence int
+	counted  int
 	stored   []*message.Message
 	prepared map[int]bool
 }
@@ -51,13 +52,17 @@ func look(t require.TestingT, s store.Store) string {
 		require.NoError(t, err)
 		fmt.Fprintf(&b, "%s:", name)
 		for _, e := range page {
-			fmt.Fprintf(&b, " %d/%d", e.Message.ID.ProducerSequence, len(e.Message.Content))
+			fmt.Fprintf(&b, " %d/%d*%d", e.Message.ID.ProducerSequence, len(e.Message.Content), e.Redeliveries)
 		}
 		b.WriteByte('\n')
 	}
 	for _, q := range crashQueues {
 		page, err := s.Page(nil, q, 0, 10_000, 1<<40)
 		list(q.Name, page, err)
+		for p := range uint8(store.Priorities) {
+			page, err := s.PagePriority(nil, q, "", p, 0, 10_000, 1<<40)
+			list("", page, err)
+		}
 	}
 	for _, client := range []string{"x", "y"} {
 		page, err := s.PageSubscription(nil, crashTopic, client+":s", 0, 10_000, 1<<40)
@@ -70,6 +75,7 @@ func (h *history) message(dest message.Destination) *message.Message {
 	h.sequence++
 	m := kilobyte(dest, 1, int64(h.sequence))
 	m.Content = make([]byte, rapid.IntRange(0, 3000).Draw(h.r, "size"))
+	m.Priority = uint8(rapid.IntRange(3, 5).Draw(h.r, "priority"))
 	h.stored = append(h.stored, m)
 	return m
 }
@@ -97,6 +103,14 @@ func (h *history) unit() *store.Unit {
 			return store.Single(store.Op{Action: store.RemoveSubscription, Destination: crashTopic, Subscription: info.Key()}, true, nil)
 		}
 		return store.Single(store.Op{Action: store.AddSubscription, Destination: crashTopic, Info: info}, true, nil)
+	case 4:
+		if len(h.stored) == 0 {
+			break
+		}
+		if m := rapid.SampledFrom(h.stored).Draw(h.r, "given back"); m.Destination != crashTopic {
+			h.counted++
+			return store.Single(store.Op{Action: store.Recount, Destination: m.Destination, ID: m.ID, Redeliveries: int32(h.counted % 9)}, true, nil)
+		}
 	case 3:
 		if rapid.IntRange(0, 5).Draw(h.r, "remove destination") == 0 {
 			return store.Single(store.Op{Action: store.RemoveDestination, Destination: crashQueues[1]}, true, nil)

@@ -78,6 +78,8 @@ func (e *encoder) op(b []byte, op *store.Op, u *store.Unit) ([]byte, error) {
 		return appendDestination(b, 1, op.Destination), nil
 	case store.Expose:
 		return appendTrace(b, exposedText(op.Destination, op.Segment)), nil
+	case store.Recount:
+		return appendTrace(b, redeliveredText(op.Destination, &op.ID, op.Redeliveries)), nil
 	}
 	return b, fmt.Errorf("journal: unknown operation %d", op.Action)
 }
@@ -86,6 +88,9 @@ func (e *encoder) op(b []byte, op *store.Op, u *store.Unit) ([]byte, error) {
 // and whose id is in id.
 func (e *encoder) addBody(op *store.Op) int {
 	size := destinationFieldSize(op.Destination) + bytesSize(len(e.id)) + bytesSize(len(e.scratch)) + 2
+	if op.Prioritized {
+		size += 2
+	}
 	if len(e.transaction) > 0 {
 		size += bytesSize(len(e.transaction))
 	}
@@ -99,7 +104,11 @@ func (e *encoder) appendAddBody(b []byte, op *store.Op) []byte {
 	b = appendDestination(b, 2, op.Destination)
 	b = appendBytesField(b, 3, e.id)
 	b = appendBytesField(b, 4, e.scratch)
-	return appendVarintField(b, 5, uint64(op.Message.Priority&0x7f))
+	b = appendVarintField(b, 5, uint64(op.Message.Priority&0x7f))
+	if op.Prioritized {
+		b = appendVarintField(b, 6, 1)
+	}
+	return b
 }
 
 func (e *encoder) message(op *store.Op) (err error) {

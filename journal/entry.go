@@ -20,6 +20,11 @@ type entry struct {
 	location
 	// holders is how many subscriptions have not acknowledged it, of a topic.
 	holders uint32
+	// priority is 0 to 9. redeliveries is what was recorded of a message that
+	// was given back; index.counted says where. Both lie where the entry would
+	// be padded.
+	priority     uint8
+	redeliveries uint16
 }
 
 // slab allocates entries in pages. Handles of freed entries are used again.

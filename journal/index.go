@@ -21,6 +21,9 @@ type index struct {
 	// repeated maps entries to the files that hold other adds of them, which
 	// were ignored: what ends the message has to outlive those too.
 	repeated map[handle][]uint32
+	// counted maps the entries whose redeliveries were recorded to the file of
+	// the newest record.
+	counted  map[handle]counting
 	prepared map[message.TransactionID]*transaction
 	// recovered is the highest seq that replay gave.
 	recovered uint64
@@ -34,12 +37,19 @@ type fileUse struct {
 	compacted
 }
 
+// counting is where the redeliveries of a message are recorded.
+type counting struct {
+	d    *destination
+	file uint32
+}
+
 // destination is a queue or topic.
 type destination struct {
 	name          message.Destination
 	order         order
 	table         table
-	bytes         int64 // of records
+	bytes         int64                    // of records
+	levels        [store.Priorities]uint32 // messages by priority
 	subscriptions map[string]*subscription
 	exposed       store.Segment
 	exposedFile   uint32        // where the newest record of it is
@@ -64,6 +74,7 @@ func newIndex() *index {
 		files:        map[uint32]*fileUse{},
 		updated:      map[handle]uint32{},
 		repeated:     map[handle][]uint32{},
+		counted:      map[handle]counting{},
 		prepared:     map[message.TransactionID]*transaction{},
 	}
 }
@@ -119,7 +130,7 @@ func (x *index) find(d *destination, id identity) handle {
 
 // add stores a message. It reports false for a duplicate; a topic message
 // without subscriptions is not kept either, but that is no duplicate.
-func (x *index) add(d *destination, id identity, at location, seq uint64) bool {
+func (x *index) add(d *destination, id identity, at location, seq uint64, priority uint8) bool {
 	n := x.producers.number(id.producer)
 	x.producers.note(n, id.sequence, at.file)
 	if d.name.Kind.IsTopic() && len(d.subscriptions) == 0 {
@@ -129,10 +140,11 @@ func (x *index) add(d *destination, id identity, at location, seq uint64) bool {
 		x.repeat(h, at.file)
 		return false
 	}
-	h := x.slab.put(entry{seq: seq, sequence: id.sequence, producer: n, location: at, holders: uint32(len(d.subscriptions))})
+	h := x.slab.put(entry{seq: seq, sequence: id.sequence, producer: n, location: at, holders: uint32(len(d.subscriptions)), priority: priority})
 	x.producers.hold(n)
 	d.table.insert(&x.slab, h)
 	d.order.push(h)
+	d.levels[priority]++
 	for _, sub := range d.subscriptions {
 		sub.pending.push(h)
 	}
@@ -150,6 +162,7 @@ func (x *index) remove(d *destination, h handle, file uint32) {
 		}
 	}
 	d.order.remove(&x.slab, e.seq)
+	d.levels[e.priority]--
 	d.table.remove(&x.slab, h)
 	d.bytes -= int64(e.size)
 	x.drop(h, file)
@@ -171,6 +184,7 @@ func (x *index) drop(h handle, file uint32) {
 	}
 	x.endRepeated(h, file)
 	delete(x.repeated, h)
+	delete(x.counted, h)
 	x.producers.release(e.producer)
 	x.slab.drop(h)
 }
@@ -310,6 +324,16 @@ func (x *index) removeDestination(d *destination, file uint32) {
 	}
 	delete(x.destinations, d.name)
 }
+
+// recount notes how often a message was given back, because of a record in
+// file.
+func (x *index) recount(d *destination, h handle, redeliveries int32, file uint32) {
+	x.slab.edit(h).redeliveries = uint16(min(max(redeliveries, 0), maxRedeliveries))
+	x.counted[h] = counting{d, file}
+}
+
+// maxRedeliveries bounds the counter that is kept.
+const maxRedeliveries = 1<<16 - 1
 
 // expose records that messages up to the end of segment may be delivered; 0
 // withdraws that.

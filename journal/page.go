@@ -22,8 +22,9 @@ const (
 // place is an entry as a page needs it, outside indexMu.
 type place struct {
 	location
-	seq         uint64
-	redelivered bool
+	seq          uint64
+	redeliveries uint16
+	redelivered  bool
 }
 
 // placeLists are pooled, decoders too.
@@ -32,23 +33,51 @@ var (
 	decoders   = sync.Pool{New: func() any { return openwire.NewStore(openwire.StoreVersion) }}
 )
 
+// span says what a page is to be of.
+type span struct {
+	dest         message.Destination
+	subscription string // whose messages; "" is all
+	priority     int    // -1 is all
+}
+
+// order returns the list that s reads, and whether there may be anything.
+func (s *span) order(d *destination) (*order, bool) {
+	if s.priority >= 0 && d.levels[s.priority] == 0 {
+		return nil, false
+	}
+	if s.subscription == "" {
+		return &d.order, true
+	}
+	sub := d.subscriptions[s.subscription]
+	if sub == nil {
+		return nil, false
+	}
+	return &sub.pending, true
+}
+
 // Page reads a destination; see store.Store.
 func (j *Journal) Page(dst []store.Entry, dest message.Destination, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
-	return j.page(dst, dest, func(d *destination) *order { return &d.order }, after, limit, maxBytes)
+	return j.page(dst, &span{dest, "", -1}, after, limit, maxBytes)
 }
 
 // PageSubscription reads what a durable subscription has not acknowledged;
 // see store.Store.
 func (j *Journal) PageSubscription(dst []store.Entry, dest message.Destination, subscription string, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
-	return j.page(dst, dest, func(d *destination) *order {
-		if sub := d.subscriptions[subscription]; sub != nil {
-			return &sub.pending
-		}
-		return nil
-	}, after, limit, maxBytes)
+	if subscription == "" {
+		return dst, nil
+	}
+	return j.page(dst, &span{dest, subscription, -1}, after, limit, maxBytes)
 }
 
-func (j *Journal) page(dst []store.Entry, dest message.Destination, list func(*destination) *order, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+// PagePriority reads the messages of one priority; see store.Store.
+func (j *Journal) PagePriority(dst []store.Entry, dest message.Destination, subscription string, priority uint8, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	if priority >= store.Priorities {
+		return dst, nil
+	}
+	return j.page(dst, &span{dest, subscription, int(priority)}, after, limit, maxBytes)
+}
+
+func (j *Journal) page(dst []store.Entry, s *span, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
 	if limit <= 0 {
 		return dst, nil
 	}
@@ -56,42 +85,54 @@ func (j *Journal) page(dst []store.Entry, dest message.Destination, list func(*d
 	defer func() { placeLists.Put(places) }()
 	first := len(dst)
 	for {
-		var moved uint64
-		*places, moved = j.places((*places)[:0], dest, list, uint64(after), limit-(len(dst)-first), maxBytes)
-		if len(*places) == 0 {
+		var moved, last uint64
+		*places, last, moved = j.places((*places)[:0], s, uint64(after), limit-(len(dst)-first), maxBytes)
+		if last == 0 {
 			return dst, nil
 		}
 		n, full := len(dst), false
 		var err error
-		if dst, maxBytes, full, err = j.readAll(dst, dest, *places, moved, maxBytes, first); err != nil || full || len(dst)-first >= limit {
+		if dst, maxBytes, full, err = j.readAll(dst, s.dest, *places, moved, maxBytes, first); err != nil || full || len(dst)-first >= limit {
 			return dst, err
 		}
-		// Records are smaller than messages count, or some were unreadable.
-		after = store.Seq((*places)[len(*places)-1].seq)
+		// Records are smaller than messages count, or some were unreadable, or
+		// of another priority.
+		after = store.Seq(last)
 		if len(dst) > n && maxBytes <= 0 {
 			return dst, nil
 		}
 	}
 }
 
+// maxVisited is how many entries are looked at before the index is let go of:
+// a page of one priority may have to step over many of others.
+const maxVisited = 1 << 16
+
 // places collects what to read: at most limit entries, and no more after
-// maxBytes of records. The places hold as long as j.moved is what it returns.
-func (j *Journal) places(places []place, dest message.Destination, list func(*destination) *order, after uint64, limit int, maxBytes int64) (found []place, moved uint64) {
+// maxBytes of records. last is how far it has come, 0 if there is nothing
+// more. The places hold as long as j.moved is what it returns.
+func (j *Journal) places(places []place, s *span, after uint64, limit int, maxBytes int64) (found []place, last, moved uint64) {
 	j.indexMu.RLock()
 	defer j.indexMu.RUnlock()
 	x := j.index
 	moved = j.moved.Load()
-	d := x.destinations[dest]
+	d := x.destinations[s.dest]
 	if d == nil {
-		return places, moved
+		return places, 0, moved
 	}
-	o := list(d)
-	if o == nil {
-		return places, moved
+	o, any := s.order(d)
+	if !any {
+		return places, 0, moved
 	}
+	visited := 0
 	o.after(&x.slab, after, func(h handle) bool {
 		e := x.slab.get(h)
-		p := place{location: e.location, seq: e.seq}
+		last = e.seq
+		if s.priority >= 0 && int(e.priority) != s.priority {
+			visited++
+			return visited < maxVisited
+		}
+		p := place{location: e.location, seq: e.seq, redeliveries: e.redeliveries}
 		if e.seq <= x.recovered {
 			_, updated := x.updated[h]
 			p.redelivered = updated || store.Segment(e.file) <= d.flagged
@@ -100,7 +141,7 @@ func (j *Journal) places(places []place, dest message.Destination, list func(*de
 		maxBytes -= int64(e.size)
 		return len(places) < limit && maxBytes > 0
 	})
-	return places, moved
+	return places, last, moved
 }
 
 // readAll reads messages in runs. It reports full when the next one would
@@ -140,7 +181,7 @@ func (j *Journal) readAll(dst []store.Entry, dest message.Destination, places []
 				return dst, maxBytes, true, nil
 			}
 			dst = append(dst, store.Entry{Message: m, Seq: store.Seq(p.seq), Segment: store.Segment(p.file),
-				Redelivered: p.redelivered})
+				Redelivered: p.redelivered, Redeliveries: int32(p.redeliveries)})
 		}
 		places = places[n:]
 	}

@@ -182,12 +182,22 @@ func (r *replayer) trace(c *command, at location) {
 		r.epoch = max(r.epoch, h.epoch)
 	} else if d, segment, ok := parseExposed(text); ok {
 		r.x.expose(r.x.destination(d), segment, at.file)
+	} else if d, id, n, ok := parseRedelivered(text); ok {
+		r.recount(d, id, n, at)
 	} else if producer, sequence, ok := parseSequence(text); ok {
 		r.x.producers.note(r.x.producers.number(producer), sequence, at.file)
 	} else if s, ok := parseStamp(text); ok {
 		r.stamp = s
 	} else if number, ok := parseReplaced(text); ok && len(r.replaced) < maxReplaced {
 		r.replaced = append(r.replaced, number)
+	}
+}
+
+func (r *replayer) recount(name message.Destination, id identity, redeliveries int32, at location) {
+	if d := r.x.destinations[name]; d != nil {
+		if h := r.x.find(d, id); h != 0 {
+			r.x.recount(d, h, redeliveries, at.file)
+		}
 	}
 }
 
@@ -243,15 +253,30 @@ func (r *replayer) add(c *command, at location) error {
 	r.recent[r.recentNext%recentAdds] = at
 	r.recentNext++
 	if c.transaction != nil {
-		return r.hold(c, heldOp{action: store.Add, destination: d.name, id: id, at: at})
+		return r.hold(c, heldOp{action: store.Add, destination: d.name, id: id, at: at, priority: r.priority(c)})
 	}
 	r.seq++
-	if !r.x.add(d, id, at, r.seq) {
+	if !r.x.add(d, id, at, r.seq, r.priority(c)) {
 		r.duplicates++
 		warnDuplicate(r.log, d.name, id)
 	}
 	return nil
 }
+
+// priority is an add's: of the record, or else of the message itself.
+func (r *replayer) priority(c *command) uint8 {
+	if c.priority >= 0 {
+		return uint8(c.priority)
+	}
+	m, err := r.codec.Message(c.body)
+	if err != nil {
+		return defaultPriority
+	}
+	return store.Priority(m)
+}
+
+// defaultPriority is JMS's.
+const defaultPriority = 4
 
 func warnDuplicate(log *slog.Logger, d message.Destination, id identity) {
 	log.Warn("duplicate message ignored", "destination", d.String(),
@@ -292,7 +317,7 @@ func (r *replayer) update(c *command, at location) error {
 		return nil
 	}
 	r.seq++
-	r.x.add(d, id, at, r.seq)
+	r.x.add(d, id, at, r.seq, r.priority(c))
 	return nil
 }
 

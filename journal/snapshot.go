@@ -131,8 +131,8 @@ func (j *Journal) freeze() (*view, error) {
 	if len(j.index.repeated) > 0 {
 		return nil, fmt.Errorf("%w: %d", errRepeated, len(j.index.repeated))
 	}
-	if len(j.index.updated) > maxSnapshotUpdates {
-		return nil, fmt.Errorf("%d messages have been updated", len(j.index.updated))
+	if len(j.index.updated)+len(j.index.counted) > maxSnapshotUpdates {
+		return nil, fmt.Errorf("%d messages have been updated", len(j.index.updated)+len(j.index.counted))
 	}
 	v := j.index.freeze()
 	j.queueMu.Lock()

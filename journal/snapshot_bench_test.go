@@ -20,7 +20,7 @@ func bigIndex(n int) *index {
 	at := location{file: 1, offset: 200, size: 1200}
 	for i := range n {
 		id := identity{message.ProducerID{Connection: "ID:bench-40000-1600000000000-1:1", Session: 1, Value: int64(i*7) % 8}, int64(i / 8)}
-		x.add(d, id, at, uint64(i+1))
+		x.add(d, id, at, uint64(i+1), 4)
 		if at.offset += at.size; at.offset > 32<<20 {
 			at.file, at.offset = at.file+1, 200
 		}

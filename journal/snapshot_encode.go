@@ -13,7 +13,7 @@ import (
 
 // The layout of a snapshot; FORMAT.md has the whole of it.
 const (
-	snapshotMagic   = "conclave snapshot 1\n"
+	snapshotMagic   = "conclave snapshot 2\n"
 	sectionHead     = 8       // uint32 length, uint32 CRC-32C
 	sectionTarget   = 1 << 20 // a section ends with the item that exceeds it
 	maxSection      = 8 << 20
@@ -32,6 +32,7 @@ const (
 	entryOffset               // does not begin where the record before ended
 	entrySize                 // another size
 	entryUpdated              // has been updated: the file of its first record
+	entryMark                 // another priority, or redeliveries that are recorded
 )
 
 // snapshotEncoder writes a view in sections. The first error ends it.
@@ -200,7 +201,7 @@ func (e *snapshotEncoder) destination(v *view, d *destinationView) {
 	for _, block := range d.order.blocks {
 		for _, h := range block {
 			m := v.entries.get(h)
-			e.entry(m, &last, v.updated[h])
+			e.entry(m, &last, v.updated[h], v.counted[h].file)
 			last = *m
 			e.item()
 		}
@@ -214,7 +215,7 @@ func (e *snapshotEncoder) destination(v *view, d *destinationView) {
 }
 
 // entry writes a message with the help of the one before.
-func (e *snapshotEncoder) entry(m, last *entry, updated uint32) {
+func (e *snapshotEncoder) entry(m, last *entry, updated, counted uint32) {
 	control := len(e.b)
 	e.b = append(e.b, 0)
 	flag := byte(0)
@@ -248,6 +249,13 @@ func (e *snapshotEncoder) entry(m, last *entry, updated uint32) {
 	if updated != 0 {
 		flag |= entryUpdated
 		e.b = binary.AppendUvarint(e.b, uint64(updated))
+	}
+	if m.priority != last.priority || m.redeliveries != 0 {
+		flag |= entryMark
+		e.b = binary.AppendUvarint(e.b, uint64(m.redeliveries)<<4|uint64(m.priority))
+		if m.redeliveries != 0 {
+			e.b = binary.AppendUvarint(e.b, uint64(counted))
+		}
 	}
 	e.b[control] = flag
 }
@@ -302,7 +310,7 @@ func (e *snapshotEncoder) transaction(id message.TransactionID, t *transaction) 
 		if op.unmatched {
 			unmatched = 1
 		}
-		e.uints(uint64(op.action), unmatched)
+		e.uints(uint64(op.action), unmatched, uint64(op.priority))
 		e.name(op.destination)
 		e.identity(op.id)
 		e.text(op.subscription)

@@ -180,9 +180,20 @@ func (l *loader) entry(d *destination, last *entry, number *uint64, rest uint64)
 	if flag&entrySize != 0 {
 		m.size = uint32(int64(m.size) + r.int())
 	}
-	first := uint32(0)
+	first, counted := uint32(0), uint32(0)
 	if flag&entryUpdated != 0 {
 		first = r.uint32()
+	}
+	m.redeliveries = 0
+	if flag&entryMark != 0 {
+		mark := r.uint()
+		if m.priority = uint8(mark & 15); m.priority >= store.Priorities || mark>>4 > maxRedeliveries {
+			r.fail("malformed message")
+			return 0
+		}
+		if m.redeliveries = uint16(mark >> 4); m.redeliveries > 0 {
+			counted = r.uint32()
+		}
 	}
 	offset := expected + gap
 	if *number >= uint64(len(l.numbers)) || step == 0 || m.seq < last.seq || m.seq > l.seq {
@@ -197,7 +208,11 @@ func (l *loader) entry(d *destination, last *entry, number *uint64, rest uint64)
 		l.leaveOut(m.file, first)
 		return 0
 	}
-	return l.put(d, m, first, rest)
+	h := l.put(d, m, first, rest)
+	if counted != 0 {
+		l.x.counted[h] = counting{d, counted}
+	}
+	return h
 }
 
 // there reports whether a record is in a file that is not gone.
@@ -235,6 +250,7 @@ func (l *loader) put(d *destination, m entry, first uint32, rest uint64) handle 
 		d.table.n++
 	}
 	d.order.load(h, rest)
+	d.levels[m.priority]++
 	d.bytes += int64(m.size)
 	x.file(m.file).live++
 	if first != 0 {
@@ -307,6 +323,15 @@ func (l *loader) unheld(d *destination) {
 	})
 }
 
+func (l *loader) priority() uint8 {
+	n := l.r.uint()
+	if n >= store.Priorities {
+		l.r.fail("priority %d", n)
+		return 0
+	}
+	return uint8(n)
+}
+
 func (l *loader) transaction() {
 	r := l.r
 	id, err := decodeTransaction(r.text())
@@ -320,7 +345,7 @@ func (l *loader) transaction() {
 		if r.more(); r.err != nil {
 			return
 		}
-		op := heldOp{action: store.Action(r.uint()), unmatched: r.uint() != 0, destination: r.name(), id: r.identity(),
+		op := heldOp{action: store.Action(r.uint()), unmatched: r.uint() != 0, priority: l.priority(), destination: r.name(), id: r.identity(),
 			subscription: string(r.text()), at: location{r.uint32(), r.uint32(), r.uint32()}}
 		if end, ok := l.ends[op.at.file]; !ok || int64(op.at.offset)+int64(op.at.size) > end || op.at.size < recordHead {
 			r.fail("an operation of a transaction in %s, which is gone", fileName(op.at.file))

@@ -25,6 +25,7 @@ type view struct {
 	producers producers
 	contents  []destinationView
 	updated   map[handle]uint32
+	counted   map[handle]counting
 	prepared  map[message.TransactionID]*transaction
 	ends      map[uint32][]uint32
 	damage    []Damage
@@ -55,6 +56,7 @@ func (x *index) freeze() *view {
 		producers: x.producers,
 		contents:  make([]destinationView, 0, len(x.destinations)),
 		updated:   maps.Clone(x.updated),
+		counted:   maps.Clone(x.counted),
 		prepared:  maps.Clone(x.prepared),
 		ends:      make(map[uint32][]uint32, len(x.files)),
 	}

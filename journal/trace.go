@@ -113,6 +113,31 @@ func parseExposed(text string) (d message.Destination, segment store.Segment, ok
 	return message.ParseDestination(name, message.Queue), store.Segment(n), true
 }
 
+// redeliveredText says how often a message of a queue was given back.
+func redeliveredText(d message.Destination, id *message.MessageID, redeliveries int32) string {
+	return tracePrefix + "redelivered " + strconv.Itoa(int(redeliveries)) +
+		" " + strconv.FormatInt(id.ProducerSequence, 10) +
+		" " + strconv.Itoa(len(d.String())) + " " + d.String() + " " + id.Producer.String()
+}
+
+func parseRedelivered(text string) (d message.Destination, id identity, redeliveries int32, ok bool) {
+	rest, ok := strings.CutPrefix(text, tracePrefix+"redelivered ")
+	if !ok {
+		return d, id, 0, false
+	}
+	count, rest, _ := strings.Cut(rest, " ")
+	sequence, rest, _ := strings.Cut(rest, " ")
+	length, rest, ok := strings.Cut(rest, " ")
+	n, err := strconv.ParseInt(count, 10, 32)
+	s, err2 := strconv.ParseInt(sequence, 10, 64)
+	l, err3 := strconv.ParseUint(length, 10, 31)
+	if !ok || err != nil || err2 != nil || err3 != nil || int(l) >= len(rest) || rest[l] != ' ' {
+		return d, id, 0, false
+	}
+	producer, err := message.ParseProducerID(rest[l+1:])
+	return message.ParseDestination(rest[:l], message.Queue), identity{producer, s}, int32(n), err == nil
+}
+
 // sequenceText says which sequence a producer had reached, when the files
 // that showed it are deleted.
 func sequenceText(producer message.ProducerID, sequence int64) string {

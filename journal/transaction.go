@@ -20,6 +20,7 @@ type transaction struct {
 type heldOp struct {
 	action       store.Action // Add, Remove or Acknowledge
 	unmatched    bool
+	priority     uint8 // of an Add
 	destination  message.Destination
 	id           identity
 	subscription string
@@ -34,7 +35,7 @@ func (x *index) commit(t *transaction, file uint32, next func(i int) uint64) (du
 		x.end(file, op.at.file)
 		switch op.action {
 		case store.Add:
-			if !x.add(x.destination(op.destination), op.id, op.at, next(i)) {
+			if !x.add(x.destination(op.destination), op.id, op.at, next(i), op.priority) {
 				duplicates++
 			}
 		default:

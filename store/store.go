@@ -37,6 +37,11 @@ type Store interface {
 	// key, has not acknowledged.
 	PageSubscription(dst []Entry, dest message.Destination, subscription string, after Seq, limit int, maxBytes int64) ([]Entry, error)
 
+	// PagePriority is Page for the messages of one priority, 0 to 9, of what
+	// subscription has not acknowledged; "" reads the destination itself.
+	// Read from 9 to 0 a destination comes in the order of priorities.
+	PagePriority(dst []Entry, dest message.Destination, subscription string, priority uint8, after Seq, limit int, maxBytes int64) ([]Entry, error)
+
 	// LastSequence is the highest ProducerSequence stored for a producer,
 	// or -1. It outlives the messages for as long as the store can tell.
 	LastSequence(producer message.ProducerID) int64
@@ -68,7 +73,16 @@ type Entry struct {
 	Segment Segment
 	// Redelivered says that an earlier master may have delivered it.
 	Redelivered bool
+	// Redeliveries is the counter that Recount has kept; 0 without one.
+	Redeliveries int32
 }
+
+// Priorities is how many there are, 0 to 9.
+const Priorities = 10
+
+// Priority is that of m. What is higher than JMS has counts as 9. (ActiveMQ:
+// Message.setPriority)
+func Priority(m *message.Message) uint8 { return min(m.Priority, Priorities-1) }
 
 // State is what a store held when it was opened.
 type State struct {

@@ -42,6 +42,9 @@ const (
 	// the ones that are still there as possibly redelivered. Segment 0
 	// withdraws that: nothing that is there has been delivered.
 	Expose
+	// Recount keeps Redeliveries for the message of a queue with ID at Seq: how
+	// often it has been given back. Nothing happens if it is not there.
+	Recount
 )
 
 // Op is one operation; Action says which fields count.
@@ -49,7 +52,9 @@ type Op struct {
 	Action       Action
 	Unmatched    bool
 	Retroactive  bool
+	Prioritized  bool // of an Add: the destination is read by priority
 	Segment      Segment
+	Redeliveries int32
 	Seq          Seq
 	Destination  message.Destination
 	Message      *message.Message

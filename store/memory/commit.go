@@ -119,7 +119,7 @@ func (s *Store) apply(op *store.Op) {
 			s.size -= d.bytes
 			delete(s.destinations, op.Destination)
 		}
-	case store.Remove, store.Acknowledge, store.Update, store.RemoveSubscription:
+	case store.Remove, store.Acknowledge, store.Update, store.Recount, store.RemoveSubscription:
 		if d := s.destinations[op.Destination]; d != nil {
 			s.size += d.change(op)
 		}
@@ -150,12 +150,29 @@ func (s *Store) Page(dst []store.Entry, dest message.Destination, after store.Se
 func (s *Store) PageSubscription(dst []store.Entry, dest message.Destination, subscription string, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
 	s.stateMu.RLock()
 	defer s.stateMu.RUnlock()
+	if d := s.destinations[dest]; d != nil {
+		if sub := d.subscriptions[subscription]; sub != nil {
+			dst = d.page(dst, sub.pending.after(after), limit, maxBytes)
+		}
+	}
+	return dst, nil
+}
+
+// PagePriority reads the messages of one priority; see store.Store.
+func (s *Store) PagePriority(dst []store.Entry, dest message.Destination, subscription string, priority uint8, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	s.stateMu.RLock()
+	defer s.stateMu.RUnlock()
 	d := s.destinations[dest]
 	if d == nil {
 		return dst, nil
 	}
-	if sub := d.subscriptions[subscription]; sub != nil {
-		dst = d.page(dst, sub.pending.after(after), limit, maxBytes)
+	list := &d.order
+	if subscription != "" {
+		sub := d.subscriptions[subscription]
+		if sub == nil {
+			return dst, nil
+		}
+		list = &sub.pending
 	}
-	return dst, nil
+	return d.page(dst, d.priority(list.after(after), priority), limit, maxBytes), nil
 }

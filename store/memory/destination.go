@@ -19,8 +19,9 @@ type destination struct {
 
 // held is one message.
 type held struct {
-	message *message.Message
-	holders int // subscriptions that have not acknowledged it; of a topic
+	message      *message.Message
+	holders      int // subscriptions that have not acknowledged it; of a topic
+	redeliveries int32
 }
 
 // subscription is a durable subscription of a topic.
@@ -46,7 +47,7 @@ func (d *destination) add(op *store.Op) int64 {
 		return 0
 	}
 	d.ids[key] = op.Seq
-	d.messages[op.Seq] = &held{op.Message, len(d.subscriptions)}
+	d.messages[op.Seq] = &held{message: op.Message, holders: len(d.subscriptions)}
 	d.order.push(op.Seq)
 	for _, sub := range d.subscriptions {
 		sub.pending.push(op.Seq)
@@ -70,6 +71,10 @@ func (d *destination) change(op *store.Op) int64 {
 		if h := d.messages[d.find(op)]; h != nil {
 			d.bytes += op.Message.Size() - h.message.Size()
 			h.message = op.Message
+		}
+	case store.Recount:
+		if h := d.messages[d.find(op)]; h != nil {
+			h.redeliveries = op.Redeliveries
 		}
 	case store.RemoveSubscription:
 		d.unsubscribe(op.Subscription)
@@ -142,6 +147,17 @@ func (d *destination) unsubscribe(key string) {
 	}
 }
 
+// priority leaves those of seqs that have the given priority.
+func (d *destination) priority(seqs iter.Seq[store.Seq], priority uint8) iter.Seq[store.Seq] {
+	return func(yield func(store.Seq) bool) {
+		for seq := range seqs {
+			if store.Priority(d.messages[seq].message) == priority && !yield(seq) {
+				return
+			}
+		}
+	}
+}
+
 // page appends the messages at seqs to dst, within the limits of Store.Page.
 func (d *destination) page(dst []store.Entry, seqs iter.Seq[store.Seq], limit int, maxBytes int64) []store.Entry {
 	if limit <= 0 {
@@ -149,11 +165,12 @@ func (d *destination) page(dst []store.Entry, seqs iter.Seq[store.Seq], limit in
 	}
 	first := len(dst)
 	for seq := range seqs {
-		m := d.messages[seq].message
+		h := d.messages[seq]
+		m := h.message
 		if maxBytes -= m.Size(); maxBytes < 0 && len(dst) > first {
 			break
 		}
-		dst = append(dst, store.Entry{Message: m, Seq: seq})
+		dst = append(dst, store.Entry{Message: m, Seq: seq, Redeliveries: h.redeliveries})
 		if len(dst)-first >= limit {
 			break
 		}

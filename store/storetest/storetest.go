@@ -31,6 +31,8 @@ func Run(t *testing.T, f Factory) {
 		{"Concurrency", testConcurrency},
 		{"UnitsAreWhole", testUnitsAreWhole},
 		{"Page", testPage},
+		{"Priorities", testPriorities},
+		{"Recount", testRecount},
 		{"LargeMessage", testLargeMessage},
 		{"Remove", testRemove},
 		{"Update", testUpdate},
@@ -67,6 +69,8 @@ func Run(t *testing.T, f Factory) {
 		{"Updates", testReopenUpdates},
 		{"Destinations", testReopenDestinations},
 		{"Sequences", testReopenSequences},
+		{"Priorities", testReopenPriorities},
+		{"Recount", testReopenRecount},
 	} {
 		t.Run("Reopen/"+part.name, func(t *testing.T) { part.run(t, f) })
 	}
