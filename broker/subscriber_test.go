@@ -26,8 +26,8 @@ func priorities(list ...uint8) func(*message.Message) {
 	return func(m *message.Message) { i++; m.Priority = list[i] }
 }
 
-// colours gives messages the property colour, "" none, and rising timestamps.
-func colours(list ...string) func(*message.Message) {
+// paints gives messages the property colour, "" none, and rising timestamps.
+func paints(list ...string) func(*message.Message) {
 	i := -1
 	return func(m *message.Message) {
 		i++
@@ -49,10 +49,10 @@ func TestEviction(t *testing.T) {
 		{"oldest", Eviction{}, transient, 7, []int64{5, 6, 7}},
 		{"lowest priority", Eviction{By: LowestPriority}, priorities(4, 5, 1, 9, 1, 7, 9), 7, []int64{4, 6, 7}},
 		{"lowest priority, oldest first", Eviction{By: LowestPriority}, priorities(4, 4, 4, 4, 4, 4, 4), 7, []int64{5, 6, 7}},
-		{"newest of each colour", Eviction{By: UniqueProperty, Property: "colour"}, colours("", "red", "blue", "red", "blue", "green"), 6, []int64{4, 5, 6}},
-		{"no two alike", Eviction{By: UniqueProperty, Property: "colour"}, colours("", "a", "b", "c", "d", "e"), 6, []int64{4, 5, 6}},
-		{"no colour at all", Eviction{By: UniqueProperty, Property: "colour"}, colours("", "", "", "", "", ""), 6, []int64{4, 5, 6}},
-		{"without goes first", Eviction{By: UniqueProperty, Property: "colour"}, colours("", "", "", "red", "blue"), 5, []int64{4, 5}},
+		{"newest of each colour", Eviction{By: UniqueProperty, Property: "colour"}, paints("", "red", "blue", "red", "blue", "green"), 6, []int64{4, 5, 6}},
+		{"no two alike", Eviction{By: UniqueProperty, Property: "colour"}, paints("", "a", "b", "c", "d", "e"), 6, []int64{4, 5, 6}},
+		{"no colour at all", Eviction{By: UniqueProperty, Property: "colour"}, paints("", "", "", "", "", ""), 6, []int64{4, 5, 6}},
+		{"without goes first", Eviction{By: UniqueProperty, Property: "colour"}, paints("", "", "", "red", "blue"), 5, []int64{4, 5}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := start(t, governed(func(p *Policy) { p.PendingMessageLimit, p.Eviction = 3, tc.rule }))
