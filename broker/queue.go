@@ -240,8 +240,8 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 // caught up and has room, else in the store alone.
 func (q *queue) arriveStored(r *ref, op *store.Op) {
 	w := &q.window
-	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.mu.Lock()
+	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.adds.Add(-1)
 	if q.b.concurrent {
 		q.outside--
