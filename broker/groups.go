@@ -23,6 +23,14 @@ type GroupMap struct {
 // MaxGroups bounds both: what ActiveMQ calls a simple map has no bound there.
 const MaxGroups = 1 << 20
 
+// bounded keeps p within what a queue may remember.
+func (p GroupMap) bounded() GroupMap {
+	if p.Buckets > 0 {
+		return GroupMap{Buckets: min(p.Buckets, MaxGroups)}
+	}
+	return GroupMap{Groups: min(max(p.Groups, 1), MaxGroups)}
+}
+
 // groups is who has which message group. The queue's lock guards it.
 // (ActiveMQ: MessageGroupMap)
 type groups struct {
@@ -107,7 +115,7 @@ func (g *groups) remember(name string, c *member) {
 		g.byName = map[string]*list.Element{}
 	}
 	g.byName[name] = g.recent.PushFront(&group{name, c})
-	for g.recent.Len() > max(g.policy.Groups, 1) {
+	for g.recent.Len() > g.policy.Groups {
 		e := g.recent.Back()
 		e.Value.(*group).owner.groups--
 		g.freed = true

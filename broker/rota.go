@@ -97,7 +97,7 @@ func (t *rota) add(c *consumer, p *Policy) {
 	if c.selective() {
 		t.selective++
 	}
-	t.strict, t.groups.policy = p.StrictOrderDispatch, p.Groups
+	t.strict, t.groups.policy = p.StrictOrderDispatch, p.Groups.bounded()
 	priority := t.priority(c, p)
 	i, found := slices.BinarySearchFunc(t.tiers, priority, func(g tier, want int8) int {
 		return int(want) - int(g.priority)

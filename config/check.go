@@ -37,9 +37,6 @@ func (b *binder) check(c *Config) {
 	if policies.Default != nil {
 		b.checkPolicy(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
 	}
-	if policies.Default != nil {
-		b.checkEmbedded(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
-	}
 }
 
 func (b *binder) checkName(broker *Broker) {
