@@ -88,30 +88,32 @@ type Broker struct {
 	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
-	registry  registry
-	routing   routing
-	flow      flow
-	usage     usage
-	advise    advisories
-	burials   burials
-	hooks     []hook  // fixed; of messages that are sent
-	events    *events // fixed; nil: what clients do is not logged
-	audits    audits
-	branches  branches
-	durables  durables
-	patrols   patrols
-	kept      atomic.Int64  // bytes that topics keep for retroactive consumers
-	sequence  atomic.Int64  // last MessageID.BrokerSequence
-	segment   atomic.Uint32 // highest store.Segment seen
-	located   atomic.Bool   // segment has been seen
-	stopping  atomic.Bool
-	paused    atomic.Bool
-	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
-	pending   atomic.Int64   // units whose outcome somebody waits for
-	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping
-	goroutine sync.WaitGroup // joined by Close
-	quiet     chan struct{}  // closed when Close begins
-	stop      chan struct{}  // closed when the goroutines are to end
+	registry      registry
+	routing       routing
+	flow          flow
+	usage         usage
+	quota         quota
+	limitsChecked time.Time // the housekeeper's
+	advise        advisories
+	burials       burials
+	hooks         []hook  // fixed; of messages that are sent
+	events        *events // fixed; nil: what clients do is not logged
+	audits        audits
+	branches      branches
+	durables      durables
+	patrols       patrols
+	kept          atomic.Int64  // bytes that topics keep for retroactive consumers
+	sequence      atomic.Int64  // last MessageID.BrokerSequence
+	segment       atomic.Uint32 // highest store.Segment seen
+	located       atomic.Bool   // segment has been seen
+	stopping      atomic.Bool
+	paused        atomic.Bool
+	starved       atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending       atomic.Int64   // units whose outcome somebody waits for
+	drained       chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine     sync.WaitGroup // joined by Close
+	quiet         chan struct{}  // closed when Close begins
+	stop          chan struct{}  // closed when the goroutines are to end
 	// never has ended: who waits with it does not wait.
 	never context.Context
 
@@ -154,6 +156,7 @@ func New(options Options) (*Broker, error) {
 	b.usage.flow = &b.flow
 	b.events = newEvents(options.Logging, b.log)
 	b.hooks = options.PluginOptions.hooks()
+	b.quota.init(b)
 	b.advise.init(b)
 	b.audits.init(b)
 	b.branches.init(b)
@@ -266,6 +269,7 @@ func (b *Broker) housekeep() {
 		if b.starved.Swap(false) {
 			b.kickAll()
 		}
+		b.checkLimits()
 		b.sweepDue(b.now())
 	}
 }

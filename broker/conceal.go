@@ -9,10 +9,8 @@ import (
 // A clean stop knows whether anything that was delivered is still there. Where
 // nothing is, it withdraws the exposure, so that what no consumer has seen is
 // not flagged as redelivered by the next master, as it has to be after a crash.
-// It could store the redelivery counters of the rest as well, by updates; but
-// an ActiveMQ that takes the directory over deletes the file of an update with
-// the acknowledgement in it, while the file of the message's first record may
-// stay, and then brings the message back.
+// The redelivery counters of the rest are kept where that is asked for; see
+// recount.
 
 // conceal withdraws the exposure of every destination where that is possible.
 // Connections have ended, so nothing is in flight but what prepared

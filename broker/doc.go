@@ -17,8 +17,10 @@
 // safe, if anybody waits for it.
 //
 // A queue and a durable subscription's feed hold a bounded window of their
-// backlog; see window for how the rest is paged in from the store and why
-// nothing is passed twice. Before a message is delivered for the first time
+// backlog; see window for how the rest is paged in from the store, by priority
+// where prioritizedMessages is set, and why nothing is passed twice. With
+// selective consumers each has a position of its own in the backlog; see
+// seeker. Before a message is delivered for the first time
 // the part of the log that it lies in is recorded as exposed, so that another
 // master flags it as redelivered after a crash.
 //
@@ -38,12 +40,20 @@
 // have had stays where it counts. So a connection that does not read costs the
 // Peer's bound beside the memory limit.
 //
-// When memory is full producers wait, except of stored messages for a queue,
-// which are paged. Nothing is moved to a temporary store as ActiveMQ does, so
-// that messages which are not persistent and which nobody reads stay; but one
-// destination may fill no more than fairShare allows, and the others go on
-// with the rest. With many unread destinations what is left becomes small: 1
-// in 2n+1 parts with n of them.
+// Above the high-water mark of memory, or of a destination's fair share of it,
+// no more is held there than has to be: what is stored is paged, and what is
+// not stored goes to the spool, behind which all of its kind goes until it is
+// empty, so that the order stays; see overflow. Each queue, feed and subscriber
+// has a list of its own there. What comes back from a spool and what is paged
+// are merged by their place in the log.
+//
+// So producers wait for memory only where all is to be in memory (vm cursors,
+// no store), where a topic has a limit of its own, and where the spool is full
+// too: one destination may then fill no more than fairShare allows, and the
+// others go on with the rest. With many unread destinations what is left
+// becomes small: 1 in 2n+1 parts with n of them. Producers of stored messages
+// wait for the store, at the limit of what it may take (quota) and for its
+// disk, in their connection's spill.
 //
 // # Advisories, hooks
 //
@@ -70,6 +80,7 @@
 //     not be done for a while;
 //   - one of a connection's spill while sends or commits wait there for the store;
 //   - a pager for a queue or feed while its window runs low;
+//   - a subscriber's refill from the spool;
 //   - a browser's own while it shows a queue;
 //   - one of each slow consumer strategy that differs (see patrol).
 //
@@ -87,7 +98,8 @@
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
 //  7. leaves: Broker.mu, patrols.mu, routing.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
-//     spill.mu, advisories.mu; the Peer's and the store's own
+//     spill.mu, advisories.mu; the Peer's, the store's and the
+//     spool's own
 //
 // patrol.mu is taken before 6. Notices of slow consumers and of discarded
 // messages are given under no lock, since they may publish.

@@ -42,6 +42,7 @@ func sweep(t target) {
 	case *queue:
 		t.sweep()
 		t.sweepStore()
+		t.sweepSpool()
 	case *topic:
 		for _, l := range *t.subscribers.Load() {
 			if f, ok := l.(*feed); ok {

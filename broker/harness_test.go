@@ -337,11 +337,6 @@ func (d *disk) PageSubscription(dst []store.Entry, dest message.Destination, key
 	return d.flag(entries, dest), err
 }
 
-func (d *disk) PagePriority(dst []store.Entry, dest message.Destination, key string, priority uint8, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
-	entries, err := d.Store.PagePriority(dst, dest, key, priority, after, limit, maxBytes)
-	return d.flag(entries, dest), err
-}
-
 func (d *disk) flag(entries []store.Entry, dest message.Destination) []store.Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()

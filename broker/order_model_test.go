@@ -18,12 +18,12 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// wanted is a selector: the types of messages that it wants, as "a,c".
-type wanted string
+// colours is a selector: the types of messages that it wants, as "a,c".
+type colours string
 
-func (s wanted) Match(m *message.Message) bool { return strings.Contains(string(s), m.Type) }
+func (s colours) Match(m *message.Message) bool { return strings.Contains(string(s), m.Type) }
 
-func parseWanted(s string) (Filter, error) { return wanted(s), nil }
+func parseColours(s string) (Filter, error) { return colours(s), nil }
 
 // orderModel is what a queue owes its consumers, in the plainest form: each
 // message goes to one of those that want it; whoever has credit gets, of what
@@ -52,7 +52,7 @@ type orderMessage struct {
 
 type orderConsumer struct {
 	id       message.ConsumerID
-	wants    wanted // "" is all
+	wants    colours // "" is all
 	prefetch int
 	inflight []message.Delivery
 }
@@ -171,7 +171,7 @@ func (m *orderModel) addConsumer() {
 	m.next++
 	c := &orderConsumer{
 		id:       message.ConsumerID{Connection: m.c.session.Connection, Session: 1, Value: m.next},
-		wants:    rapid.SampledFrom([]wanted{"", "a", "b", "b", "c", "b,c"}).Draw(m.t, "wants"),
+		wants:    rapid.SampledFrom([]colours{"", "a", "b", "b", "c", "b,c"}).Draw(m.t, "wants"),
 		prefetch: rapid.IntRange(1, 12).Draw(m.t, "prefetch"),
 	}
 	m.consumers = append(m.consumers, c)
@@ -268,7 +268,7 @@ func (m *orderModel) drain() {
 func TestOrderAgainstModel(t *testing.T) {
 	for _, prioritized := range []bool{false, true} {
 		options := func(o *Options) {
-			o.ParseSelector = parseWanted
+			o.ParseSelector = parseColours
 			o.Policy = func(message.Destination) Policy {
 				p := DefaultPolicy()
 				p.MaxPageSize = leastWindow

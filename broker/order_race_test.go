@@ -16,7 +16,7 @@ import (
 func TestOrderRace(t *testing.T) {
 	for _, concurrent := range []bool{false, true} {
 		f := start(t, func(o *Options) {
-			o.ConcurrentStoreAndDispatchQueues, o.ParseSelector = concurrent, parseWanted
+			o.ConcurrentStoreAndDispatchQueues, o.ParseSelector = concurrent, parseColours
 			o.Policy = func(message.Destination) Policy {
 				p := DefaultPolicy()
 				p.MaxPageSize, p.PrioritizedMessages = leastWindow, true

@@ -16,6 +16,7 @@ type place struct {
 	dest     message.Destination
 	policy   Policy
 	usage    usage
+	space    space
 	stats    counters
 	lot      lot                  // sends that wait for memory
 	owner    message.ConnectionID // of a temporary destination, else ""
@@ -38,6 +39,7 @@ func (p *place) init(b *Broker, dest message.Destination) {
 	p.graves.Store(dest == p.policy.DeadLetter.Queue)
 	p.searched.Store(b.now().UnixNano())
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
+	p.initSpace()
 	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {
 		p.owner = ownerOf(dest)

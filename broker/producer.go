@@ -2,8 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -224,8 +222,8 @@ func (d *dispatch) join() error {
 	if err != nil {
 		return err
 	}
-	if d.m.Persistent && d.c.b.options.SendFailIfNoSpace {
-		if now, err := d.c.b.admits(); now && err != nil && !d.dropStored(err) {
+	if d.m.Persistent && d.first.base().space.failNow {
+		if now, err := d.admits(); now && err != nil && !d.dropStored(err) {
 			return err
 		}
 	}
@@ -254,10 +252,10 @@ func (d *dispatch) needsMemory() *place {
 
 func short(t target, m *message.Message) *place {
 	p := t.base()
-	if !p.policy.ProducerFlowControl || !p.usage.blocks() && p.stats.blocked.Load() == 0 {
+	if !p.blocks() && p.stats.blocked.Load() == 0 {
 		return nil
 	}
-	if _, ok := t.(*queue); ok && t.stores(m) {
+	if _, ok := t.(*queue); ok && !p.space.resident && t.stores(m) {
 		return nil
 	}
 	return p
@@ -269,14 +267,14 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 		d.dropShort()
 	}
 	p := d.needsMemory()
-	if p != nil {
-		p.tellCrowded(&d.p.info)
-	}
-	switch {
-	case p == nil:
+	if p == nil {
 		return false, nil
-	case d.c.b.options.SendFailIfNoSpace && p.usage.blocks():
-		return false, p.noSpace(d.p.info.ID)
+	}
+	d.c.b.full(p, d.p.info.ID)
+	p.tellCrowded(&d.p.info)
+	switch {
+	case p.space.failNow && p.blocks():
+		return false, p.noSpace(d.p.info.ID, false)
 	case d.parkable():
 		send := *d
 		return true, p.park(parked{
@@ -290,32 +288,6 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 	default:
 		return false, d.c.b.flow.wait(ctx, p, d.p.info.ID)
 	}
-}
-
-// admit waits for the store.
-func (d *dispatch) admit(ctx context.Context) error {
-	if !d.m.Persistent {
-		return nil
-	}
-	return d.c.b.admit(ctx)
-}
-
-// admit waits for the store.
-func (b *Broker) admit(ctx context.Context) error {
-	err := b.store.Admit(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrClosed, err)
-	}
-	return refusal(err)
-}
-
-// admits reports whether the store has an answer without waiting.
-func (b *Broker) admits() (now bool, err error) {
-	err = b.store.Admit(b.never)
-	return !errors.Is(err, context.Canceled), refusal(err)
 }
 
 // accept gives the message its place in the order of arrival and passes it
@@ -362,7 +334,7 @@ func (d *dispatch) enter(ctx context.Context) {
 // repeat sends once more what the store has refused for want of space. It has
 // a copy, so that the path without refusals needs no further allocation.
 func (d dispatch) repeat(ctx context.Context, err error) bool {
-	return d.c.spill.refused(err, spilled{ctx, d.m.Size(), func(err error) {
+	return d.c.spill.refused(err, spilled{ctx, d.gate(), d.m.Size(), func(err error) {
 		if err != nil {
 			d.finish()(err)
 			return

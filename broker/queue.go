@@ -107,7 +107,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 	q.mu.Lock()
 	w := &q.window
 	rank := w.rank(m)
-	if l := w.lane(rank); q.outside == 0 && !l.behind && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
+	if l := w.lane(rank); q.outside == 0 && !l.more() && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
@@ -224,7 +224,9 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 		return
 	}
 	r.key = q.window.transientKey(m)
-	q.enterLocked(r)
+	if !q.spillLocked(r) {
+		q.enterLocked(r)
+	}
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
 	alone := q.rota.n == 0
@@ -262,7 +264,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	l.visible = max(l.visible, op.Seq)
 	switch {
 	case op.Seq <= l.cursor: // a page was faster
-	case l.behind || w.paging || !w.room(l, &q.place):
+	case l.more() || w.paging || !w.room(l, &q.place):
 		q.fellBehindLocked(l)
 		q.pageLocked()
 	default:
@@ -307,7 +309,7 @@ func (q *queue) leaveLocked(r *ref) {
 
 func (q *queue) kick() {
 	q.mu.Lock()
-	if q.window.head != nil || q.window.behind() || q.seek != nil {
+	if q.window.head != nil || q.window.more() || q.seek != nil {
 		q.dispatchLocked()
 	}
 	q.release()

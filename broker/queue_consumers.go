@@ -104,6 +104,7 @@ func (q *queue) dispose() {
 	for r := q.window.head; r != nil; r = q.window.head {
 		q.leaveLocked(r)
 	}
+	q.window.closeOverflow(q.b)
 	q.window, q.seek = window{}, nil
 	if q.policy.PrioritizedMessages {
 		q.window.prioritize()

@@ -27,19 +27,19 @@ func selecting(s string) func(*message.ConsumerInfo) {
 	return func(i *message.ConsumerInfo) { i.Selector = s }
 }
 
-func ofJMSType(s string) func(*message.Message) {
+func ofType(s string) func(*message.Message) {
 	return func(m *message.Message) { m.Type = s }
 }
 
 // deep is a queue of which one in a thousand is of type "r", the others "g".
 func deep(t *testing.T, n int) (*fixture, *counting, *client, message.ProducerID) {
 	s := &counting{disk: newDisk(t)}
-	f := startOn(t, s, func(o *Options) { o.ParseSelector = parseWanted })
+	f := startOn(t, s, func(o *Options) { o.ParseSelector = parseColours })
 	c := f.connect()
 	p := c.producer(1, orders)
 	for i := range n / 1000 {
-		c.sendN(p, orders, 999, ofJMSType("g"))
-		c.sendN(p, orders, 1, ofJMSType("r"))
+		c.sendN(p, orders, 999, ofType("g"))
+		c.sendN(p, orders, 1, ofType("r"))
 		require.Equal(t, int64(i+1)*1000, f.stats(orders).Size)
 	}
 	return f, s, c, p
@@ -59,9 +59,9 @@ func TestSelectiveConsumersReadOnce(t *testing.T) {
 
 	before := s.read.Load()
 	for range 200 {
-		c.sendN(p, orders, 20, ofJMSType("g"))
+		c.sendN(p, orders, 20, ofType("g"))
 	}
-	c.sendN(p, orders, 1, ofJMSType("r"))
+	c.sendN(p, orders, 1, ofType("r"))
 	c.take(t, 1)
 	require.LessOrEqual(t, s.read.Load()-before, int64(4001), "only what is new")
 
@@ -103,7 +103,7 @@ func TestSelectiveConsumersDoNotStarve(t *testing.T) {
 	}
 	require.NoError(t, c.Pull(&message.Pull{Consumer: rare, TimeoutMS: -1}))
 	require.Nil(t, c.take(t, 1)[0].Message, "there is no more")
-	c.sendN(p, orders, 1, ofJMSType("r"))
+	c.sendN(p, orders, 1, ofType("r"))
 	require.NoError(t, c.Pull(&message.Pull{Consumer: rare, TimeoutMS: 0}))
 	require.EqualValues(t, 10_001, c.take(t, 1)[0].Message.ID.ProducerSequence)
 }
@@ -169,4 +169,9 @@ func TestPassedAgainstModel(t *testing.T) {
 			},
 		})
 	})
+}
+
+func (d *disk) PagePriority(dst []store.Entry, dest message.Destination, key string, priority uint8, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	entries, err := d.Store.PagePriority(dst, dest, key, priority, after, limit, maxBytes)
+	return d.flag(entries, dest), err
 }

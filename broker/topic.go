@@ -37,6 +37,10 @@ type listener interface {
 	subscription() subscription
 }
 
+func (t *topic) share(m *message.Message) *share {
+	return &share{usage: &t.usage, size: t.sizeOf(m)}
+}
+
 func newTopic(b *Broker, dest message.Destination) *topic {
 	t := &topic{}
 	t.place.init(b, dest)
@@ -106,7 +110,7 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 	owned := op != nil || t.b.owned() == nil
 	s := (*share)(nil)
 	if owned && t.retention.concerns(m) {
-		s = &share{usage: &t.usage, size: m.Size()}
+		s = t.share(m)
 		m, list = t.retention.keep(t, m, s)
 	}
 	if len(list) == 0 || !owned {
@@ -114,7 +118,7 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 		return
 	}
 	if s == nil {
-		s = &share{usage: &t.usage, size: m.Size()}
+		s = t.share(m)
 	}
 	t.spread(list, m, op, s)
 	s.tell(t.b)
@@ -122,7 +126,7 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 
 // whisper gives m to one subscriber alone.
 func (t *topic) whisper(s *subscriber, m *message.Message) {
-	sh := &share{usage: &t.usage, size: m.Size()}
+	sh := t.share(m)
 	s.hear(t, m, nil, sh)
 	sh.tell(t.b)
 }

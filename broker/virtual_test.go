@@ -65,7 +65,7 @@ type typed string
 
 func (s typed) Match(m *message.Message) bool { return m.Type == string(s) }
 
-func ofType(s string) func(*message.Message) {
+func ofJMSType(s string) func(*message.Message) {
 	return func(m *message.Message) { m.Type = s }
 }
 
@@ -168,11 +168,11 @@ func TestVirtualTopicOptions(t *testing.T) {
 	c := f.connect()
 	p := c.producer(1, message.Destination{})
 	to := message.NewQueue("To.A.NEWS.SPORT")
-	c.sendN(p, news, 1, ofType("x"))
+	c.sendN(p, news, 1, ofJMSType("x"))
 	c.consumer(1, to, 10, func(i *message.ConsumerInfo) { i.Selector = "x" })
-	c.sendN(p, news, 1, ofType("y"))
-	c.sendN(p, news, 1, ofType("x"), func(m *message.Message) { m.BrokerPath = []message.BrokerID{"ID:b"} })
-	c.sendN(p, news, 1, ofType("x"))
+	c.sendN(p, news, 1, ofJMSType("y"))
+	c.sendN(p, news, 1, ofJMSType("x"), func(m *message.Message) { m.BrokerPath = []message.BrokerID{"ID:b"} })
+	c.sendN(p, news, 1, ofJMSType("x"))
 	require.Equal(t, count(4, 1), sequencesOf(c.take(t, 1)))
 	require.EqualValues(t, 1, f.stats(to).Size)
 	keep := message.NewTopic("KEEP")
@@ -208,7 +208,7 @@ func TestCompositeQueues(t *testing.T) {
 				s := &counter{disk: newDisk(t)}
 				f := startOn(t, s, virtually(tc.composite))
 				c := f.connect()
-				require.NoError(t, c.send(c.make(c.producer(1, in), in, ofType(what))))
+				require.NoError(t, c.send(c.make(c.producer(1, in), in, ofJMSType(what))))
 				require.Equal(t, want, size(f), what)
 				require.LessOrEqual(t, len(s.adds()), 1)
 			}

@@ -95,13 +95,6 @@ func (b *binder) checkKahaDB(k *KahaDB) {
 	}
 }
 
-func (b *binder) checkUsage(u *SystemUsage) {
-	const path = "broker.systemUsage"
-	b.within(path+".memoryUsage.limit", u.MemoryUsage.Limit, 1<<20, 1<<62)
-	b.within(path+".memoryUsage.percentOfJvmHeap", int64(u.MemoryUsage.PercentOfJvmHeap), 0, 100)
-	b.notNegative(path+".sendFailIfNoSpaceAfterTimeout", u.SendFailIfNoSpaceAfterTimeout)
-}
-
 func (b *binder) checkPattern(p *PolicyEntry, path string) {
 	patterns := 0
 	for _, pattern := range []string{p.Queue, p.Topic, p.TempQueue, p.TempTopic} {

@@ -201,7 +201,11 @@ func (e *snapshotEncoder) destination(v *view, d *destinationView) {
 	for _, block := range d.order.blocks {
 		for _, h := range block {
 			m := v.entries.get(h)
-			e.entry(m, &last, v.updated[h], v.counted[h].file)
+			counted := uint32(0)
+			if m.redeliveries != 0 {
+				counted = v.counted[h].file
+			}
+			e.entry(m, &last, v.updated[h], counted)
 			last = *m
 			e.item()
 		}
