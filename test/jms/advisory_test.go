@@ -18,7 +18,7 @@ destinationPolicy:
       - {queue: "IT.advisory.told.>", advisoryForSlowConsumers: true, advisoryForFastProducers: true, advisoryWhenFull: true,
          advisoryForDelivery: true, advisoryForConsumed: true, advisoryForDispatched: true, sendAdvisoryIfNoConsumers: true}
       - {queue: "IT.advisory.told.delivered.consumed.*.*.told.body", advisoryForDelivery: true, includeBodyForAdvisory: true}
-      - {queue: "IT.advisory.told.full.>", advisoryForFastProducers: true, advisoryWhenFull: true, memoryLimit: 1mb}
+      - {queue: "IT.advisory.told.full.>", advisoryForFastProducers: true, advisoryWhenFull: true, memoryLimit: 1mb, pendingQueuePolicy: {vmQueueCursor: }}
       - topic: "IT.advisory.told.>"
         advisoryForSlowConsumers: true
         advisoryForDiscardingMessages: true
@@ -32,7 +32,7 @@ const toldXML = `
 <policyEntry queue="IT.advisory.told.&gt;" advisoryForSlowConsumers="true" advisoryForFastProducers="true" advisoryWhenFull="true"
   advisoryForDelivery="true" advisoryForConsumed="true" sendAdvisoryIfNoConsumers="true"/>
 <policyEntry queue="IT.advisory.told.delivered.consumed.*.*.told.body" advisoryForDelivery="true" includeBodyForAdvisory="true"/>
-<policyEntry queue="IT.advisory.told.full.&gt;" advisoryForFastProducers="true" advisoryWhenFull="true" memoryLimit="1mb"/>
+<policyEntry queue="IT.advisory.told.full.&gt;" advisoryForFastProducers="true" advisoryWhenFull="true" memoryLimit="1mb"><pendingQueuePolicy><vmQueueCursor/></pendingQueuePolicy></policyEntry>
 <policyEntry topic="IT.advisory.told.&gt;" advisoryForSlowConsumers="true" advisoryForDiscardingMessages="true" advisoryForDelivery="true" sendAdvisoryIfNoConsumers="true">
 <pendingMessageLimitStrategy><constantPendingMessageLimitStrategy limit="10"/></pendingMessageLimitStrategy>
 </policyEntry>
