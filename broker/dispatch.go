@@ -84,11 +84,12 @@ func (d *dispatch) expire() {
 	}
 }
 
-// dropShort leaves out the legs that may be left out and that have no memory.
+// dropShort leaves out the legs that may be left out, have no memory and would
+// fail the send.
 func (d *dispatch) dropShort() {
 	without := func(l leg) bool {
 		p := short(l.target, d.m)
-		return l.dropped && p != nil && p.usage.blocks()
+		return l.dropped && p != nil && p.space.failNow && p.blocks()
 	}
 	if slices.ContainsFunc(d.more, without) {
 		d.more = slices.DeleteFunc(slices.Clone(d.more), without)

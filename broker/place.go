@@ -121,6 +121,7 @@ type registry struct {
 	targets  map[message.Destination]target         // mu
 	patterns map[subscription][]message.Destination // mu
 	fed      fed                                    // mu
+	peak     peak                                   // mu; of targets
 	tallies  map[message.Destination]int            // mu; destinations that the pattern of a policy covers, where they are bounded
 	version  atomic.Uint64                          // rises with every removal, and with every change of fed
 }
@@ -189,6 +190,7 @@ func (g *registry) deleteLocked(t target) {
 	dest := t.base().dest
 	t.base().b.options.Statistics.retire(t.base())
 	delete(g.targets, dest)
+	g.targets = shrunk(g.targets, &g.peak)
 	g.fed.remove(t)
 	g.tallyLocked(dest, -1)
 	g.version.Add(1)

@@ -263,9 +263,7 @@ func short(t target, m *message.Message) *place {
 
 // waitForMemory blocks, or parks a send whose producer can be told later.
 func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error) {
-	if d.c.b.options.SendFailIfNoSpace {
-		d.dropShort()
-	}
+	d.dropShort()
 	p := d.needsMemory()
 	if p == nil {
 		return false, nil

@@ -245,6 +245,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	q.mu.Lock()
 	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.adds.Add(-1)
+	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	if q.b.concurrent {
 		q.outside--
 		q.b.sawSegment(op.Segment)

@@ -51,7 +51,7 @@ func (p *place) snapshot() DestinationStats {
 		InFlight:     max(0, s.inflight.Load()),
 		Size:         max(0, s.size.Load()),
 		Consumers:    s.consumers.Load(),
-		Producers:    s.producers.Load(),
+		Producers:    max(0, s.producers.Load()), // one that outlives its destination leaves the next of that name
 		Blocked:      s.blocked.Load(),
 		NoSpace:      s.full.Load(),
 		BlockedFor:   time.Duration(s.blockedFor.Load()),

@@ -51,6 +51,7 @@ func (c *Connection) addTemporary(dest message.Destination) (target, error) {
 // c.mu is held.
 func (c *Connection) dropTemporary(dest message.Destination) {
 	delete(c.temporary, dest)
+	c.temporary = shrunk(c.temporary, &c.temporaries)
 	if t := c.b.registry.find(dest); t != nil {
 		c.b.retire(t, nothing, nil)
 	}

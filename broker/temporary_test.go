@@ -86,7 +86,7 @@ func TestManyTemporaryQueues(t *testing.T) {
 	require.Empty(t, f.registry.all())
 	left := (heap() - before) / n
 	t.Logf("%d bytes each are left", left)
-	require.Less(t, left, int64(bound/10))
+	require.Less(t, left, int64(bound/25))
 	require.NoError(t, c.AddDestination(&message.DestinationInfo{Destination: tempQueue(c, 1)}))
 }
 

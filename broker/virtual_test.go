@@ -12,14 +12,14 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// counter is a disk that counts the Adds of each unit.
-type counter struct {
+// unitCounter is a disk that counts the Adds of each unit.
+type unitCounter struct {
 	*disk
 	mu    sync.Mutex
 	units []int // mu
 }
 
-func (s *counter) Append(u *store.Unit) {
+func (s *unitCounter) Append(u *store.Unit) {
 	n := 0
 	for i := range u.Ops {
 		if u.Ops[i].Action == store.Add {
@@ -34,7 +34,7 @@ func (s *counter) Append(u *store.Unit) {
 	s.disk.Append(u)
 }
 
-func (s *counter) adds() []int {
+func (s *unitCounter) adds() []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.units
@@ -65,12 +65,12 @@ type typed string
 
 func (s typed) Match(m *message.Message) bool { return m.Type == string(s) }
 
-func ofJMSType(s string) func(*message.Message) {
+func withType(s string) func(*message.Message) {
 	return func(m *message.Message) { m.Type = s }
 }
 
 func TestVirtualTopicFillsItsQueuesInOneUnit(t *testing.T) {
-	s := &counter{disk: newDisk(t)}
+	s := &unitCounter{disk: newDisk(t)}
 	f := startOn(t, s)
 	c := f.connect()
 	p := c.producer(1, virtualOrders)
@@ -97,7 +97,7 @@ func TestVirtualTopicFillsItsQueuesInOneUnit(t *testing.T) {
 }
 
 func TestVirtualTopicInTransactions(t *testing.T) {
-	s := &counter{disk: newDisk(t)}
+	s := &unitCounter{disk: newDisk(t)}
 	f := startOn(t, s)
 	c := f.connect()
 	c.consumer(1, queueA, 10)
@@ -168,11 +168,11 @@ func TestVirtualTopicOptions(t *testing.T) {
 	c := f.connect()
 	p := c.producer(1, message.Destination{})
 	to := message.NewQueue("To.A.NEWS.SPORT")
-	c.sendN(p, news, 1, ofJMSType("x"))
+	c.sendN(p, news, 1, withType("x"))
 	c.consumer(1, to, 10, func(i *message.ConsumerInfo) { i.Selector = "x" })
-	c.sendN(p, news, 1, ofJMSType("y"))
-	c.sendN(p, news, 1, ofJMSType("x"), func(m *message.Message) { m.BrokerPath = []message.BrokerID{"ID:b"} })
-	c.sendN(p, news, 1, ofJMSType("x"))
+	c.sendN(p, news, 1, withType("y"))
+	c.sendN(p, news, 1, withType("x"), func(m *message.Message) { m.BrokerPath = []message.BrokerID{"ID:b"} })
+	c.sendN(p, news, 1, withType("x"))
 	require.Equal(t, count(4, 1), sequencesOf(c.take(t, 1)))
 	require.EqualValues(t, 1, f.stats(to).Size)
 	keep := message.NewTopic("KEEP")
@@ -205,10 +205,10 @@ func TestCompositeQueues(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for what, want := range map[string][]int64{"red": tc.red, "none": tc.none} {
-				s := &counter{disk: newDisk(t)}
+				s := &unitCounter{disk: newDisk(t)}
 				f := startOn(t, s, virtually(tc.composite))
 				c := f.connect()
-				require.NoError(t, c.send(c.make(c.producer(1, in), in, ofJMSType(what))))
+				require.NoError(t, c.send(c.make(c.producer(1, in), in, withType(what))))
 				require.Equal(t, want, size(f), what)
 				require.LessOrEqual(t, len(s.adds()), 1)
 			}
@@ -218,7 +218,7 @@ func TestCompositeQueues(t *testing.T) {
 
 func TestVirtualDestinationsNest(t *testing.T) {
 	in, other := message.NewQueue("IN"), message.NewQueue("OTHER")
-	s := &counter{disk: newDisk(t)}
+	s := &unitCounter{disk: newDisk(t)}
 	f := startOn(t, s, virtually(
 		CompositeDestination{Destination: in, ForwardTo: []Forward{{virtualOrders, ""}, {other, ""}}, ForwardOnly: true},
 		DefaultVirtualTopic(),
@@ -321,7 +321,7 @@ func TestCompositeSendsOfExpiredMessages(t *testing.T) {
 
 func TestDeadLettersGoThroughVirtualDestinations(t *testing.T) {
 	dlq, spare := message.NewQueue("ActiveMQ.DLQ"), message.NewQueue("SPARE")
-	s := &counter{disk: newDisk(t)}
+	s := &unitCounter{disk: newDisk(t)}
 	f := startOn(t, s, virtually(CompositeDestination{Destination: dlq, ForwardTo: []Forward{{spare, ""}}}))
 	c := f.connect()
 	p := c.producer(1, orders)
