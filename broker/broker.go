@@ -117,6 +117,9 @@ type Broker struct {
 	// never has ended: who waits with it does not wait.
 	never context.Context
 
+	schedule   schedule
+	duplicates duplicates
+
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
 	clients     map[string]*Connection               // mu; by client id
@@ -161,6 +164,8 @@ func New(options Options) (*Broker, error) {
 	b.audits.init(b)
 	b.branches.init(b)
 	b.durables.init(b)
+	b.schedule.init(b)
+	b.duplicates.init(b)
 	if err := b.routing.init(b); err != nil {
 		return nil, err
 	}
@@ -173,6 +178,8 @@ func New(options Options) (*Broker, error) {
 	b.run(b.flow.loop)
 	b.run(b.advise.loop)
 	b.run(b.housekeep)
+	b.schedule.start()
+	b.duplicates.start()
 	if b.options.PurgePeriod > 0 {
 		b.run(b.purgeInactive)
 	}
@@ -194,6 +201,9 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
+		if b.schedule.recover(d) || b.duplicates.recover(d) {
+			continue
+		}
 		t, _, err := b.create(d.Destination, d)
 		if err != nil {
 			return err

@@ -139,8 +139,12 @@ func (b *Broker) removeDead(r *ref, cause string, expired bool, d *durable, done
 	u := newBatch(b)
 	if expired {
 		cause = u.addExpiry(p, r.m)
+		u.addLetter(p, r.m, cause, true, d)
+	} else if job, drop := b.again(r, cause); job != nil {
+		u.add(&b.schedule, job)
+	} else if !drop {
+		u.addLetter(p, r.m, cause, false, d)
 	}
-	u.addLetter(p, r.m, cause, expired, d)
 	b.relocate(r, u, d, done)
 }
 

@@ -16,8 +16,8 @@ func withStatistics(o *Options) {
 	o.Statistics = &Statistics{Connectors: map[string]string{"openwire": "tcp://h:1"}, DataDirectory: "d"}
 }
 
-// ask asks for statistics and returns n answers.
-func (c *client) ask(t *testing.T, p message.ProducerID, name string, n int, properties ...string) []message.Properties {
+// inquire asks for statistics and returns n answers.
+func (c *client) inquire(t *testing.T, p message.ProducerID, name string, n int, properties ...string) []message.Properties {
 	t.Helper()
 	m := c.make(p, message.NewQueue(name))
 	m.ReplyTo, m.CorrelationID = replies, "c"
@@ -46,24 +46,24 @@ func TestStatistics(t *testing.T) {
 	c.sendN(p, orders, 3)
 	c.sendN(p, message.NewQueue(orders.Name+".b"), 1)
 
-	one := c.ask(t, p, "ActiveMQ.Statistics.Destination."+orders.Name, 1)[0].Map()
+	one := c.inquire(t, p, "ActiveMQ.Statistics.Destination."+orders.Name, 1)[0].Map()
 	require.Equal(t, "queue://"+orders.Name, one["destinationName"])
 	require.EqualValues(t, 3, one["size"])
 	require.Positive(t, one["averageMessageSize"])
 	require.Equal(t, float64(0), one["maxEnqueueTime"])
-	both := c.ask(t, p, "ActiveMQ.Statistics.Destination."+orders.Name+".>", 3, statisticsEnd, statisticsFirst)
+	both := c.inquire(t, p, "ActiveMQ.Statistics.Destination."+orders.Name+".>", 3, statisticsEnd, statisticsFirst)
 	require.Positive(t, both[0].Map()["firstMessageTimestamp"])
 	require.Empty(t, both[2], "the end")
 
 	require.NoError(t, f.RemoveDestination(message.NewQueue(orders.Name+".b")))
-	all := c.ask(t, p, "ActiveMQ.Statistics.Broker", 1)[0].Map()
+	all := c.inquire(t, p, "ActiveMQ.Statistics.Broker", 1)[0].Map()
 	require.Equal(t, "test", all["brokerName"])
 	require.Equal(t, "tcp://h:1", all["openwire"])
 	require.EqualValues(t, 8, all["enqueueCount"], "3, 1 that is gone, and 4 answers")
-	all = c.ask(t, p, "ActiveMQ.Statistics.Broker", 1, statisticsReset)[0].Map()
+	all = c.inquire(t, p, "ActiveMQ.Statistics.Broker", 1, statisticsReset)[0].Map()
 	require.EqualValues(t, 0, all["enqueueCount"])
 
-	subscriptions := c.ask(t, p, "ActiveMQ.Statistics.Subscription", 1)
+	subscriptions := c.inquire(t, p, "ActiveMQ.Statistics.Subscription", 1)
 	require.Equal(t, replies.Name, subscriptions[0].Map()["destinationName"])
 	require.EqualValues(t, 1000, subscriptions[0].Map()["prefetchSize"])
 }
