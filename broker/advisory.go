@@ -28,6 +28,9 @@ type advisories struct {
 	id       message.ProducerID
 	sequence atomic.Int64
 
+	departures chan departure // for loop
+	untold     atomic.Int64   // departures that found no room
+
 	mu           sync.Mutex
 	connections  map[message.ConnectionID]*message.ConnectionInfo // mu
 	consumers    map[message.ConsumerID]*message.ConsumerInfo     // mu
@@ -38,6 +41,7 @@ type advisories struct {
 func (a *advisories) init(b *Broker) {
 	a.b = b
 	a.id = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 1}
+	a.departures = make(chan departure, maxDepartures)
 	a.connections = map[message.ConnectionID]*message.ConnectionInfo{}
 	a.consumers = map[message.ConsumerID]*message.ConsumerInfo{}
 	a.producers = map[message.ProducerID]*message.ProducerInfo{}
@@ -52,24 +56,27 @@ func (a *advisories) remember(f func()) {
 }
 
 func (a *advisories) connection(info *message.ConnectionInfo) {
+	a.b.events.connection("Adding", info.ID, info.ClientID)
 	if a.b.options.DisableAdvisories {
 		return
 	}
 	a.remember(func() { a.connections[info.ID] = info })
-	a.fire(advisoryConnection, info, nil)
+	a.fire(advisoryConnection, info)
 }
 
 func (a *advisories) connectionGone(info *message.ConnectionInfo) {
+	a.b.events.connection("Removing", info.ID, info.ClientID)
 	if a.b.options.DisableAdvisories {
 		return
 	}
 	a.remember(func() { delete(a.connections, info.ID) })
-	a.fire(advisoryConnection, &message.RemoveInfo{Object: info.ID}, nil)
+	a.fire(advisoryConnection, &message.RemoveInfo{Object: info.ID})
 }
 
 // consumer announces a consumer, or tells it what there is if it listens to
 // advisories.
 func (a *advisories) consumer(s subscription) {
+	a.b.events.consumer("Adding", s.details())
 	if a.b.options.DisableAdvisories {
 		return
 	}
@@ -86,6 +93,7 @@ func (a *advisories) consumer(s subscription) {
 
 func (a *advisories) consumerGone(s subscription) {
 	info := s.details()
+	a.b.events.consumer("Removing", info)
 	if a.b.options.DisableAdvisories || isAdvisory(info.Destination) {
 		return
 	}
@@ -94,13 +102,15 @@ func (a *advisories) consumerGone(s subscription) {
 }
 
 func (a *advisories) subscriptionGone(dest message.Destination, info *message.RemoveSubscriptionInfo) {
+	a.b.events.unsubscribed(dest, info)
 	if !a.b.options.DisableAdvisories {
 		a.fireConsumer(dest, info)
 	}
 }
 
 func (a *advisories) producer(info *message.ProducerInfo) {
-	if a.b.options.DisableAdvisories || info.Destination.IsZero() || isAdvisory(info.Destination) {
+	a.b.events.producer("Adding", info)
+	if a.unnamed(info) {
 		return
 	}
 	a.remember(func() { a.producers[info.ID] = info })
@@ -108,16 +118,36 @@ func (a *advisories) producer(info *message.ProducerInfo) {
 }
 
 func (a *advisories) producerGone(info *message.ProducerInfo) {
-	if a.b.options.DisableAdvisories || info.Destination.IsZero() || isAdvisory(info.Destination) {
+	a.b.events.producer("Removing", info)
+	if a.unnamed(info) {
 		return
 	}
 	a.remember(func() { delete(a.producers, info.ID) })
 	a.fireProducer(info.Destination, &message.RemoveInfo{Object: info.ID})
 }
 
+// unnamed reports that a producer is not told of.
+func (a *advisories) unnamed(info *message.ProducerInfo) bool {
+	switch {
+	case a.b.options.DisableAdvisories:
+		return true
+	case info.Destination.IsZero():
+		return !a.b.options.AnonymousProducerAdvisories
+	}
+	return isAdvisory(info.Destination)
+}
+
 // destination announces that a destination was created or removed.
 func (a *advisories) destination(dest message.Destination, op message.DestinationOperation, by message.ConnectionID) {
-	if a.b.options.DisableAdvisories || dest.IsAdvisory() {
+	if dest.IsAdvisory() {
+		return
+	}
+	if op == message.AddDestination {
+		a.b.events.happened("Adding destination", dest)
+	} else {
+		a.b.events.happened("Removing destination", dest)
+	}
+	if a.b.options.DisableAdvisories {
 		return
 	}
 	info := &message.DestinationInfo{Connection: by, Destination: dest, Operation: op}
@@ -128,7 +158,24 @@ func (a *advisories) destination(dest message.Destination, op message.Destinatio
 			delete(a.destinations, dest)
 		}
 	})
-	a.fire(destinationTopic(dest.Kind), info, nil)
+	a.fire(destinationTopic(dest.Kind), info)
+	if op == message.RemoveDestination {
+		a.forgetTopics(dest)
+	}
+}
+
+// forgetTopics removes the topics of advisories about a destination that is
+// gone, unless somebody listens. (ActiveMQ: getAllDestinationAdvisoryTopics)
+func (a *advisories) forgetTopics(dest message.Destination) {
+	names := []string{about(advisoryConsumer, dest), about(advisoryProducer, dest), about(advisoryExpired, dest), about(advisoryNoConsumer, dest)}
+	for _, prefix := range []string{advisorySlow, advisoryFast, advisoryDiscarded, advisoryDelivered, advisoryConsumed, advisoryDispatched, advisoryDLQd, advisoryFull} {
+		names = append(names, topicAbout(prefix, dest))
+	}
+	for _, name := range names {
+		if t := a.b.registry.find(message.NewTopic(name)); t != nil {
+			a.b.retire(t, consumers, nil)
+		}
+	}
 }
 
 func destinationTopic(k message.Kind) string {
@@ -156,11 +203,20 @@ func about(prefix string, dest message.Destination) string {
 }
 
 func (a *advisories) fireConsumer(dest message.Destination, data any) {
-	a.fire(about(advisoryConsumer, dest), data, a.consumerCount(dest))
+	a.tell(about(advisoryConsumer, dest), func() (any, message.Properties) { return data, a.consumerCount(dest) })
 }
 
 func (a *advisories) fireProducer(dest message.Destination, data any) {
-	a.fire(about(advisoryProducer, dest), data, a.producerCount(dest))
+	a.tell(producerTopic(dest), func() (any, message.Properties) { return data, a.producerCount(dest) })
+}
+
+// producerTopic returns the topic of advisories about producers of a
+// destination, which may be null.
+func producerTopic(dest message.Destination) string {
+	if dest.IsZero() {
+		return advisoryProducerAnonymous
+	}
+	return about(advisoryProducer, dest)
 }
 
 func (a *advisories) consumerCount(dest message.Destination) message.Properties {
@@ -184,23 +240,34 @@ func (a *advisories) count(dest message.Destination, of func(*place) int64) (n i
 	return max(0, n)
 }
 
-// fire publishes an advisory, if anybody listens.
-func (a *advisories) fire(name string, data any, properties message.Properties) {
+// fire publishes an advisory without further properties, if anybody listens.
+func (a *advisories) fire(name string, data any) {
+	a.tell(name, func() (any, message.Properties) { return data, nil })
+}
+
+// tell publishes what is made only if anybody listens.
+func (a *advisories) tell(name string, what func() (data any, properties message.Properties)) {
 	dest := message.NewTopic(name)
+	if t := a.topic(dest); t != nil {
+		data, properties := what()
+		t.arrive(a.message(dest, data, properties), nil)
+	}
+}
+
+// topic returns an advisory topic that somebody listens to, or nil.
+func (a *advisories) topic(dest message.Destination) target {
 	t := a.b.registry.find(dest)
-	if t == nil {
-		if !a.b.registry.wanted(dest) {
-			return
-		}
+	if t == nil && a.b.registry.wanted(dest) {
 		made, _, err := a.b.create(dest, nil)
 		if err != nil {
-			return
+			return nil
 		}
 		t = made
 	}
-	if t.inUse() {
-		t.arrive(a.message(dest, data, properties), nil)
+	if t == nil || !t.inUse() {
+		return nil
 	}
+	return t
 }
 
 // message makes an advisory.
@@ -214,16 +281,20 @@ func (a *advisories) message(dest message.Destination, data any, properties mess
 	if err != nil {
 		a.b.log.Warn("advisory without properties", "topic", dest.Name, "error", err)
 	}
-	now := a.b.nowMS()
+	m := a.b.note(dest, a.id, a.sequence.Add(1))
+	m.Type, m.DataStructure, m.Properties = "Advisory", data, encoded
+	return m
+}
+
+// note makes a message of the broker's own.
+func (b *Broker) note(dest message.Destination, by message.ProducerID, sequence int64) *message.Message {
+	now := b.nowMS()
 	return &message.Message{
-		Type:          "Advisory",
-		Destination:   dest,
-		Producer:      a.id,
-		ID:            message.MessageID{Producer: a.id, ProducerSequence: a.sequence.Add(1), BrokerSequence: a.b.sequence.Add(1)},
-		Timestamp:     now,
-		BrokerInTime:  now,
-		DataStructure: data,
-		Properties:    encoded,
+		Destination:  dest,
+		Producer:     by,
+		ID:           message.MessageID{Producer: by, ProducerSequence: sequence, BrokerSequence: b.sequence.Add(1)},
+		Timestamp:    now,
+		BrokerInTime: now,
 	}
 }
 
@@ -270,7 +341,7 @@ func (a *advisories) present(wants func(string) bool) []told {
 		list = append(list, told{topic: destinationTopic(dest.Kind), data: info})
 	}
 	for _, info := range a.producers {
-		list = append(list, told{topic: about(advisoryProducer, info.Destination), data: info})
+		list = append(list, told{topic: producerTopic(info.Destination), data: info})
 	}
 	for _, info := range a.consumers {
 		list = append(list, told{topic: about(advisoryConsumer, info.Destination), data: info})

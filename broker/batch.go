@@ -30,6 +30,19 @@ type addition struct {
 
 func newBatch(b *Broker) *batch { return &batch{b: b} }
 
+// then calls f, too, when the outcome is known and what was added has arrived.
+func (u *batch) then(f func(error)) {
+	before := u.after
+	if before == nil {
+		u.after = f
+		return
+	}
+	u.after = func(err error) {
+		before(err)
+		f(err)
+	}
+}
+
 // add sends m to t with the rest.
 func (u *batch) add(t target, m *message.Message) {
 	a := addition{target: t, m: m, op: -1}

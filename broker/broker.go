@@ -59,9 +59,6 @@ type Options struct {
 	// PopulateUserID stamps each message with its connection's user name.
 	// (ActiveMQ: populateJMSXUserID)
 	PopulateUserID bool
-	// ExpireMessagesPeriod is how often the sweeper looks for expired
-	// messages; 0 is 30 s, negative never.
-	ExpireMessagesPeriod time.Duration
 
 	RoutingOptions
 	SchedulerOptions
@@ -95,6 +92,9 @@ type Broker struct {
 	quota         quota
 	limitsChecked time.Time // the housekeeper's
 	advise        advisories
+	burials       burials
+	hooks         []hook  // fixed; of messages that are sent
+	events        *events // fixed; nil: what clients do is not logged
 	audits        audits
 	branches      branches
 	durables      durables
@@ -156,6 +156,8 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.events = newEvents(options.Logging, b.log)
+	b.hooks = options.PluginOptions.hooks()
 	b.quota.init(b)
 	b.advise.init(b)
 	b.audits.init(b)
@@ -173,6 +175,7 @@ func New(options Options) (*Broker, error) {
 	}
 	b.furnish()
 	b.run(b.flow.loop)
+	b.run(b.advise.loop)
 	b.run(b.housekeep)
 	b.schedule.start()
 	b.duplicates.start()
@@ -227,6 +230,10 @@ func (b *Broker) policy(dest message.Destination) Policy {
 	p.MaxPageBytes = max(p.MaxPageBytes, leastWindowBytes)
 	if dest.IsAdvisory() {
 		p.ProducerFlowControl = false
+		p.AdvisoryPolicy = defaultAdvisoryPolicy()
+		if p.PendingMessageLimit < 0 {
+			p.PendingMessageLimit = maxUnheard
+		}
 	}
 	return p
 }
@@ -260,10 +267,8 @@ const tick = time.Second
 // housekeep sweeps expired messages, and starts dispatch again that stopped
 // while the lease was not valid.
 func (b *Broker) housekeep() {
-	period := cmp.Or(b.options.ExpireMessagesPeriod, 30*time.Second)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	swept := b.now()
 	for {
 		select {
 		case <-b.stop:
@@ -275,10 +280,7 @@ func (b *Broker) housekeep() {
 		}
 		b.durables.retire()
 		b.checkLimits()
-		if now := b.now(); period > 0 && now.Sub(swept) >= period {
-			swept = now
-			b.sweep()
-		}
+		b.sweepDue(b.now())
 	}
 }
 

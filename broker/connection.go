@@ -100,7 +100,7 @@ func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals bool) (
 		old, err := b.register(c)
 		if old != nil && err != nil && !waited {
 			waited = true
-			old.departs(departure)
+			old.departs(departureTime)
 			continue
 		}
 		if err != nil {
@@ -122,11 +122,11 @@ func newSession() *session {
 	return &session{map[message.ProducerID]bool{}, map[message.ConsumerID]bool{}}
 }
 
-// departure is how long a connection waits for another one with its client id
+// departureTime is how long a connection waits for another one with its client id
 // to end before it is refused. A client whose process has died, or that
 // restarts, may come back before the end of its old socket has been seen; in
 // ActiveMQ it is refused then.
-const departure = 250 * time.Millisecond
+const departureTime = 250 * time.Millisecond
 
 // departs waits until c has ended, at most for limit.
 func (c *Connection) departs(limit time.Duration) {
@@ -199,6 +199,7 @@ func (c *Connection) AddSession(info *message.SessionInfo) error {
 	if c.sessions[info.ID] != nil {
 		return nil
 	}
+	c.b.events.session("Adding", info.ID)
 	if len(c.sessions) >= maxPerConnection {
 		return failure(ErrLimit, "Can't add session on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
 	}
@@ -217,6 +218,7 @@ func (c *Connection) RemoveSession(id message.SessionID, lastDelivered int64) er
 	if s == nil {
 		return failure(ErrUnknownSession, "Cannot remove session that had not been registered: %s", id)
 	}
+	c.b.events.session("Removing", id)
 	c.dropSession(id, s, lastDelivered, false)
 	return nil
 }
@@ -241,6 +243,7 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		done(err)
 		return
 	}
+	c.b.events.acknowledged(a)
 	if a.Count > 1 && a.Type == message.StandardAck && !c.batches.Load() {
 		c.batches.Store(true)
 	}

@@ -234,6 +234,7 @@ func (c *Connection) Pull(p *message.Pull) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
+	c.b.events.pulled(p)
 	s := c.consumers[p.Consumer]
 	if s == nil {
 		return failure(ErrUnknownConsumer, "The subscription does not exist: %s", p.Consumer)

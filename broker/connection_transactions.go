@@ -29,6 +29,7 @@ func (c *Connection) Begin(id message.TransactionID) error {
 		return err
 	}
 	c.batches.Store(true)
+	c.b.events.transaction("Beginning transaction", id)
 	switch {
 	case id.IsZero():
 		return failure(ErrTransaction, "Transaction id is missing")
@@ -62,6 +63,7 @@ func (c *Connection) Prepare(id message.TransactionID, done func(vote int32, err
 		done(0, err)
 		return
 	}
+	c.b.events.transaction("Preparing transaction", id)
 	t, err := c.transaction(id)
 	if err == nil && !id.XA {
 		err = &Error{Kind: ErrTransaction, Code: XAErrBroker, Text: "Prepare not implemented on Local Transactions"}
@@ -78,6 +80,7 @@ func (c *Connection) Prepare(id message.TransactionID, done func(vote int32, err
 func (c *Connection) Commit(id message.TransactionID, onePhase bool, done func(error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.b.events.transaction("Committing transaction", id)
 	t, err := c.ending(id)
 	c.resumed = false
 	switch {
@@ -125,6 +128,7 @@ func (c *Connection) commit(t *transaction, done func(error)) {
 func (c *Connection) Rollback(id message.TransactionID, done func(error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.b.events.transaction("Rolling back transaction", id)
 	t, err := c.ending(id)
 	c.resumed = false
 	switch {
@@ -155,6 +159,7 @@ func (c *Connection) ending(id message.TransactionID) (*transaction, error) {
 func (c *Connection) Forget(id message.TransactionID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.b.events.transaction("Forgetting transaction", id)
 	t, err := c.ending(id)
 	if err != nil {
 		return err

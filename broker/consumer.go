@@ -121,6 +121,9 @@ func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination)
 		Message:           m,
 		RedeliveryCounter: r.redeliveries,
 	})
+	if p := r.home.base(); p.watched {
+		p.goes(r.m, c.info.ID)
+	}
 	c.mu.Unlock()
 	return true
 }

@@ -14,34 +14,45 @@ const (
 	propertyDeliveryMode = "originalDeliveryMode"
 )
 
-// deadLetter returns m as it goes to a dead letter queue, or nil if it goes
-// to none.
-func (p *place) deadLetter(m *message.Message, cause string, expired bool) *message.Message {
+// deadLetter returns m, which durable subscription d or, where it is nil,
+// anybody else could not take, as it goes to a dead letter destination, or nil
+// if it goes to none. What has failed in its own dead letter destination goes
+// to none. (ActiveMQ: RegionBroker.sendToDeadLetterQueue)
+func (p *place) deadLetter(m *message.Message, cause string, expired bool, d *durable) *message.Message {
 	s := &p.policy.DeadLetter
+	to := s.of(d)
 	switch {
-	case s.Queue.IsZero(), s.Queue == m.Destination, p.dest.IsAdvisory():
+	case to.IsZero(), to == m.Destination, to == p.dest, p.dest.IsAdvisory():
 		return nil
-	case expired && !s.ProcessExpired, !m.Persistent && !s.ProcessNonPersistent:
+	case !s.ProcessExpired && (expired || m.Expired(p.b.nowMS())), !m.Persistent && !s.ProcessNonPersistent:
+		return nil
+	case p.b.options.DiscardDeadLetters.drops(p.b, m.Destination):
 		return nil
 	}
-	d := m.Copy()
+	l := m.Copy()
 	properties, err := message.ParseProperties(m.Properties)
 	if err != nil {
 		p.b.log.Warn("dead letter has damaged properties", "destination", p.dest.String(), "message", m.ID.String(), "error", err)
 	} else {
-		d.Properties = p.deathProperties(properties, m, cause)
+		l.Properties = p.deathProperties(properties, m, cause)
 	}
-	d.Expiration = 0
+	l.Expiration = 0
 	if s.Expiration > 0 {
-		d.Expiration = p.b.nowMS() + s.Expiration.Milliseconds()
+		l.Expiration = p.b.nowMS() + s.Expiration.Milliseconds()
 	}
-	d.Persistent = true
-	d.OriginalDestination, d.Destination = m.Destination, s.Queue
-	d.OriginalTransaction, d.Transaction = m.Transaction, message.TransactionID{}
-	d.RedeliveryCounter = 0
-	d.TargetConsumer = message.ConsumerID{}
-	d.ID.BrokerSequence = p.b.sequence.Add(1)
-	return d
+	l.Persistent = true
+	p.b.readdress(l, to)
+	return l
+}
+
+// readdress makes m, which is a copy, one for another destination. (ActiveMQ:
+// BrokerSupport.doResend)
+func (b *Broker) readdress(m *message.Message, to message.Destination) {
+	m.OriginalDestination, m.Destination = m.Destination, to
+	m.OriginalTransaction, m.Transaction = m.Transaction, message.TransactionID{}
+	m.RedeliveryCounter = 0
+	m.TargetConsumer = message.ConsumerID{}
+	m.ID.BrokerSequence = b.sequence.Add(1)
 }
 
 func (p *place) deathProperties(properties message.Properties, m *message.Message, cause string) []byte {
@@ -60,6 +71,36 @@ func (p *place) deathProperties(properties message.Properties, m *message.Messag
 		return m.Properties
 	}
 	return encoded
+}
+
+// addLetter lets a unit carry m, which is at p, to its dead letter
+// destination, if it has one.
+func (u *batch) addLetter(p *place, m *message.Message, cause string, expired bool, d *durable) {
+	letter := p.deadLetter(m, cause, expired, d)
+	if letter == nil {
+		return
+	}
+	x := burial{key: m.ID.Key(), from: p.dest, to: letter.Destination}
+	audited := p.policy.DeadLetter.Audit && p.dest.Kind.IsTopic()
+	if audited && !u.b.burials.enter(x) {
+		return
+	}
+	if err := u.addRouted(letter); err != nil {
+		u.b.log.Error("cannot create the dead letter destination", "destination", letter.Destination.String(), "error", err)
+		return
+	}
+	if t := u.b.registry.find(letter.Destination); t != nil {
+		t.base().graves.Store(true)
+	}
+	u.then(func(err error) {
+		switch {
+		case err == nil:
+			p.stats.deadLettered.Add(1)
+			u.b.advise.deadLettered(p, m)
+		case audited:
+			u.b.burials.leave(x)
+		}
+	})
 }
 
 // bury moves messages that were in flight to the dead letter queue. The move
@@ -95,53 +136,58 @@ func (b *Broker) removeAll(refs []*ref, cause string, expired bool, d *durable, 
 
 func (b *Broker) removeDead(r *ref, cause string, expired bool, d *durable, done func(error)) {
 	p := r.home.base()
-	if expired {
-		cause = "java.lang.Throwable: Message Expired. Expiration:" + strconv.FormatInt(r.m.Expiration, 10)
-		p.stats.expired.Add(1)
-	}
 	u := newBatch(b)
-	job, drop := (*message.Message)(nil), false
-	if !expired {
-		job, drop = b.again(r, cause)
-	}
-	if job != nil {
+	if expired {
+		cause = u.addExpiry(p, r.m)
+		u.addLetter(p, r.m, cause, true, d)
+	} else if job, drop := b.again(r, cause); job != nil {
 		u.add(&b.schedule, job)
-	} else if letter := p.deadLetter(r.m, cause, expired); letter != nil && !drop {
-		if err := u.addRouted(letter); err == nil {
-			p.stats.deadLettered.Add(1)
-		} else {
-			b.log.Error("cannot create the dead letter queue", "destination", letter.Destination.String(), "error", err)
-		}
+	} else if !drop {
+		u.addLetter(p, r.m, cause, false, d)
 	}
+	b.relocate(r, u, d, done)
+}
+
+// addExpiry counts and tells that a message has expired, and returns the cause
+// of its death.
+func (u *batch) addExpiry(p *place, m *message.Message) string {
+	p.stats.expired.Add(1)
+	u.then(func(err error) {
+		if err == nil {
+			u.b.advise.expired(p, m)
+		}
+	})
+	return "java.lang.Throwable: Message Expired. Expiration:" + strconv.FormatInt(m.Expiration, 10)
+}
+
+// relocate takes a message that is in flight out of its home for good, in one
+// unit with what u adds elsewhere. A producer whose write is taken back is
+// answered when that is safe.
+func (b *Broker) relocate(r *ref, u *batch, d *durable, done func(error)) {
 	r.home.settle(r)
 	if r.stored {
 		if owed, ok := r.home.withdraw(r); ok {
-			b.withdrawn(owed, func(error) {})
+			u.then(func(err error) {
+				if owed != nil {
+					owed(refusal(err))
+				}
+				b.ended()
+			})
 		} else {
 			u.ops = append(u.ops, r.home.removal(r))
 			if d != nil {
 				d.unsettled.Add(1)
-				u.after = func(error) {
-					if d.unsettled.Add(-1) == 0 {
-						d.settled()
-					}
-				}
+				u.then(func(error) { d.settle(1) })
 			}
 		}
 	}
 	u.commit(store.None, message.TransactionID{}, true, done)
 }
 
-// bury a message that had expired when it arrived. (ActiveMQ:
-// Queue.send, Topic.send)
+// expireArrival gets rid of a message that had expired when it arrived, or
+// while it waited for a subscriber. (ActiveMQ: Queue.send, Topic.send)
 func (b *Broker) expireArrival(p *place, m *message.Message, done func(error)) {
-	p.stats.expired.Add(1)
 	u := newBatch(b)
-	cause := "java.lang.Throwable: Message Expired. Expiration:" + strconv.FormatInt(m.Expiration, 10)
-	if letter := p.deadLetter(m, cause, true); letter != nil {
-		if err := u.addRouted(letter); err == nil {
-			p.stats.deadLettered.Add(1)
-		}
-	}
+	u.addLetter(p, m, u.addExpiry(p, m), true, nil)
 	u.commit(store.None, message.TransactionID{}, true, done)
 }

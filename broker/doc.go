@@ -71,6 +71,17 @@
 // persistent, in memory, where subscribers that are away fill no more than
 // half; see durable.
 //
+// # Advisories, hooks
+//
+// An advisory is made only if somebody listens to its topic, and published
+// like any message, so that it must not be under a lock of 4 to 6 or the
+// registry's: deliveries are told of by a goroutine, the rest where it happens,
+// after the locks. Listeners that do not keep up lose the oldest.
+//
+// Hooks see a message before it is accepted, while nobody else does, and may
+// change it; from then on it is immutable. Interceptors of a destination see
+// the copy that goes there. The locks of Statistics and burials are leaves.
+//
 // # Goroutines
 //
 // Dispatch happens on whatever goroutine changed something: the connection's
@@ -78,6 +89,8 @@
 // joined by [Broker.Close]:
 //
 //   - flow.loop resumes producers that wait for memory;
+//   - advisories.loop tells of deliveries, which happen under locks under which
+//     nothing can be published;
 //   - purgeInactive removes destinations that nobody uses, if that is configured;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;

@@ -281,3 +281,10 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 
 // settled is called when no acknowledgement is on its way any more.
 func (d *durable) settled() { d.kick() }
+
+// settle ends n acknowledgements that were on their way.
+func (d *durable) settle(n int64) {
+	if d.unsettled.Add(-n) == 0 {
+		d.settled()
+	}
+}

@@ -41,26 +41,12 @@ func (f *feed) staysLocked(m *message.Message) bool {
 	return !m.Persistent && !f.cleared && !f.d.b.options.ForgetTransient
 }
 
-// sweepAll gets rid of expired messages of all durable subscriptions.
-// (ActiveMQ: Topic.doBrowse)
-func (ds *durables) sweepAll() {
-	for _, d := range ds.all() {
-		d.mu.Lock()
-		feeds := d.feeds
-		d.mu.Unlock()
-		for _, f := range feeds {
-			f.sweep()
-			f.sweepStore()
-		}
-	}
-}
-
 // sweepStore looks at a page of what is in the store alone, where no consumer
 // makes the pager do so; each time at the next one.
 func (f *feed) sweepStore() {
 	d := f.d
 	d.mu.Lock()
-	due := (d.active == nil || d.b.options.ExpireActiveDurables) && f.t.policy.ExpireMessages &&
+	due := (d.active == nil || d.b.options.ExpireActiveDurables) &&
 		f.window.behind() && !f.window.paging && !f.cleared && f.pending.Load() > 0
 	after := f.swept
 	d.mu.Unlock()

@@ -1,21 +1,56 @@
 package broker
 
-import "github.com/conclavemq/conclave/store"
+import (
+	"context"
+	"time"
 
-// sweep gets rid of expired messages that wait, so that they do so too where
-// nobody consumes. (ActiveMQ: expireMessagesPeriod)
+	"github.com/conclavemq/conclave/store"
+)
+
+// sweepDue searches destinations for expired messages, each after its own
+// period, so that they expire too where nobody consumes. (ActiveMQ:
+// expireMessagesPeriod)
+func (b *Broker) sweepDue(now time.Time) {
+	if !b.mayServe() {
+		return
+	}
+	ns := now.UnixNano()
+	for _, t := range b.registry.all() {
+		p := t.base()
+		period := p.policy.ExpireMessagesPeriod
+		if period > 0 && ns-p.searched.Load() >= int64(period) {
+			p.searched.Store(ns)
+			sweep(t)
+		}
+	}
+}
+
+// sweep searches all destinations for which that is wanted.
 func (b *Broker) sweep() {
 	if !b.mayServe() {
 		return
 	}
 	for _, t := range b.registry.all() {
-		if q, ok := t.(*queue); ok && q.policy.ExpireMessages {
-			q.sweep()
-			q.sweepStore()
-			q.sweepSpool()
+		if t.base().policy.ExpireMessagesPeriod > 0 {
+			sweep(t)
 		}
 	}
-	b.durables.sweepAll()
+}
+
+func sweep(t target) {
+	switch t := t.(type) {
+	case *queue:
+		t.sweep()
+		t.sweepStore()
+		t.sweepSpool()
+	case *topic:
+		for _, l := range *t.subscribers.Load() {
+			if f, ok := l.(*feed); ok {
+				f.sweep()
+				f.sweepStore()
+			}
+		}
+	}
 }
 
 // sweep looks through what is in memory.
@@ -39,7 +74,8 @@ func (q *queue) sweep() {
 const expirePageBytes = 1 << 20
 
 // sweepStore looks at a part of what is in the store alone, another one each
-// time, where no consumer makes the pager do so.
+// time, where no consumer makes the pager do so. ActiveMQ looks at the first
+// page again and again, and misses what expires behind it.
 func (q *queue) sweepStore() {
 	q.mu.Lock()
 	rank, after, due := q.sweepDueLocked()
@@ -54,11 +90,7 @@ func (q *queue) sweepStore() {
 		return
 	}
 	refs := q.claimExpired(rank, entries, mayGoOn(entries))
-	q.b.removeAll(refs, "", true, nil, func(error) {
-		for _, r := range refs {
-			q.unlock(r.key.seq, false)
-		}
-	})
+	q.b.removeAll(refs, "", true, nil, func(error) { q.unlockAll(refs) })
 }
 
 // sweepDueLocked says where sweepStore goes on: behind where it ended, in the
@@ -94,26 +126,96 @@ func (q *queue) claimExpired(rank uint8, entries []store.Entry, full bool) []*re
 	if q.window.paging || q.removed {
 		return nil
 	}
-	l := q.window.lane(rank)
 	q.swept = key{rank: (rank + 1) % q.window.lanes()}
 	if full {
 		q.swept = key{seq: entries[len(entries)-1].Seq, rank: rank}
 	}
 	for i := range entries {
-		e := &entries[i]
-		_, taken := q.locked[e.Seq]
-		if !e.Message.Expired(now) || taken || e.Seq <= l.cursor && !l.passed.has(e.Seq) {
-			continue
+		if e := &entries[i]; e.Message.Expired(now) {
+			if r := q.claimLocked(e); r != nil {
+				refs = append(refs, r)
+			}
 		}
-		if e.Seq <= l.cursor {
-			l.passed.drop(e.Seq)
-		}
-		q.lockLocked(e.Seq)
-		r := &ref{}
-		q.fromStore(r, e, rank)
-		q.usage.add(r.size()) // settle takes both away again
-		q.stats.inflight.Add(1)
-		refs = append(refs, r)
 	}
 	return refs
+}
+
+// claimLocked takes a message that is in the store alone, as if it had been
+// delivered, or returns nil if it is anywhere else. No pager is at work. It is
+// locked until unlockAll.
+func (q *queue) claimLocked(e *store.Entry) *ref {
+	rank := q.window.rank(e.Message)
+	l := q.window.lane(rank)
+	if _, taken := q.locked[e.Seq]; taken || e.Seq <= l.cursor && !l.passed.has(e.Seq) {
+		return nil
+	}
+	if e.Seq <= l.cursor {
+		l.passed.drop(e.Seq)
+	}
+	q.lockLocked(e.Seq)
+	r := &ref{}
+	q.fromStore(r, e, rank)
+	q.usage.add(r.size()) // settle takes both away again
+	q.stats.inflight.Add(1)
+	return r
+}
+
+// unlockAll ends the lock of claimed messages that are gone. A pager may just
+// have read a page with them, which must not bring them back.
+func (q *queue) unlockAll(refs []*ref) {
+	q.mu.Lock()
+	for _, r := range refs {
+		if _, ok := q.locked[r.key.seq]; ok {
+			q.gone = append(q.gone, r.key.seq)
+		}
+	}
+	q.release()
+}
+
+// idleLocked does what waits for no pager to be at work.
+func (q *queue) idleLocked() {
+	for _, seq := range q.gone {
+		delete(q.locked, seq)
+	}
+	q.gone = nil
+	if q.idled != nil {
+		close(q.idled)
+		q.idled = nil
+	}
+}
+
+// holdPager keeps pagers away until letPager, when none is at work any more;
+// false if ctx or the queue has ended. The queue is locked if it is true.
+func (q *queue) holdPager(ctx context.Context) bool {
+	for {
+		q.mu.Lock()
+		if !q.window.paging || q.removed {
+			break
+		}
+		if q.idled == nil {
+			q.idled = make(chan struct{})
+		}
+		idled := q.idled
+		q.mu.Unlock()
+		select {
+		case <-idled:
+		case <-ctx.Done():
+			return false
+		case <-q.b.quiet:
+			return false
+		}
+	}
+	if q.removed {
+		q.mu.Unlock()
+		return false
+	}
+	q.window.paging = true
+	return true
+}
+
+// letPager ends holdPager, and unlocks.
+func (q *queue) letPager() {
+	q.window.paging = false
+	q.dispatchLocked()
+	q.release()
 }

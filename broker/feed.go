@@ -437,9 +437,6 @@ func (f *feed) clear() {
 }
 
 func (f *feed) sweep() {
-	if !f.t.policy.ExpireMessages {
-		return
-	}
 	now := f.d.b.nowMS()
 	f.d.mu.Lock()
 	var next *ref
@@ -467,4 +464,5 @@ func (f *feed) settle(r *ref) {
 		f.pending.Add(-1)
 		f.returned.remove(r.key.seq)
 	}
+	f.t.left(r.m)
 }

@@ -12,10 +12,18 @@ import "github.com/conclavemq/conclave/message"
 func (b *Broker) becameSlow(s subscription, p *place) {
 	b.patrols.slow(s, p)
 	p.stats.slow.Add(1)
+	b.events.happened("Detected slow consumer", p.dest)
+	if p.policy.AdvisoryForSlowConsumers {
+		b.advise.slowConsumer(p, s.details())
+	}
 }
 
 // discarded says that m will not be delivered to s, which is too slow.
 // (ActiveMQ: BaseDestination.messageDiscarded)
 func (b *Broker) discarded(s subscription, p *place, m *message.Message) {
-	p.stats.discarded.Add(1)
+	n := p.stats.discarded.Add(1)
+	b.events.befell("Message discarded", p, m)
+	if p.policy.AdvisoryForDiscardingMessages {
+		b.advise.discarded(p, m, s.details().ID, n)
+	}
 }

@@ -12,15 +12,20 @@ import (
 
 // place is what queues and topics have in common.
 type place struct {
-	b      *Broker
-	dest   message.Destination
-	policy Policy
-	usage  usage
-	space  space
-	stats  counters
-	lot    lot                  // sends that wait for memory
-	owner  message.ConnectionID // of a temporary destination, else ""
-	warned atomic.Int64         // when the log last said that producers wait, ns since 1970
+	b        *Broker
+	dest     message.Destination
+	policy   Policy
+	usage    usage
+	space    space
+	stats    counters
+	lot      lot                  // sends that wait for memory
+	owner    message.ConnectionID // of a temporary destination, else ""
+	warned   atomic.Int64         // when the log last said that producers wait, ns since 1970
+	searched atomic.Int64         // when it was last searched for expired messages, ns since 1970
+	graves   atomic.Bool          // dead letters have come here
+
+	watched bool    // fixed: goes is to be called
+	timing  *timing // fixed: what the statistics plugin measures, or nil
 
 	adds    atomic.Int64 // Adds that are on their way through the store
 	retired atomic.Bool  // it is being removed; see retire
@@ -31,11 +36,45 @@ type place struct {
 
 func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
+	p.graves.Store(dest == p.policy.DeadLetter.Queue)
+	p.searched.Store(b.now().UnixNano())
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
 	p.initSpace()
 	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {
 		p.owner = ownerOf(dest)
+	}
+	if b.options.Statistics != nil {
+		p.timing = &timing{}
+	}
+	p.watched = p.timing != nil || p.policy.AdvisoryForDispatched
+}
+
+// arrived is called under no lock when m has become visible at p.
+func (p *place) arrived(m *message.Message) {
+	if p.timing != nil {
+		p.timing.arrive(m.Size())
+	}
+	if p.policy.AdvisoryForDelivery {
+		p.b.advise.delivered(p, m)
+	}
+}
+
+// goes is called when m is delivered, if p is watched, under the consumer's
+// lock.
+func (p *place) goes(m *message.Message, to message.ConsumerID) {
+	if p.timing != nil {
+		p.timing.leave(p.b.nowMS() - m.BrokerInTime)
+	}
+	if p.policy.AdvisoryForDispatched {
+		p.b.advise.later(departure{p, m, to})
+	}
+}
+
+// left is called under no lock when m has left p for good.
+func (p *place) left(m *message.Message) {
+	if p.policy.AdvisoryForConsumed {
+		p.b.advise.consumed(p, m)
 	}
 }
 
@@ -149,6 +188,7 @@ func (g *registry) insertLocked(t target) {
 
 func (g *registry) deleteLocked(t target) {
 	dest := t.base().dest
+	t.base().b.options.Statistics.retire(t.base())
 	delete(g.targets, dest)
 	g.targets = shrunk(g.targets, &g.peak)
 	g.fed.remove(t)

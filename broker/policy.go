@@ -1,10 +1,6 @@
 package broker
 
-import (
-	"time"
-
-	"github.com/conclavemq/conclave/message"
-)
+import "time"
 
 // Policy is how destinations behave. (ActiveMQ: PolicyEntry; fields have its
 // names unless said otherwise)
@@ -34,9 +30,9 @@ type Policy struct {
 	// prefetch, discarding the oldest; -1 does not. (ActiveMQ:
 	// constantPendingMessageLimitStrategy)
 	PendingMessageLimit int
-	// ExpireMessages lets the sweeper look for expired messages. (ActiveMQ:
-	// expireMessagesPeriod > 0)
-	ExpireMessages bool
+	// ExpireMessagesPeriod is how often the destination is searched for expired
+	// messages; 0 never.
+	ExpireMessagesPeriod time.Duration
 	// DeadLetter says what becomes of messages that cannot be delivered.
 	DeadLetter DeadLetter
 
@@ -46,16 +42,6 @@ type Policy struct {
 	QueuePolicy
 	AdvisoryPolicy
 	SpacePolicy
-}
-
-// DeadLetter is a dead letter strategy. (ActiveMQ: DeadLetterStrategy)
-type DeadLetter struct {
-	// Queue is where messages go; a null destination discards them.
-	Queue                message.Destination
-	ProcessExpired       bool
-	ProcessNonPersistent bool
-	// Expiration is how long a dead letter lives; 0 for ever.
-	Expiration time.Duration
 }
 
 // DefaultPolicy is ActiveMQ's policy where nothing is configured.
@@ -68,16 +54,13 @@ func DefaultPolicy() Policy {
 		UsePrefetchExtension:           true,
 		UseConsumerPriority:            true,
 		PendingMessageLimit:            -1,
-		ExpireMessages:                 true,
-		DeadLetter: DeadLetter{
-			Queue:          message.NewQueue("ActiveMQ.DLQ"),
-			ProcessExpired: true,
-		},
-		DestinationPolicy: defaultDestinationPolicy(),
-		OrderPolicy:       defaultOrderPolicy(),
-		TopicPolicy:       defaultTopicPolicy(),
-		QueuePolicy:       defaultQueuePolicy(),
-		AdvisoryPolicy:    defaultAdvisoryPolicy(),
-		SpacePolicy:       defaultSpacePolicy(),
+		ExpireMessagesPeriod:           30 * time.Second,
+		DeadLetter:                     defaultDeadLetter(),
+		DestinationPolicy:              defaultDestinationPolicy(),
+		OrderPolicy:                    defaultOrderPolicy(),
+		TopicPolicy:                    defaultTopicPolicy(),
+		QueuePolicy:                    defaultQueuePolicy(),
+		AdvisoryPolicy:                 defaultAdvisoryPolicy(),
+		SpacePolicy:                    defaultSpacePolicy(),
 	}
 }

@@ -102,12 +102,11 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 	if p.audit != nil {
 		c.b.audits.leave(id, lost)
 	}
-	if p.info.Destination.IsZero() {
-		return
-	}
-	for _, part := range p.info.Destination.Parts() {
-		if t := c.b.registry.find(part); t != nil {
-			t.base().stats.producers.Add(-1)
+	if !p.info.Destination.IsZero() {
+		for _, part := range p.info.Destination.Parts() {
+			if t := c.b.registry.find(part); t != nil {
+				t.base().stats.producers.Add(-1)
+			}
 		}
 	}
 	c.b.advise.producerGone(&p.info)
@@ -143,12 +142,21 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		return failure(ErrUnknownProducer, "Cannot send message to %s with invalid (null) producer state", m.Destination)
 	}
 	m.BrokerInTime = c.b.nowMS()
-	if c.b.options.PopulateUserID {
+	if c.b.options.PopulateUserID && (m.UserID == "" || len(m.BrokerPath) == 0) {
 		m.UserID = c.info.UserName
+	}
+	for _, hook := range c.b.hooks {
+		hook(c.b, m)
 	}
 	d := dispatch{c: c, p: p, m: m, required: responseRequired, done: done}
 	taken, err := d.schedule()
 	if taken || err != nil {
+		return err
+	}
+	if answered, err := c.statistics(d.m); answered {
+		if err == nil {
+			d.finish()(nil)
+		}
 		return err
 	}
 	if d.first == nil {
@@ -157,6 +165,9 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 			return err
 		}
 		m.Destination = r.dest
+		if r.alone() {
+			r.first.base().intercept(m)
+		}
 		d.first, d.more = r.take(m)
 	}
 	m = d.m
@@ -292,6 +303,7 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 		return false, nil
 	}
 	d.c.b.full(p, d.p.info.ID)
+	p.tellCrowded(&d.p.info)
 	switch {
 	case p.space.failNow && p.blocks():
 		return false, p.noSpace(d.p.info.ID, false)

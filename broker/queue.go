@@ -33,6 +33,8 @@ type queue struct {
 	// have left memory. mu
 	counts   map[store.Seq]int32
 	returned returned
+	gone     []store.Seq   // mu; still locked, until the pager is sure not to have them
+	idled    chan struct{} // mu; not nil: closed when no pager is at work
 }
 
 func newQueue(b *Broker, dest message.Destination, state *store.DestinationState) *queue {
@@ -61,6 +63,9 @@ func (q *queue) stores(m *message.Message) bool {
 func (q *queue) release() {
 	doomed := q.doomed
 	q.doomed = nil
+	if !q.window.paging && (q.gone != nil || q.idled != nil) {
+		q.idleLocked()
+	}
 	q.mu.Unlock()
 	for _, r := range doomed {
 		q.b.expire(r, nil)
@@ -118,8 +123,11 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		q.outside++
 		a.unit.Done = a.written
 		q.b.store.Append(&a.unit)
+		q.release()
+		return
 	}
 	q.release()
+	q.arrived(m)
 }
 
 // written is Done of an Add that is visible only now.
@@ -222,8 +230,13 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 	}
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
+	alone := q.rota.n == 0
 	q.dispatchLocked()
 	q.release()
+	q.arrived(m)
+	if alone && q.policy.SendAdvisoryIfNoConsumers {
+		q.b.advise.noConsumer(&q.place, m)
+	}
 }
 
 // arriveStored makes a stored message visible: in the window, if that is
@@ -231,6 +244,7 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 func (q *queue) arriveStored(r *ref, op *store.Op) {
 	w := &q.window
 	q.mu.Lock()
+	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.adds.Add(-1)
 	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	if q.b.concurrent {
@@ -261,6 +275,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 		q.dispatchLocked()
 	}
 	q.release()
+	q.arrived(r.m)
 }
 
 // rehouse lets a queue that was removed while messages were on their way to
@@ -406,4 +421,5 @@ func (q *queue) settle(r *ref) {
 	q.stats.size.Add(-1)
 	q.usage.release(r.size())
 	q.returned.remove(r.key.seq)
+	q.left(r.m)
 }

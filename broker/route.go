@@ -28,13 +28,20 @@ type leg struct {
 
 // copy returns m as the leg's target gets it.
 func (l *leg) copy(m *message.Message) *message.Message {
-	if l.dest.IsZero() {
+	p := l.target.base()
+	if l.dest.IsZero() && p.policy.Interceptors == nil {
 		return m
 	}
 	c := m.Copy()
-	c.Destination, c.OriginalDestination = l.dest, l.original
+	if !l.dest.IsZero() {
+		c.Destination, c.OriginalDestination = l.dest, l.original
+	}
+	p.intercept(c)
 	return c
 }
+
+// alone reports that messages go to first, as they are.
+func (r *route) alone() bool { return r.fixed == nil && r.root == nil }
 
 // take returns where m goes: to first alone, if more is nil, and else to all of
 // more, which may be empty.

@@ -378,7 +378,7 @@ func (s *schedule) bury(u *batch, m *message.Message, cause error) {
 	d.Persistent = true // it was kept so far, and is not dropped now
 	of := &place{}
 	of.init(s.b, d.Destination)
-	letter := of.deadLetter(d, cause.Error(), false)
+	letter := of.deadLetter(d, cause.Error(), false, nil)
 	if letter == nil {
 		return
 	}

@@ -114,19 +114,7 @@ func (b *Broker) give(n *notice) {
 // memory until it is stored, so that producers wait if the store is slower
 // than they are. (ActiveMQ: TopicSubscription.discard)
 func (b *Broker) buryEvicted(n *notice, done func(error)) {
-	letter := n.p.deadLetter(n.m, "java.lang.Throwable: TopicSubDiscard. ID:"+n.s.details().ID.String(), false)
-	if letter == nil {
-		done(nil)
-		return
-	}
-	t, err := b.ensure(letter.Destination)
-	if err != nil {
-		b.log.Error("cannot create the dead letter queue", "destination", letter.Destination.String(), "error", err)
-		done(err)
-		return
-	}
 	u := newBatch(b)
-	u.add(t, letter)
-	n.p.stats.deadLettered.Add(1)
+	u.addLetter(n.p, n.m, "java.lang.Throwable: TopicSubDiscard. ID:"+n.s.details().ID.String(), false, nil)
 	u.commit(0, message.TransactionID{}, true, done)
 }

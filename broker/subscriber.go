@@ -172,6 +172,9 @@ func (s *subscriber) deliverLocked(t *topic, m *message.Message) {
 	s.delivered++
 	t.stats.dispatched.Add(1)
 	t.stats.inflight.Add(1)
+	if t.watched {
+		t.goes(m, s.info.ID)
+	}
 	s.peer.Deliver(message.Delivery{
 		Consumer:          s.info.ID,
 		Destination:       t.dest,

@@ -51,6 +51,9 @@ func newTopic(b *Broker, dest message.Destination) *topic {
 	}
 	t.retention.init(&t.place)
 	t.subscribers.Store(new([]listener))
+	if dest.Name == advisoryMasterBroker {
+		b.advise.master(t)
+	}
 	return t
 }
 
@@ -91,6 +94,10 @@ func (t *topic) refuse()        { t.adds.Add(-1) }
 // arrive gives m to all subscribers.
 func (t *topic) arrive(m *message.Message, op *store.Op) {
 	t.stats.enqueued.Add(1)
+	t.arrived(m)
+	if t.policy.SendAdvisoryIfNoConsumers && !t.inUse() {
+		t.b.advise.noConsumer(&t.place, m)
+	}
 	if op != nil {
 		t.b.sawSegment(op.Segment)
 		t.adds.Add(-1)

@@ -2,6 +2,9 @@ package config
 
 // BrokerAdvisories are the attributes of <broker> about advisories.
 type BrokerAdvisories struct {
+	// AnonymousProducerAdvisorySupport tells of producers without a
+	// destination, too.
+	AnonymousProducerAdvisorySupport bool `config:"anonymousProducerAdvisorySupport"`
 }
 
 func (e *BrokerAdvisories) setDefaults() {
@@ -9,7 +12,6 @@ func (e *BrokerAdvisories) setDefaults() {
 
 func (BrokerAdvisories) others() others {
 	return others{
-		"anonymousProducerAdvisorySupport": refused("false", reasonLater),
-		"enableStatistics":                 tuned("true", "statistics are always kept"),
+		"enableStatistics": tuned("true", "statistics are always kept"),
 	}
 }

@@ -116,9 +116,7 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	if c := p.PendingMessageLimitStrategy.Constant; c != nil {
 		b.within(path+".pendingMessageLimitStrategy.constantPendingMessageLimitStrategy.limit", int64(c.Limit), -1, maxPending)
 	}
-	if p.DeadLetterStrategy.given() > 1 {
-		b.bad(path+".deadLetterStrategy", "has more than one strategy")
-	}
+	p.DeadLetterStrategy.check(b, path+".deadLetterStrategy")
 	b.within(path+".maxPageSize", int64(p.MaxPageSize), 0, 1<<20)
 	b.notNegative(path+".expireMessagesPeriod", p.ExpireMessagesPeriod)
 	b.checkTopicsOwn(p, path)

@@ -241,7 +241,8 @@ func TestMissingFile(t *testing.T) {
 func TestTablesAreDisjoint(t *testing.T) {
 	for _, m := range []model{Config{}, Broker{}, PersistenceAdapter{}, KahaDB{}, Locker{}, SharedFileLocker{},
 		TransportConnector{}, SystemUsage{}, MemoryUsage{}, DiskUsage{}, PendingQueuePolicy{}, PendingSubscriberPolicy{}, PendingDurableSubscriberPolicy{}, Cursor{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{},
-		PendingMessageLimitStrategy{}, DeadLetterStrategy{}, SharedDeadLetterStrategy{}, IndividualDeadLetterStrategy{}, DiscardingDeadLetterStrategy{}} {
+		PendingMessageLimitStrategy{}, DeadLetterStrategy{}, SharedDeadLetterStrategy{}, IndividualDeadLetterStrategy{}, DiscardingDeadLetterStrategy{},
+		AdvisoryEntry{}, HeaderMessageInterceptorStrategy{}, MessagePlugins{}, DiscardingDLQBrokerPlugin{}, TimeStampingBrokerPlugin{}} {
 		seen := map[string]bool{}
 		for _, name := range schemaOf(typeOf(m)).names() {
 			require.False(t, seen[strings.ToLower(name)], "%T: %s", m, name)

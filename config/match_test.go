@@ -47,11 +47,17 @@ func TestStrategies(t *testing.T) {
 	require.NoError(t, err)
 	m := &c.Broker.DestinationPolicy.PolicyMap
 	individual := m.Find("queue", "a.x").DeadLetterStrategy.Individual
-	require.Equal(t, "DLQ.a.x", individual.Name(true, "a.x"))
-	require.Equal(t, "ActiveMQ.DLQ.Topic.t", individual.Name(false, "t"))
+	name, _, isQueue := individual.Name(true, "a.x")
+	require.Equal(t, "DLQ.a.x", name)
+	require.True(t, isQueue)
+	name, _, isQueue = individual.Name(false, "t")
+	require.Equal(t, "ActiveMQ.DLQ.Topic.t", name)
+	require.True(t, isQueue)
 	require.False(t, individual.ProcessExpired)
 	shared := m.Find("queue", "b").DeadLetterStrategy.Shared
-	require.Equal(t, "dead", shared.DeadLetterQueue.Queue.PhysicalName)
+	name, isQueue = shared.DeadLetterQueue.Name()
+	require.Equal(t, "dead", name)
+	require.True(t, isQueue)
 	require.True(t, shared.ProcessExpired)
 	topics := m.Find("topic", "t")
 	require.NotNil(t, topics.DeadLetterStrategy.Discarding)

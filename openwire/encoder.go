@@ -26,6 +26,10 @@ func NewEncoder(f Format) *Encoder {
 	return e
 }
 
+// Sent sets the BrokerOutTime of the deliveries that follow, in ms since 1970;
+// 0 leaves each message its own.
+func (e *Encoder) Sent(ms int64) { e.w.sent = ms }
+
 // Append appends to dst one frame with its size prefix: h and v, which is nil,
 // a pointer to a command, or an identifier or destination by value. On an
 // error dst is returned as it was, nothing is remembered of v, and the encoder

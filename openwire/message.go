@@ -43,11 +43,21 @@ func (w *wire) laterMessageFields(m *message.Message) {
 	if w.since(3) {
 		w.brokers(&m.Cluster)
 		w.int64(&m.BrokerInTime)
-		w.int64(&m.BrokerOutTime)
+		w.outTime(m)
 	}
 	if w.since(10) {
 		w.bool(&m.FirstForConsumer)
 	}
+}
+
+// outTime walks when a broker gave the message to a consumer, which a delivery
+// that is written says of itself: messages are shared.
+func (w *wire) outTime(m *message.Message) {
+	if w.sent != 0 && w.kind == TypeDelivery {
+		w.int64(&w.sent)
+		return
+	}
+	w.int64(&m.BrokerOutTime)
 }
 
 // blob walks what a blob message adds. (ActiveMQ:

@@ -173,11 +173,10 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
 		DisableAdvisories:                !c.AdvisorySupport,
 		PopulateUserID:                   c.PopulateJMSXUserID,
-		ExpireMessagesPeriod:             expirePeriod(&c.DestinationPolicy.PolicyMap),
 		RoutingOptions:                   routingOptions(c),
 		SchedulerOptions:                 schedulerOptions(c),
 		SessionOptions:                   sessionOptions(c),
-		PluginOptions:                    pluginOptions(&c.Plugins),
+		PluginOptions:                    pluginOptions(c),
 		SpaceOptions:                     space,
 		Log:                              b.log,
 	}

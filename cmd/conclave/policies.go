@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/conclavemq/conclave/broker"
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/message"
@@ -36,7 +34,7 @@ func apply(p *broker.Policy, e *config.PolicyEntry, d message.Destination) {
 	if e.MaxPageSize != 0 {
 		p.MaxPageSize = e.MaxPageSize
 	}
-	p.ExpireMessages = e.ExpireMessagesPeriod > 0
+	p.ExpireMessagesPeriod = e.ExpireMessagesPeriod
 	p.UsePrefetchExtension = e.UsePrefetchExtension
 	p.UseConsumerPriority = e.UseConsumerPriority
 	p.AllConsumersExclusiveByDefault = e.AllConsumersExclusiveByDefault
@@ -53,36 +51,31 @@ func apply(p *broker.Policy, e *config.PolicyEntry, d message.Destination) {
 func deadLetter(s *config.DeadLetterStrategy, d message.Destination) broker.DeadLetter {
 	switch {
 	case s.Shared != nil:
+		name, isQueue := s.Shared.DeadLetterQueue.Name()
 		return broker.DeadLetter{
-			Queue:          message.NewQueue(s.Shared.DeadLetterQueue.Queue.PhysicalName),
+			Queue:          destinationOf(name, isQueue),
 			ProcessExpired: s.Shared.ProcessExpired, ProcessNonPersistent: s.Shared.ProcessNonPersistent,
-			Expiration: s.Shared.Expiration,
+			Audit: s.Shared.EnableAudit, Expiration: s.Shared.Expiration,
 		}
 	case s.Individual != nil:
+		name, suffix, isQueue := s.Individual.Name(d.Kind.IsQueue(), d.Name)
 		return broker.DeadLetter{
-			Queue:          message.NewQueue(s.Individual.Name(d.Kind.IsQueue(), d.Name)),
+			Queue:           destinationOf(name, isQueue),
+			PerSubscription: s.Individual.DestinationPerDurableSubscriber, Suffix: suffix,
 			ProcessExpired: s.Individual.ProcessExpired, ProcessNonPersistent: s.Individual.ProcessNonPersistent,
-			Expiration: s.Individual.Expiration,
+			Audit: s.Individual.EnableAudit, Expiration: s.Individual.Expiration,
 		}
 	case s.Discarding != nil:
-		return broker.DeadLetter{ProcessExpired: s.Discarding.ProcessExpired, ProcessNonPersistent: s.Discarding.ProcessNonPersistent}
+		return broker.DeadLetter{}
 	}
 	return broker.DefaultPolicy().DeadLetter
 }
 
-// expirePeriod is how often the broker looks for expired messages: the
-// shortest period that a policy asks for, or the default.
-func expirePeriod(m *config.PolicyMap) time.Duration {
-	period := 30 * time.Second
-	for i := range m.Entries {
-		if p := m.Entries[i].ExpireMessagesPeriod; p > 0 {
-			period = min(period, p)
-		}
+func destinationOf(name string, isQueue bool) message.Destination {
+	if isQueue {
+		return message.NewQueue(name)
 	}
-	if m.Default != nil && m.Default.ExpireMessagesPeriod > 0 {
-		period = min(period, m.Default.ExpireMessagesPeriod)
-	}
-	return period
+	return message.NewTopic(name)
 }
 
 // filter makes a selector one of the broker's.

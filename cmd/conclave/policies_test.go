@@ -15,14 +15,13 @@ import (
 func TestPoliciesWithoutConfiguration(t *testing.T) {
 	of := policies(&config.PolicyMap{})
 	require.Equal(t, broker.DefaultPolicy(), of(message.NewQueue("A")))
-	require.Equal(t, 30*time.Second, expirePeriod(&config.PolicyMap{}))
 }
 
 func TestPolicies(t *testing.T) {
 	m := &config.PolicyMap{Entries: []config.PolicyEntry{
 		{
 			Queue: "A.>", MemoryLimit: 1 << 20, MaxPageSize: 9, ExpireMessagesPeriod: time.Second,
-			DeadLetterStrategy: config.DeadLetterStrategy{Individual: &config.IndividualDeadLetterStrategy{QueuePrefix: "DLQ."}},
+			DeadLetterStrategy: config.DeadLetterStrategy{Individual: &config.IndividualDeadLetterStrategy{QueuePrefix: "DLQ.", UseQueueForQueueMessages: true}},
 		},
 		{
 			Topic:                       ">",
@@ -36,20 +35,18 @@ func TestPolicies(t *testing.T) {
 	p := of(message.NewQueue("A.B"))
 	require.EqualValues(t, 1<<20, p.MemoryLimit)
 	require.Equal(t, 9, p.MaxPageSize)
-	require.True(t, p.ExpireMessages)
+	require.Equal(t, time.Second, p.ExpireMessagesPeriod)
 	require.Equal(t, message.NewQueue("DLQ.A.B"), p.DeadLetter.Queue)
 
 	p = of(message.NewTopic("T"))
 	require.Equal(t, 5, p.PendingMessageLimit)
 	require.True(t, p.DeadLetter.Queue.IsZero())
-	require.False(t, p.ExpireMessages)
+	require.Zero(t, p.ExpireMessagesPeriod)
 
 	p = of(message.Destination{Kind: message.TempQueue, Name: "ID:1"})
 	require.True(t, p.UseConsumerPriority)
 	require.Equal(t, broker.DefaultPolicy().MaxPageSize, p.MaxPageSize)
 	require.Equal(t, broker.DefaultPolicy(), of(message.NewQueue("B")))
-
-	require.Equal(t, time.Second, expirePeriod(m))
 }
 
 func TestOrderPolicy(t *testing.T) {

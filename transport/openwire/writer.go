@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	codec "github.com/conclavemq/conclave/openwire"
 )
@@ -44,6 +45,7 @@ func (w *writer) run(out *outbound) error {
 		if batch, ok = out.take(batch, answers); !ok {
 			return nil
 		}
+		w.encoder.Sent(time.Now().UnixMilli())
 		for i := range batch {
 			if err := w.encode(&batch[i]); err != nil {
 				return err
