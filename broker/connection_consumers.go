@@ -24,7 +24,9 @@ func (c *Connection) AddConsumer(info *message.ConsumerInfo) error {
 	if len(c.consumers) >= maxPerConnection {
 		return failure(ErrLimit, "Can't add consumer on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
 	}
-	s, err := c.subscribe(info)
+	granted := *info
+	granted.PrefetchSize = c.prefetch(info, info.PrefetchSize)
+	s, err := c.subscribe(&granted)
 	if err != nil {
 		return err
 	}
@@ -221,8 +223,20 @@ func (c *Connection) SetPrefetch(id message.ConsumerID, n int32) error {
 	if s == nil {
 		return failure(ErrUnknownConsumer, "The subscription does not exist: %s", id)
 	}
-	s.setPrefetch(n)
+	s.setPrefetch(c.prefetch(s.details(), n))
 	return nil
+}
+
+// prefetch is the prefetch size that a consumer gets which asks for n. One that
+// gets 0 and does not know has to be told: it has to pull. (ActiveMQ:
+// PolicyEntry.configurePrefetch)
+func (c *Connection) prefetch(info *message.ConsumerInfo, n int32) int32 {
+	p := c.b.policy(info.Destination)
+	granted := p.prefetch(info, n)
+	if granted == 0 && n != 0 && c.info.Manageable {
+		c.peer.Prefetch(info.ID, info.Destination, 0)
+	}
+	return granted
 }
 
 // RemoveSubscription deletes a durable subscription of this client's.

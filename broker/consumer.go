@@ -82,10 +82,25 @@ func (c *consumer) creditLocked() int {
 	return c.prefetch + c.extension - c.inflight.n
 }
 
-// take delivers r if there is credit and c's peer reads. The lock of r's home is held.
-func (c *consumer) take(r *ref, dest message.Destination) bool {
+// readyLocked reports whether c may be given a message now.
+func (c *consumer) readyLocked() bool {
+	return c.creditLocked() > 0 && (c.prefetch == 0 || !c.hold.heldLocked())
+}
+
+// ready reports whether there is credit and c's peer reads.
+func (c *consumer) ready() bool {
 	c.mu.Lock()
-	if c.creditLocked() <= 0 || c.prefetch != 0 && c.hold.heldLocked() {
+	defer c.mu.Unlock()
+	return c.readyLocked()
+}
+
+// take delivers r if c is ready. The lock of r's home is held.
+func (c *consumer) take(r *ref, dest message.Destination) bool { return c.deliver(r, r.m, dest) }
+
+// deliver is take; m is r's message as c gets it.
+func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination) bool {
+	c.mu.Lock()
+	if !c.readyLocked() {
 		c.mu.Unlock()
 		return false
 	}
@@ -103,7 +118,7 @@ func (c *consumer) take(r *ref, dest message.Destination) bool {
 	c.peer.Deliver(message.Delivery{
 		Consumer:          c.info.ID,
 		Destination:       dest,
-		Message:           r.m,
+		Message:           m,
 		RedeliveryCounter: r.redeliveries,
 	})
 	c.mu.Unlock()

@@ -296,11 +296,9 @@ func (q *queue) dispatchLocked() {
 }
 
 func (q *queue) offerLocked() {
+	q.rota.begin()
 	var next *ref
 	open := q.openLocked()
-	if q.seek != nil {
-		q.seek.walks()
-	}
 	for r := q.window.head; r != nil && r.key.rank <= open; r = next {
 		next = r.next
 		if q.seek != nil && r.seen == q.seek.round {
@@ -321,9 +319,7 @@ func (q *queue) offerLocked() {
 			q.stats.dispatched.Add(1)
 			q.stats.inflight.Add(1)
 		case full:
-			if q.seek == nil || q.seek.walked() {
-				return
-			}
+			return
 		case unwanted:
 			if q.seek != nil {
 				r.seen = q.seek.round

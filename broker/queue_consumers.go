@@ -23,6 +23,7 @@ func (q *queue) attach(s subscription) error {
 	q.rota.add(c, &q.policy)
 	q.seekLocked(c)
 	q.stats.consumers.Add(1)
+	q.expectLocked()
 	q.dispatchLocked()
 	q.release()
 	return nil
@@ -45,6 +46,9 @@ func (q *queue) detach(c *consumer, refs []*ref) {
 	q.mu.Lock()
 	if q.rota.remove(c, &q.policy) {
 		q.stats.consumers.Add(-1)
+		if q.rota.n == 0 {
+			q.rota.open()
+		}
 		if q.seek != nil {
 			q.seek.leave(c)
 		}
@@ -89,6 +93,7 @@ func (q *queue) dispose() {
 	for c := range q.rota.each {
 		consumers = append(consumers, c)
 	}
+	q.rota.open()
 	q.rota = rota{}
 	q.stats.consumers.Store(0)
 	for r := q.window.head; r != nil; r = q.window.head {

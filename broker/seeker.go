@@ -28,8 +28,6 @@ type seeker struct {
 	readers map[*consumer]*reader
 	round   uint32 // rises with each new reader, so that ref.seen counts no more
 	clock   uint64 // of turns
-	walk    uint64 // through the window
-	stuck   int    // readers without credit in this walk
 	due     bool   // a pager may find something to do
 }
 
@@ -43,7 +41,6 @@ type reader struct {
 	claims [store.Priorities]int
 	bytes  [store.Priorities]int64
 	turn   uint64 // when something was read for it last
-	stuck  uint64 // the walk in which it had no credit
 	gone   bool
 }
 
@@ -146,7 +143,7 @@ func (r *reader) hungry() (rank uint8, ok bool) {
 // served reports whether r's consumer gets messages at all.
 func (r *reader) served() bool {
 	e := r.seeker.q.rota.exclusive
-	return e == nil || e == r.c
+	return e == nil || e.consumer == r.c
 }
 
 func (r *reader) take(m *ref) {
@@ -180,26 +177,8 @@ func (r *reader) stand() (rank uint8, ok bool) {
 // it is still to be looked at.
 func (s *seeker) blocks(c *consumer, m *ref) bool {
 	r := s.readers[c]
-	return r != nil && (r.stuck == s.walk || r.blocked(m))
+	return r != nil && r.blocked(m)
 }
-
-// walks begins a walk through the window.
-func (s *seeker) walks() {
-	s.walk++
-	s.stuck = 0
-}
-
-// stick says that c has no credit. Credit that comes while the walk goes on is
-// for the next one: this one has gone by what c was to get first.
-func (s *seeker) stick(c *consumer) {
-	if r := s.readers[c]; r != nil && r.stuck != s.walk {
-		r.stuck = s.walk
-		s.stuck++
-	}
-}
-
-// walked reports that nobody is left to walk on for.
-func (s *seeker) walked() bool { return s.stuck >= len(s.readers) }
 
 func (r *reader) blocked(m *ref) bool {
 	rank, ok := r.stand()

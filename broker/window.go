@@ -51,6 +51,7 @@ type ref struct {
 	prev, next *ref
 	key        key
 	segment    store.Segment
+	judged     uint64      // home's lock: the state in which it waited; see rota
 	seen       uint32      // home's lock: the round in which nobody wanted it; see seeker
 	claim      *reader     // home's lock: for whom it is in the window; see seeker
 	unit       *store.Unit // home's lock: not nil while its write may be taken back

@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 		{"same connector twice", pair + "    - {name: openwire, uri: tcp://h:1}\n", ErrValue, []string{"second connector"}},
 		{"unresolved placeholder", bad(6, "journalMaxFileLength: ${no.such.thing}"), ErrValue, []string{"-Dno.such.thing="}},
 		{"policy without pattern", pair + "  destinationPolicy: {policyMap: {policyEntries: [{maxPageSize: 1}]}}\n", ErrValue, []string{"exactly one"}},
-		{"policy for later", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, lazyDispatch: true}]}}\n", ErrUnsupported, []string{"policyEntries[0].lazyDispatch"}},
+		{"policy for later", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, networkBridgeFilterFactory: {}}]}}\n", ErrUnsupported, []string{"policyEntries[0].networkBridgeFilterFactory"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := load(t, test.text)

@@ -44,6 +44,5 @@ const (
 	reasonLater     = "it is not available yet"
 	reasonPlugins   = "Java plugins cannot be loaded"
 	reasonThreads   = "there are no threads to set up"
-	reasonPrefetch  = "a consumer's own prefetch is used; set it in the client (jms.prefetchPolicy or consumer.prefetchSize)"
 	reasonPageQueue = "messages are paged from the journal without a cursor"
 )
