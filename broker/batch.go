@@ -54,8 +54,8 @@ func (u *batch) commit(outcome store.Outcome, id message.TransactionID, sync boo
 
 func (u *batch) announce() {
 	for i := range u.adds {
-		if u.adds[i].op >= 0 {
-			u.adds[i].target.announce()
+		if a := &u.adds[i]; a.op >= 0 {
+			a.target = u.b.announced(a.target)
 		}
 	}
 }

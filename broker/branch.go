@@ -212,7 +212,7 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	for i := range stored {
 		if stored[i].Action == store.Add {
 			if target, err := t.b.ensure(stored[i].Destination); err == nil {
-				target.announce()
+				t.b.announced(target)
 			}
 		}
 	}

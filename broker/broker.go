@@ -91,26 +91,29 @@ type Broker struct {
 	space      interface{ Roomy() bool } // the store, if it can say that it has space; else nil
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
-	registry  registry
-	flow      flow
-	usage     usage
-	advise    advisories
-	audits    audits
-	branches  branches
-	durables  durables
-	patrols   patrols
-	kept      atomic.Int64  // bytes that topics keep for retroactive consumers
-	sequence  atomic.Int64  // last MessageID.BrokerSequence
-	segment   atomic.Uint32 // highest store.Segment seen
-	located   atomic.Bool   // segment has been seen
-	stopping  atomic.Bool
-	paused    atomic.Bool
-	starved   atomic.Bool    // a dispatch was refused because the lease was not valid
-	pending   atomic.Int64   // units whose outcome somebody waits for
-	drained   chan struct{}  // capacity 1: pending has come to 0 while stopping
-	goroutine sync.WaitGroup // joined by Close
-	quiet     chan struct{}  // closed when Close begins
-	stop      chan struct{}  // closed when the goroutines are to end
+	registry      registry
+	routing       routing
+	flow          flow
+	usage         usage
+	quota         quota
+	limitsChecked time.Time // the housekeeper's
+	advise        advisories
+	audits        audits
+	branches      branches
+	durables      durables
+	patrols       patrols
+	kept          atomic.Int64  // bytes that topics keep for retroactive consumers
+	sequence      atomic.Int64  // last MessageID.BrokerSequence
+	segment       atomic.Uint32 // highest store.Segment seen
+	located       atomic.Bool   // segment has been seen
+	stopping      atomic.Bool
+	paused        atomic.Bool
+	starved       atomic.Bool    // a dispatch was refused because the lease was not valid
+	pending       atomic.Int64   // units whose outcome somebody waits for
+	drained       chan struct{}  // capacity 1: pending has come to 0 while stopping
+	goroutine     sync.WaitGroup // joined by Close
+	quiet         chan struct{}  // closed when Close begins
+	stop          chan struct{}  // closed when the goroutines are to end
 	// never has ended: who waits with it does not wait.
 	never context.Context
 
@@ -151,17 +154,25 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.quota.init(b)
 	b.advise.init(b)
 	b.audits.init(b)
 	b.branches.init(b)
 	b.durables.init(b)
+	if err := b.routing.init(b); err != nil {
+		return nil, err
+	}
 	if err := b.recover(options.Store.Recovered()); err != nil {
 		close(b.stop)
 		b.goroutine.Wait()
 		return nil, err
 	}
+	b.furnish()
 	b.run(b.flow.loop)
 	b.run(b.housekeep)
+	if b.options.PurgePeriod > 0 {
+		b.run(b.purgeInactive)
+	}
 	return b, nil
 }
 
@@ -253,6 +264,7 @@ func (b *Broker) housekeep() {
 		if b.starved.Swap(false) {
 			b.kickAll()
 		}
+		b.checkLimits()
 		if now := b.now(); period > 0 && now.Sub(swept) >= period {
 			swept = now
 			b.sweep()

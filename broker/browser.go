@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"math"
-	"slices"
 	"sync"
 
 	"github.com/conclavemq/conclave/message"
@@ -87,53 +85,49 @@ const browsePageBytes = 4 << 20
 // show delivers a queue's messages as they were when it began; false if the
 // browser was closed.
 func (br *browser) show(q *queue) bool {
-	transient, last := q.unstored()
+	shelves, last := q.unstored()
 	for rank := range q.window.lanes() {
-		var ok bool
-		if transient, ok = br.showLane(q, rank, transient, last); !ok {
-			return false
-		}
-	}
-	for i := range transient {
-		if !br.offer(q, transient[i].m, transient[i].redeliveries) {
+		if !br.showLane(q, rank, shelves[rank], last) {
 			return false
 		}
 	}
 	return true
 }
 
-// showLane delivers what the store has of a lane, and what else comes before
-// it. It returns what is left of that.
-func (br *browser) showLane(q *queue, rank uint8, transient []shown, last store.Seq) (rest []shown, ok bool) {
+// showLane delivers what the store has of a lane, and what else it has.
+func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.Seq) bool {
 	limit := max(q.policy.MaxBrowsePageSize, 1)
-	for after := store.Seq(0); ; {
+	for after, more := store.Seq(0), true; more; {
 		entries, err := q.read(rank, after, limit, browsePageBytes)
 		if err != nil {
 			br.b.log.Error("cannot read a queue to browse it", "destination", q.dest.String(), "error", err)
-			return transient, true
+			break
 		}
+		more = mayGoOn(entries)
 		for i := range entries {
 			e := &entries[i]
 			if after = e.Seq; after > last {
-				return transient, true
-			}
-			at := key{seq: e.Seq, rank: rank}
-			for len(transient) > 0 && transient[0].key.less(at) {
-				if !br.offer(q, transient[0].m, transient[0].redeliveries) {
-					return nil, false
-				}
-				transient = transient[1:]
+				more = false
+				break
 			}
 			var r ref
 			r.fromEntry(e, q, rank)
-			if !br.offer(q, e.Message, r.redeliveries) {
-				return nil, false
+			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, r.redeliveries) {
+				return false
 			}
 		}
-		if !mayGoOn(entries) {
-			return transient, true
+	}
+	return br.showUpTo(q, transient, key{rank: rank + 1})
+}
+
+// showUpTo delivers what is not in the store and comes before k.
+func (br *browser) showUpTo(q *queue, transient *shelf, k key) bool {
+	for m := transient.first(); m != nil && m.key.less(k); m = transient.first() {
+		if transient.drop(); !br.offer(q, m.m, m.redeliveries) {
+			return false
 		}
 	}
+	return true
 }
 
 // offer waits for credit and a peer that reads, and delivers; false if the browser was closed.
@@ -178,46 +172,4 @@ func (br *browser) close(int64) {
 	defer br.mu.Unlock()
 	br.closed = true
 	br.credit.Broadcast()
-}
-
-// shown is a message in memory as a browser sees it.
-type shown struct {
-	m            *message.Message
-	key          key
-	redeliveries int32
-}
-
-// unstored returns what the store would not show, in order, and the position
-// at which a browse of the store ends.
-func (q *queue) unstored() (list []shown, last store.Seq) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	collect := func(r *ref) {
-		if !r.stored || r.unit != nil {
-			list = append(list, shown{r.m, r.key, r.redeliveries})
-		}
-	}
-	for c := range q.rota.each {
-		c.mu.Lock()
-		for _, r := range c.inflight.refs[c.inflight.head:] {
-			if r != nil && r.home == home(q) {
-				collect(r)
-			}
-		}
-		c.mu.Unlock()
-	}
-	for r := q.window.head; r != nil; r = r.next {
-		collect(r)
-	}
-	slices.SortFunc(list, func(x, y shown) int {
-		if x.key.less(y.key) {
-			return -1
-		}
-		return 1
-	})
-	last = q.window.last()
-	if q.window.behind() && !q.window.heard() {
-		last = math.MaxUint64 // all is from before this process
-	}
-	return list, last
 }

@@ -36,6 +36,7 @@ type Connection struct {
 	transactions map[message.TransactionID]*transaction
 	resumed      bool // the client has failed over and has done nothing yet but restore what it had
 	temporary    map[message.Destination]bool
+	temporaries  peak                        // of temporary
 	aborted      map[message.ConsumerID]bool // consumers that were ended for being slow, and that the client has not removed; nil none
 	parent       context.Context             // of joined
 	joined       context.Context

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -13,6 +14,11 @@ func (c *Connection) AddConsumer(info *message.ConsumerInfo) error {
 	defer c.mu.Unlock()
 	if err := c.usable(); err != nil {
 		return err
+	}
+	if dest := c.b.named(info.Destination); dest != info.Destination {
+		renamed := *info
+		renamed.Destination = dest
+		info = &renamed
 	}
 	session := c.sessions[info.ID.SessionID()]
 	if session == nil {
@@ -42,10 +48,9 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 	if info.Destination.IsZero() || len(parts) == 0 || len(parts) > maxParts {
 		return nil, failure(ErrInvalidDestination, "Consumer %s has no valid destination", info.ID)
 	}
-	for _, part := range parts {
-		if part.Kind.IsQueue() != parts[0].Kind.IsQueue() {
-			return nil, failure(ErrInvalidDestination, "A consumer cannot have queues and topics: %s", info.Destination)
-		}
+	parts = c.ofOneKind(info, parts)
+	if len(parts) == 0 {
+		return nil, failure(ErrInvalidDestination, "Consumer %s has no valid destination", info.ID)
 	}
 	filter, err := c.b.parseSelector(info.Selector)
 	if err != nil {
@@ -68,6 +73,17 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 	policy := c.b.policy(parts[0])
 	s := c.newSubscriber(info, filter, &policy)
 	return s, c.attach(s, parts)
+}
+
+// ofOneKind leaves out the topics that a consumer of queues names, and the
+// queues that one of topics names. (ActiveMQ leaves them out without a word)
+func (c *Connection) ofOneKind(info *message.ConsumerInfo, parts []message.Destination) []message.Destination {
+	other := func(d message.Destination) bool { return d.Kind.IsQueue() != info.Destination.Kind.IsQueue() }
+	if !slices.ContainsFunc(parts, other) {
+		return parts
+	}
+	c.b.log.Warn("a consumer cannot have queues and topics; it gets those of the kind that the whole is of", "consumer", info.ID.String(), "destination", info.Destination.String())
+	return slices.DeleteFunc(slices.Clone(parts), other)
 }
 
 func (c *Connection) newConsumer(info *message.ConsumerInfo, filter Filter) *consumer {
@@ -116,6 +132,11 @@ func (c *Connection) attach(s subscription, parts []message.Destination) error {
 
 func (c *Connection) attachTo(s subscription, dest message.Destination) error {
 	if dest.IsPattern() {
+		if c.b.routing.consumes(dest) {
+			if _, err := c.b.ensure(dest); err != nil {
+				return err
+			}
+		}
 		for _, t := range c.b.registry.watch(s, dest) {
 			if err := t.attach(s); err != nil && !errors.Is(err, ErrUnknownDestination) {
 				c.b.log.Debug("consumer of a pattern cannot use a destination", "destination", t.base().dest.String(), "error", err)
@@ -129,6 +150,7 @@ func (c *Connection) attachTo(s subscription, dest message.Destination) error {
 			return err
 		}
 		// A destination that is removed in between is made again.
+		t.base().visits.Add(1)
 		if err = t.attach(s); !errors.Is(err, ErrUnknownDestination) || dest.Kind.IsTemporary() {
 			return err
 		}
@@ -145,7 +167,7 @@ func (c *Connection) consumable(dest message.Destination) (target, error) {
 		return t, nil
 	}
 	if ownerOf(dest) != c.info.ID {
-		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
+		return nil, &MissingDestination{dest}
 	}
 	return c.addTemporary(dest)
 }

@@ -100,7 +100,7 @@ func (c *Connection) commit(t *transaction, done func(error)) {
 			return
 		}
 		t.commit(func(err error, again func(error)) bool {
-			return c.spill.refused(err, spilled{c.life, size, again})
+			return c.spill.refused(err, spilled{c.life, gate{}, size, again})
 		}, done)
 	}
 	if size == 0 {
@@ -108,12 +108,12 @@ func (c *Connection) commit(t *transaction, done func(error)) {
 		return
 	}
 	if wait, _ := c.spill.state(); wait == nil {
-		if now, err := c.b.admits(); now {
+		if now, err := c.b.admits(size); now {
 			run(err)
 			return
 		}
 	}
-	c.spill.push(spilled{c.life, size, run})
+	c.spill.push(spilled{c.life, gate{}, size, run})
 }
 
 // Rollback undoes a transaction.

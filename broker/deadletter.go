@@ -101,8 +101,7 @@ func (b *Broker) removeDead(r *ref, cause string, expired bool, d *durable, done
 	}
 	u := newBatch(b)
 	if letter := p.deadLetter(r.m, cause, expired); letter != nil {
-		if t, err := b.ensure(letter.Destination); err == nil {
-			u.add(t, letter)
+		if err := u.addRouted(letter); err == nil {
 			p.stats.deadLettered.Add(1)
 		} else {
 			b.log.Error("cannot create the dead letter queue", "destination", letter.Destination.String(), "error", err)
@@ -134,8 +133,7 @@ func (b *Broker) expireArrival(p *place, m *message.Message, done func(error)) {
 	u := newBatch(b)
 	cause := "java.lang.Throwable: Message Expired. Expiration:" + strconv.FormatInt(m.Expiration, 10)
 	if letter := p.deadLetter(m, cause, true); letter != nil {
-		if t, err := b.ensure(letter.Destination); err == nil {
-			u.add(t, letter)
+		if err := u.addRouted(letter); err == nil {
 			p.stats.deadLettered.Add(1)
 		}
 	}

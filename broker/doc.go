@@ -6,7 +6,9 @@
 //
 // # The way of a message
 //
-// [Connection.Send] finds the destinations and lets the producer wait for
+// [Connection.Send] finds the route: one destination, or several that a
+// composite destination names or that virtual destinations add (see route),
+// all of which get their copies in one unit. It lets the producer wait for
 // memory, if need be. A message that is to be kept becomes a store.Unit; its
 // Done makes it visible to its queue and answers the producer. The queue
 // offers it to the consumer whose turn it is, which takes it if it has credit
@@ -38,12 +40,20 @@
 // have had stays where it counts. So a connection that does not read costs the
 // Peer's bound beside the memory limit.
 //
-// When memory is full producers wait, except of stored messages for a queue,
-// which are paged. Nothing is moved to a temporary store as ActiveMQ does, so
-// that messages which are not persistent and which nobody reads stay; but one
-// destination may fill no more than fairShare allows, and the others go on
-// with the rest. With many unread destinations what is left becomes small: 1
-// in 2n+1 parts with n of them.
+// Above the high-water mark of memory, or of a destination's fair share of it,
+// no more is held there than has to be: what is stored is paged, and what is
+// not stored goes to the spool, behind which all of its kind goes until it is
+// empty, so that the order stays; see overflow. Each queue, feed and subscriber
+// has a list of its own there. What comes back from a spool and what is paged
+// are merged by their place in the log.
+//
+// So producers wait for memory only where all is to be in memory (vm cursors,
+// no store), where a topic has a limit of its own, and where the spool is full
+// too: one destination may then fill no more than fairShare allows, and the
+// others go on with the rest. With many unread destinations what is left
+// becomes small: 1 in 2n+1 parts with n of them. Producers of stored messages
+// wait for the store, at the limit of what it may take (quota) and for its
+// disk, in their connection's spill.
 //
 // # Goroutines
 //
@@ -52,10 +62,12 @@
 // joined by [Broker.Close]:
 //
 //   - flow.loop resumes producers that wait for memory;
+//   - purgeInactive removes destinations that nobody uses, if that is configured;
 //   - housekeep sweeps expired messages, and starts dispatch again that could
 //     not be done for a while;
 //   - one of a connection's spill while sends or commits wait there for the store;
 //   - a pager for a queue or feed while its window runs low;
+//   - a subscriber's refill from the spool;
 //   - a browser's own while it shows a queue;
 //   - one of each slow consumer strategy that differs (see patrol).
 //
@@ -66,14 +78,15 @@
 //  1. Connection.mu, throughout each method; nothing that Done calls takes it;
 //     spill.entering, in its place
 //  2. branches.mu, durables.mu; transaction.mu
-//  3. registry.mu, under which only a destination that nobody else knows yet
-//     is locked
+//  3. registry.mu, under which only a destination is locked that nobody else
+//     knows yet, or that is being removed; see retire
 //     topic.order, retention.mu
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: Broker.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
-//     spill.mu, advisories.mu; the Peer's and the store's own
+//  7. leaves: Broker.mu, routing.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//     spill.mu, advisories.mu; the Peer's, the store's and the
+//     spool's own
 //
 // patrol.mu is taken before 6. Notices of slow consumers and of discarded
 // messages are given under no lock, since they may publish.

@@ -252,12 +252,8 @@ func (d *durable) subscribe(retroactive bool) error {
 		targets = append(targets, t)
 	}
 	for _, t := range targets {
-		if t, ok := t.(*topic); ok && !d.has(t) {
-			done := make(chan error, 1)
-			d.append(t, retroactive, func(err error) { done <- err })
-			if err := <-done; err != nil {
-				return err
-			}
+		if err := d.listenTo(t, retroactive); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -282,6 +278,11 @@ func (d *durable) append(t *topic, retroactive bool, done func(error)) {
 	d.mu.Unlock()
 	info.Destination = t.dest
 	t.keepers.Add(1)
+	if t.retired.Load() {
+		t.keepers.Add(-1)
+		done(&MissingDestination{t.dest})
+		return
+	}
 	d.b.began()
 	op := store.Op{Action: store.AddSubscription, Destination: t.dest, Info: &info, Retroactive: retroactive}
 	d.b.store.Append(store.Single(op, true, func(err error) {

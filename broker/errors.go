@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -17,8 +18,8 @@ var (
 	ErrInvalidSelector = errors.New("invalid selector")
 	// ErrInvalidDestination: javax.jms.InvalidDestinationException.
 	ErrInvalidDestination = errors.New("invalid destination")
-	// ErrUnknownDestination: a temporary destination that is gone;
-	// javax.jms.InvalidDestinationException.
+	// ErrUnknownDestination: a temporary destination that is gone; see
+	// MissingDestination.
 	ErrUnknownDestination = errors.New("destination does not exist")
 	// ErrDestinationInUse: javax.jms.JMSException.
 	ErrDestinationInUse = errors.New("destination is in use")
@@ -53,6 +54,9 @@ var (
 	ErrSecurity = errors.New("not authorized")
 	// ErrLimit: a bound of the broker's is reached; javax.jms.JMSException.
 	ErrLimit = errors.New("limit reached")
+	// ErrTooManyDestinations: javax.jms.IllegalStateException; wrapped together
+	// with ErrLimit.
+	ErrTooManyDestinations = errors.New("too many destinations")
 	// ErrClosed: the broker is stopping or the connection is closed; the
 	// client gets no answer, its connection is closed.
 	ErrClosed = errors.New("broker is stopped")
@@ -85,6 +89,21 @@ func (e *Error) Error() string { return e.Text }
 
 // Unwrap gives the sentinel.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// MissingDestination is that a destination does not exist, and is not created
+// by being used. Clients get org.apache.activemq.DestinationDoesNotExistException
+// with the qualified name alone as its message; a network bridge looks at that.
+type MissingDestination struct{ Destination message.Destination }
+
+// Error gives what the Java exception says.
+func (e *MissingDestination) Error() string {
+	return fmt.Sprintf("The destination %s does not exist.", e.Destination)
+}
+
+// Unwrap gives the sentinels.
+func (e *MissingDestination) Unwrap() []error {
+	return []error{ErrUnknownDestination, ErrInvalidDestination}
+}
 
 // failure returns an Error.
 func failure(kind error, format string, args ...any) *Error {

@@ -12,6 +12,7 @@ func (b *Broker) sweep() {
 		if q, ok := t.(*queue); ok && q.policy.ExpireMessages {
 			q.sweep()
 			q.sweepStore()
+			q.sweepSpool()
 		}
 	}
 	b.durables.sweepAll()

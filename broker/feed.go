@@ -64,7 +64,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	f.pending.Add(1)
 	switch {
 	case op.Seq <= l.cursor: // a page was faster
-	case d.active == nil || l.behind || w.paging || !w.room(l, &t.place):
+	case d.active == nil || l.more() || w.paging || !w.room(l, &t.place):
 		l.behind = true
 		f.pageLocked()
 	default:
@@ -80,7 +80,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 // waits, and the consumer has all that it may have. (ActiveMQ:
 // PrefetchSubscription.dispatchPending)
 func (f *feed) lagLocked() {
-	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.behind()) && c.full() && c.pace.slacken() {
+	if c := f.d.active; c != nil && !c.pace.slow.Load() && (f.window.head != nil || f.window.more()) && c.full() && c.pace.slacken() {
 		f.lagging = c
 	}
 }
@@ -91,11 +91,15 @@ func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
 	if !wanted {
 		return
 	}
-	if f.d.active == nil || !f.window.room(f.window.lane(f.window.rank(m)), &f.t.place) {
+	r := &ref{m: m, home: f, key: f.window.transientKey(m), redeliveries: m.RedeliveryCounter}
+	switch {
+	case f.d.active != nil && f.spillLocked(r):
+	case f.d.active == nil || !f.window.room(f.window.lane(r.key.rank), &f.t.place):
 		f.t.stats.discarded.Add(1)
 		return
+	default:
+		f.enterLocked(r, nil)
 	}
-	f.enterLocked(&ref{m: m, home: f, key: f.window.transientKey(m), redeliveries: m.RedeliveryCounter}, nil)
 	f.dispatchLocked()
 	f.lagLocked()
 }
@@ -112,7 +116,7 @@ func (f *feed) wantsLocked(m *message.Message) bool {
 func (f *feed) leaveOutLocked(m *message.Message, seq store.Seq) {
 	f.refuseLocked(m, seq)
 	w := &f.window
-	if l := w.lane(w.rank(m)); !l.behind && !w.paging {
+	if l := w.lane(w.rank(m)); !l.more() && !w.paging {
 		l.cursor = max(l.cursor, seq)
 	}
 }
@@ -135,7 +139,7 @@ func (f *feed) enterLocked(r, hint *ref) *ref {
 
 func (f *feed) kick() {
 	f.d.mu.Lock()
-	if f.window.head != nil || f.window.behind() || len(f.fetch) > 0 {
+	if f.window.head != nil || f.window.more() || len(f.fetch) > 0 {
 		f.dispatchLocked()
 	}
 	f.release()
@@ -250,16 +254,15 @@ func (f *feed) pageOnce() error {
 	owner := d.active // for whom a page is read
 	rank, _ := w.due(&f.t.place)
 	l := w.lane(rank)
-	after, seen := l.cursor, l.visible
-	limit, bytes := w.wanting(l, &f.t.place)
+	ahead := w.ahead(l, &f.t.place)
 	d.mu.Unlock()
-	entries, err := f.read(rank, after, limit, bytes)
+	next, err := f.readAhead(rank, ahead)
 	d.mu.Lock()
 	if err != nil {
 		return err
 	}
 	if d.active == owner && !f.cleared {
-		f.admitLocked(l, rank, entries, mayGoOn(entries), seen)
+		f.takeLocked(l, rank, next)
 		if d.b.mayServe() {
 			f.offerLocked(owner)
 		}
@@ -397,6 +400,7 @@ func (f *feed) forgetLocked() {
 			f.redelivered[r.key.seq] = r.redeliveries
 		}
 	}
+	f.t.stats.discarded.Add(int64(f.window.closeOverflow(f.d.b)))
 	f.window.fallBehind()
 	for seq := range f.locked {
 		f.locked[seq] = false

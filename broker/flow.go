@@ -93,14 +93,15 @@ func (f *flow) wait(ctx context.Context, p *place, id message.ProducerID) error 
 		defer ticker.Stop()
 		warn = ticker.C
 	}
-	if limit := f.b.options.SendFailIfNoSpaceAfterTimeout; limit > 0 {
+	if limit := p.space.failAfter; limit > 0 {
 		timer := time.NewTimer(limit)
 		defer timer.Stop()
 		late = timer.C
 	}
 	for {
 		changed := f.changed()
-		if !p.usage.blocks() {
+		if !p.blocks() {
+			f.b.unblocked(p, time.Since(start))
 			return nil
 		}
 		select {
@@ -108,7 +109,7 @@ func (f *flow) wait(ctx context.Context, p *place, id message.ProducerID) error 
 		case <-warn:
 			p.warnBlocked(id, time.Since(start))
 		case <-late:
-			return p.noSpace(id)
+			return p.noSpace(id, true)
 		case <-f.b.quiet:
 			return ErrClosed
 		case <-ctx.Done():
@@ -127,11 +128,6 @@ func (p *place) warnBlocked(id message.ProducerID, blocked time.Duration) {
 	p.b.log.Warn("Usage Manager Memory Limit reached. Producers will be throttled to the rate at which messages are removed from this destination to prevent flooding it.",
 		"destination", p.dest.String(), "limit", p.usage.fullest().limit, "producer", id.String(),
 		"size", p.stats.size.Load(), "blocking for", blocked.Round(time.Second).String())
-}
-
-func (p *place) noSpace(id message.ProducerID) error {
-	return failure(ErrResourceAllocation, "Usage Manager Memory Limit (%d) reached on %s. Rejecting send for producer (%s) to prevent flooding it.",
-		p.usage.fullest().limit, p.dest, id)
 }
 
 // parked is a send that waits for memory without blocking its connection.
@@ -160,7 +156,7 @@ func (p *place) park(s parked) error {
 	l.mu.Lock()
 	if len(l.queue) >= maxParked {
 		l.mu.Unlock()
-		return p.noSpace(s.id)
+		return p.noSpace(s.id, true)
 	}
 	l.queue = append(l.queue, s)
 	f.waiting.Add(1)
@@ -177,7 +173,7 @@ func (p *place) park(s parked) error {
 // drain runs parked sends as far as memory reaches.
 func (l *lot) drain(p *place) {
 	f := &p.b.flow
-	limit := p.b.options.SendFailIfNoSpaceAfterTimeout
+	limit := p.space.failAfter
 	for {
 		l.mu.Lock()
 		if len(l.queue) == 0 {
@@ -189,15 +185,16 @@ func (l *lot) drain(p *place) {
 			return
 		}
 		late := limit > 0 && time.Since(l.queue[0].since) >= limit
-		if p.usage.blocks() && !late {
+		if p.blocks() && !late {
 			l.mu.Unlock()
 			return
 		}
 		s := l.takeLocked(p, 0)
 		l.mu.Unlock()
-		if late && p.usage.blocks() {
-			s.done(p.noSpace(s.id))
+		if late && p.blocks() {
+			s.done(p.noSpace(s.id, true))
 		} else {
+			p.b.unblocked(p, time.Since(s.since))
 			s.run()
 		}
 	}

@@ -23,6 +23,7 @@ type model struct {
 	tx        message.TransactionID
 	txNumber  int64
 	last      int64 // highest stored message that was delivered for the first time
+	spooled   bool  // others are in order with them
 }
 
 type modelMessage struct {
@@ -59,7 +60,7 @@ func (m *model) absorb() {
 		require.False(m.t, x.consumed, "%d delivered after its acknowledgement", seq)
 		require.Nil(m.t, x.holder, "%d delivered to two consumers", seq)
 		require.Equal(m.t, x.counter, d.RedeliveryCounter, "redelivery counter of %d", seq)
-		if x.persistent && !x.returned && !x.transacted {
+		if (x.persistent || m.spooled) && !x.returned && !x.transacted {
 			require.Greater(m.t, seq, m.last, "out of order")
 			m.last = seq
 		}
@@ -268,13 +269,21 @@ func (m *model) drain() {
 }
 
 func TestQueueAgainstModel(t *testing.T) {
-	for name, concurrent := range map[string]bool{"stored first": false, "concurrent": true} {
+	for name, v := range map[string]struct{ concurrent, spooled bool }{
+		"stored first": {}, "concurrent": {concurrent: true}, "spooled": {spooled: true}, "concurrent, spooled": {true, true},
+	} {
 		t.Run(name, func(t *testing.T) {
+			temporary := newTemporary(t)
 			rapid.Check(t, func(rt *rapid.T) {
-				f := start(t, small, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = concurrent })
+				f := start(t, small, func(o *Options) {
+					o.ConcurrentStoreAndDispatchQueues = v.concurrent
+					if v.spooled {
+						o.Spool, o.MemoryLimit = temporary, 30*1029
+					}
+				})
 				defer f.close()
 				c := f.connect()
-				m := &model{t: rt, f: f, c: c, p: c.producer(1, orders), messages: map[int64]*modelMessage{}, consumers: map[message.ConsumerID]*modelConsumer{}}
+				m := &model{t: rt, f: f, c: c, spooled: v.spooled, p: c.producer(1, orders), messages: map[int64]*modelMessage{}, consumers: map[message.ConsumerID]*modelConsumer{}}
 				rt.Repeat(map[string]func(*rapid.T){
 					"send": func(*rapid.T) {
 						for range rapid.IntRange(1, 20).Draw(rt, "n") {
@@ -291,9 +300,15 @@ func TestQueueAgainstModel(t *testing.T) {
 					"add consumer":       func(*rapid.T) { m.addConsumer() },
 					"remove consumer":    func(*rapid.T) { m.removeConsumer() },
 					"remove consumer, 2": func(*rapid.T) { m.removeConsumer() },
-					"":                   func(*rapid.T) { m.absorb() },
+					"": func(*rapid.T) {
+						m.absorb()
+						require.GreaterOrEqual(rt, f.usage.used.Load(), int64(0))
+						require.GreaterOrEqual(rt, f.stats(orders).Memory, int64(0))
+					},
 				})
 				m.drain()
+				require.Zero(rt, temporary.Used())
+				require.Zero(rt, f.usage.used.Load())
 			})
 		})
 	}

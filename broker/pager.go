@@ -25,7 +25,8 @@ func (q *queue) mayPageLocked() bool {
 	case len(q.fetch) > 0:
 		return true
 	case q.seek != nil:
-		return q.seek.due && !q.saturated()
+		_, spooled := q.spooledLocked()
+		return (q.seek.due || spooled) && !q.saturated()
 	}
 	_, due := q.window.due(&q.place)
 	return due
@@ -48,7 +49,7 @@ func (q *queue) openLocked() uint8 {
 	return q.window.open()
 }
 
-// page reads from the store until the window is full or has caught up.
+// page reads from store and spool until the window is full or has caught up.
 func (q *queue) page() {
 	q.mu.Lock()
 	more, err := q.pageOnce()
@@ -92,16 +93,15 @@ func (q *queue) pageOnce() (more bool, err error) {
 		return false, nil
 	}
 	l := w.lane(rank)
-	after, seen := l.cursor, l.visible
-	limit, bytes := w.wanting(l, &q.place)
+	ahead := w.ahead(l, &q.place)
 	q.mu.Unlock()
-	entries, err := q.read(rank, after, limit, bytes)
+	next, err := q.readAhead(rank, ahead)
 	q.mu.Lock()
 	if err != nil {
 		return false, err
 	}
 	if !q.removed && q.seek == nil {
-		q.admitLocked(l, rank, entries, mayGoOn(entries), seen)
+		q.takeLocked(l, rank, next)
 		if w.head != nil && q.b.mayServe() {
 			q.offerLocked()
 		}
@@ -258,8 +258,11 @@ func (q *queue) takeAll() (refs []*ref, err error) {
 				return nil, err
 			}
 		}
+		if len(refs) == 0 && err == nil {
+			refs, err = q.takeSpooled(rank)
+		}
 	}
-	return refs, nil
+	return refs, err
 }
 
 // takePage takes a page of what the store alone has of a lane.

@@ -16,15 +16,23 @@ type place struct {
 	dest   message.Destination
 	policy Policy
 	usage  usage
+	space  space
 	stats  counters
 	lot    lot                  // sends that wait for memory
 	owner  message.ConnectionID // of a temporary destination, else ""
 	warned atomic.Int64         // when the log last said that producers wait, ns since 1970
+
+	adds    atomic.Int64 // Adds that are on their way through the store
+	retired atomic.Bool  // it is being removed; see retire
+	emptied atomic.Bool  // the removal is done in the store
+	visits  atomic.Int64 // consumers and producers that came
+	rest    rest         // since when nobody has used it
 }
 
 func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
 	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
+	p.initSpace()
 	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {
 		p.owner = ownerOf(dest)
@@ -48,8 +56,9 @@ type target interface {
 	// send stores m if it must be and makes it visible. done is called once.
 	send(m *message.Message, sync bool, done func(error))
 	// announce says that an Add to this destination is about to be appended
-	// outside send; arrive or refuse follows.
-	announce()
+	// outside send; arrive or refuse follows. False is that it is being removed
+	// and that nothing is to be appended; see Broker.successor.
+	announce() bool
 	// arrive makes m visible. op is its Add, done in the store, or nil.
 	arrive(m *message.Message, op *store.Op)
 	// refuse says that an announced Add failed.
@@ -58,6 +67,9 @@ type target interface {
 	attach(s subscription) error
 	// inUse reports whether it has consumers.
 	inUse() bool
+	// retire says that it is about to be removed, unless it is in use. The
+	// registry is locked.
+	retire(unless use) bool
 	// dispose forgets everything after the destination was removed from the
 	// registry.
 	dispose()
@@ -69,12 +81,18 @@ type registry struct {
 	mu       sync.RWMutex                           // not held while another lock is taken, except by attaching to a destination that nobody else knows yet
 	targets  map[message.Destination]target         // mu
 	patterns map[subscription][]message.Destination // mu
-	version  atomic.Uint64                          // rises with every removal
+	fed      fed                                    // mu
+	peak     peak                                   // mu; of targets
+	tallies  map[message.Destination]int            // mu; destinations that the pattern of a policy covers, where they are bounded
+	version  atomic.Uint64                          // rises with every removal, and with every change of fed
 }
 
 func (g *registry) init() {
 	g.targets = map[message.Destination]target{}
 	g.patterns = map[subscription][]message.Destination{}
+	g.fed = newFed()
+	g.tallies = map[message.Destination]int{}
+	g.version.Store(1) // no route was ever made for 0
 }
 
 func (g *registry) find(dest message.Destination) target {
@@ -120,17 +138,22 @@ func (g *registry) wanted(dest message.Destination) bool {
 	return false
 }
 
-// remove takes t out, if it is there.
-func (g *registry) remove(t target) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (g *registry) insertLocked(t target) {
 	dest := t.base().dest
-	if g.targets[dest] != t {
-		return false
+	g.targets[dest] = t
+	g.tallyLocked(dest, 1)
+	if g.fed.insert(t) {
+		g.version.Add(1)
 	}
+}
+
+func (g *registry) deleteLocked(t target) {
+	dest := t.base().dest
 	delete(g.targets, dest)
+	g.targets = shrunk(g.targets, &g.peak)
+	g.fed.remove(t)
+	g.tallyLocked(dest, -1)
 	g.version.Add(1)
-	return true
 }
 
 // watch attaches s to all destinations that pattern covers, now and later.
@@ -179,8 +202,8 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 	if t := g.targets[dest]; t != nil {
 		return t, false, nil
 	}
-	if len(g.targets) >= maxDestinations {
-		return nil, false, failure(ErrLimit, "The maximum number of destinations allowed (%d) has already been reached.", maxDestinations)
+	if err := g.roomLocked(b, dest, state != nil); err != nil {
+		return nil, false, err
 	}
 	if dest.Kind.IsQueue() {
 		t = newQueue(b, dest, state)
@@ -197,19 +220,19 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 			}
 		}
 	}
-	g.targets[dest] = t
+	g.insertLocked(t)
 	return t, true, nil
 }
 
-// validName refuses names that no client library would send.
+// validName refuses names that no client library would send. A pattern is a
+// name like any other: what is sent to it goes to the consumers whose own
+// patterns cover it. (ActiveMQ, too)
 func validName(dest message.Destination) error {
 	switch {
 	case strings.TrimSpace(dest.Name) == "":
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest.IsPattern():
-		return failure(ErrInvalidDestination, "Cannot create a destination from the pattern %s", dest)
 	}
 	return nil
 }

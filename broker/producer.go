@@ -2,9 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -16,8 +13,7 @@ type producer struct {
 	audit   *audit // nil: what it sends is not audited
 	checks  bool   // it may send again what was sent before
 	suspect bool   // an earlier master may have delivered what it sends next; see suspected
-	target  target // where it sent to last
-	version uint64 // of the registry, when target was looked up
+	route   route  // where it sent to last; asked is null if it has not yet
 }
 
 // AddProducer announces a producer; a repeated announcement does nothing.
@@ -38,14 +34,9 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 		return failure(ErrLimit, "Can't add producer on connection %s: at maximum limit: %d", c.info.ID, maxPerConnection)
 	}
 	p := &producer{info: *info}
-	if !info.Destination.IsZero() {
-		for _, part := range info.Destination.Parts() {
-			t, err := c.sendable(part)
-			if err != nil {
-				return err
-			}
-			t.base().stats.producers.Add(1)
-		}
+	p.info.Destination = c.b.named(info.Destination)
+	if err := c.enroll(p.info.Destination); err != nil {
+		return err
 	}
 	if c.info.FaultTolerant || c.info.FailoverReconnect {
 		p.checks = c.info.FailoverReconnect
@@ -56,6 +47,30 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 	c.producers[info.ID] = p
 	s.producers[info.ID] = true
 	c.b.advise.producer(&p.info)
+	return nil
+}
+
+// enroll counts a producer at its destinations, or at none.
+func (c *Connection) enroll(dest message.Destination) error {
+	if dest.IsZero() {
+		return nil
+	}
+	parts := dest.Parts()
+	if len(parts) == 0 || len(parts) > maxParts {
+		return failure(ErrInvalidDestination, "Composite destination of %d parts", len(parts))
+	}
+	var list []target
+	for _, part := range parts {
+		t, err := c.sendable(part)
+		if err != nil {
+			return err
+		}
+		list = append(list, t)
+	}
+	for _, t := range list {
+		t.base().visits.Add(1)
+		t.base().stats.producers.Add(1)
+	}
 	return nil
 }
 
@@ -97,18 +112,6 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 	c.b.advise.producerGone(&p.info)
 }
 
-// sendable returns a destination to send to. A temporary one is never created
-// by a send.
-func (c *Connection) sendable(dest message.Destination) (target, error) {
-	if t := c.b.registry.find(dest); t != nil {
-		return t, nil
-	}
-	if dest.Kind.IsTemporary() {
-		return nil, failure(errors.Join(ErrUnknownDestination, ErrInvalidDestination), "The destination %s does not exist.", dest)
-	}
-	return c.b.ensure(dest)
-}
-
 // Send takes a message, which is the broker's from then on. It blocks for
 // flow control only, until ctx ends. done is called when the message is safe,
 // or was refused; of a message for which no response is required, when it has
@@ -142,21 +145,23 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if c.b.options.PopulateUserID {
 		m.UserID = c.info.UserName
 	}
-	first, more, err := c.resolve(p, m.Destination)
+	r, err := c.resolve(p, m.Destination)
 	if err != nil {
 		return err
 	}
+	m.Destination = r.dest
 	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
 	p.suspected(m)
+	first, more := r.take(m)
 	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
 	if m.Expired(m.BrokerInTime) {
-		c.b.expireArrival(first.base(), m, d.finish())
+		d.expire()
 		return nil
 	}
 	parked, err := d.waitForMemory(c.merged(ctx))
@@ -183,39 +188,6 @@ func (p *producer) suspected(m *message.Message) {
 	}
 }
 
-// resolve finds the destinations of a send: one, or several of a composite.
-func (c *Connection) resolve(p *producer, dest message.Destination) (target, []target, error) {
-	version := c.b.registry.version.Load()
-	if t := p.target; t != nil && p.version == version && t.base().dest == dest {
-		return t, nil, nil
-	}
-	if dest.IsZero() {
-		return nil, nil, failure(ErrInvalidDestination, "Message has no destination")
-	}
-	if !dest.IsComposite() {
-		t, err := c.sendable(dest)
-		if err == nil {
-			p.target, p.version = t, version
-		}
-		return t, nil, err
-	}
-	parts := dest.Parts()
-	if len(parts) == 0 || len(parts) > maxParts {
-		return nil, nil, failure(ErrInvalidDestination, "Composite destination of %d parts", len(parts))
-	}
-	var list []target
-	for _, part := range parts {
-		t, err := c.sendable(part)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !slices.Contains(list, t) {
-			list = append(list, t)
-		}
-	}
-	return list[0], list, nil
-}
-
 // maxParts bounds composite destinations.
 const maxParts = 1024
 
@@ -225,17 +197,9 @@ type dispatch struct {
 	p        *producer
 	m        *message.Message
 	first    target
-	more     []target // all of a composite, or nil
+	more     []leg // all of several, or nil: first alone
 	required bool
 	done     func(error)
-}
-
-// targets returns all destinations.
-func (d *dispatch) targets() []target {
-	if d.more != nil {
-		return d.more
-	}
-	return []target{d.first}
 }
 
 // join makes the send part of its transaction. What the store says to that is
@@ -246,13 +210,13 @@ func (d *dispatch) join() error {
 	if err != nil {
 		return err
 	}
-	if d.m.Persistent && d.c.b.options.SendFailIfNoSpace {
-		if now, err := d.c.b.admits(); now && err != nil {
+	if d.m.Persistent && d.first.base().space.failNow {
+		if now, err := d.admits(); now && err != nil && !d.dropStored(err) {
 			return err
 		}
 	}
 	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
-	if err := t.send(d.targets(), d.m); err != nil {
+	if err := t.send(d.additions(), d.m.Size()); err != nil {
 		return err
 	}
 	d.finish()(nil)
@@ -263,23 +227,23 @@ func (d *dispatch) join() error {
 // and has none left. What a queue stores is not kept there when memory is
 // short.
 func (d *dispatch) needsMemory() *place {
-	for _, t := range d.more {
-		if p := short(t, d.m); p != nil {
-			return p
-		}
-	}
 	if d.more == nil {
 		return short(d.first, d.m)
+	}
+	for i := range d.more {
+		if p := short(d.more[i].target, d.m); p != nil {
+			return p
+		}
 	}
 	return nil
 }
 
 func short(t target, m *message.Message) *place {
 	p := t.base()
-	if !p.policy.ProducerFlowControl || !p.usage.blocks() && p.stats.blocked.Load() == 0 {
+	if !p.blocks() && p.stats.blocked.Load() == 0 {
 		return nil
 	}
-	if _, ok := t.(*queue); ok && t.stores(m) {
+	if _, ok := t.(*queue); ok && !p.space.resident && t.stores(m) {
 		return nil
 	}
 	return p
@@ -287,12 +251,15 @@ func short(t target, m *message.Message) *place {
 
 // waitForMemory blocks, or parks a send whose producer can be told later.
 func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error) {
+	d.dropShort()
 	p := d.needsMemory()
-	switch {
-	case p == nil:
+	if p == nil {
 		return false, nil
-	case d.c.b.options.SendFailIfNoSpace && p.usage.blocks():
-		return false, p.noSpace(d.p.info.ID)
+	}
+	d.c.b.full(p, d.p.info.ID)
+	switch {
+	case p.space.failNow && p.blocks():
+		return false, p.noSpace(d.p.info.ID, false)
 	case d.parkable():
 		send := *d
 		return true, p.park(parked{
@@ -308,36 +275,13 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 	}
 }
 
-// admit waits for the store.
-func (d *dispatch) admit(ctx context.Context) error {
-	if !d.m.Persistent {
-		return nil
-	}
-	return d.c.b.admit(ctx)
-}
-
-// admit waits for the store.
-func (b *Broker) admit(ctx context.Context) error {
-	err := b.store.Admit(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrClosed, err)
-	}
-	return refusal(err)
-}
-
-// admits reports whether the store has an answer without waiting.
-func (b *Broker) admits() (now bool, err error) {
-	err = b.store.Admit(b.never)
-	return !errors.Is(err, context.Canceled), refusal(err)
-}
-
 // accept gives the message its place in the order of arrival and passes it
 // on.
 func (d *dispatch) accept(ctx context.Context) error {
 	spilledNow, err := d.waitForStore(ctx)
+	if err != nil && d.dropStored(err) {
+		err = nil
+	}
 	if !spilledNow && err == nil {
 		d.enter(ctx)
 	}
@@ -366,8 +310,8 @@ func (d *dispatch) enter(ctx context.Context) {
 		return
 	}
 	u := newBatch(b)
-	for _, t := range d.more {
-		u.add(t, copyFor(m, t, true))
+	for i := range d.more {
+		u.add(d.more[i].target, d.more[i].copy(m))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }
@@ -375,7 +319,7 @@ func (d *dispatch) enter(ctx context.Context) {
 // repeat sends once more what the store has refused for want of space. It has
 // a copy, so that the path without refusals needs no further allocation.
 func (d dispatch) repeat(ctx context.Context, err error) bool {
-	return d.c.spill.refused(err, spilled{ctx, d.m.Size(), func(err error) {
+	return d.c.spill.refused(err, spilled{ctx, d.gate(), d.m.Size(), func(err error) {
 		if err != nil {
 			d.finish()(err)
 			return
@@ -402,18 +346,4 @@ func (d *dispatch) finish() func(error) {
 		}
 		done(err)
 	}
-}
-
-// copyFor returns m as one part of a composite destination gets it. (ActiveMQ:
-// CompositeDestinationBroker)
-func copyFor(m *message.Message, t target, composite bool) *message.Message {
-	if !composite {
-		return m
-	}
-	m2 := m.Copy()
-	if m2.OriginalDestination.IsZero() {
-		m2.OriginalDestination = m.Destination
-	}
-	m2.Destination = t.base().dest
-	return m2
 }

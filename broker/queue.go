@@ -84,6 +84,10 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 		done(q.b.owned())
 		return
 	}
+	if !q.begin() {
+		q.b.sendOn(q, m, sync, done)
+		return
+	}
 	a := &arrival{q: q, done: done}
 	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m, Prioritized: q.policy.PrioritizedMessages}
 	a.unit.Ops = a.ops[:]
@@ -98,7 +102,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 	q.mu.Lock()
 	w := &q.window
 	rank := w.rank(m)
-	if l := w.lane(rank); q.outside == 0 && !l.behind && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
+	if l := w.lane(rank); q.outside == 0 && !l.more() && !w.paging && !q.removed && w.room(l, &q.place) && q.b.located.Load() && q.b.roomy() {
 		a.unit.Done = a.confirmed
 		q.b.store.Append(&a.unit)
 		a.ref.unit, a.ref.done = &a.unit, done
@@ -134,6 +138,7 @@ func (a *arrival) confirmed(err error) {
 	defer a.q.b.ended()
 	q, r := a.q, &a.ref
 	q.mu.Lock()
+	q.adds.Add(-1)
 	r.unit, r.done = nil, nil
 	if err == nil {
 		q.b.sawSegment(a.ops[0].Segment)
@@ -176,15 +181,20 @@ func (b *Broker) sawSegment(s store.Segment) {
 	}
 }
 
-func (q *queue) announce() {
+func (q *queue) announce() bool {
+	if !q.begin() {
+		return false
+	}
 	if q.b.concurrent {
 		q.mu.Lock()
 		q.outside++
 		q.mu.Unlock()
 	}
+	return true
 }
 
 func (q *queue) refuse() {
+	q.adds.Add(-1)
 	if q.b.concurrent {
 		q.mu.Lock()
 		q.outside--
@@ -202,11 +212,13 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 	q.mu.Lock()
 	if q.removed {
 		q.mu.Unlock()
-		q.stats.discarded.Add(1)
+		q.b.arriveLate(q, m)
 		return
 	}
 	r.key = q.window.transientKey(m)
-	q.enterLocked(r)
+	if !q.spillLocked(r) {
+		q.enterLocked(r)
+	}
 	q.stats.enqueued.Add(1)
 	q.stats.size.Add(1)
 	q.dispatchLocked()
@@ -217,15 +229,20 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 // caught up and has room, else in the store alone.
 func (q *queue) arriveStored(r *ref, op *store.Op) {
 	w := &q.window
-	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.mu.Lock()
+	q.adds.Add(-1)
+	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	if q.b.concurrent {
 		q.outside--
 		q.b.sawSegment(op.Segment)
 	}
 	if q.removed {
 		q.mu.Unlock()
-		q.b.rehouse(q.dest)
+		if q.emptied.Load() { // units are done in order: it came after the removal
+			q.b.rehouse(q.dest)
+		} else {
+			q.stats.discarded.Add(1)
+		}
 		return
 	}
 	q.stats.enqueued.Add(1)
@@ -234,7 +251,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	l.visible = max(l.visible, op.Seq)
 	switch {
 	case op.Seq <= l.cursor: // a page was faster
-	case l.behind || w.paging || !w.room(l, &q.place):
+	case l.more() || w.paging || !w.room(l, &q.place):
 		q.fellBehindLocked(l)
 		q.pageLocked()
 	default:
@@ -278,7 +295,7 @@ func (q *queue) leaveLocked(r *ref) {
 
 func (q *queue) kick() {
 	q.mu.Lock()
-	if q.window.head != nil || q.window.behind() || q.seek != nil {
+	if q.window.head != nil || q.window.more() || q.seek != nil {
 		q.dispatchLocked()
 	}
 	q.release()
@@ -376,6 +393,7 @@ func (q *queue) withdraw(r *ref) (func(error), bool) {
 	if r.unit == nil || !q.b.store.Cancel(r.unit) {
 		return nil, false
 	}
+	q.adds.Add(-1) // there will be no Done
 	done := r.done
 	r.unit, r.done = nil, nil
 	return done, true

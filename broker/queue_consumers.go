@@ -1,5 +1,7 @@
 package broker
 
+import "slices"
+
 // attach adds a consumer or a browser.
 func (q *queue) attach(s subscription) error {
 	if br, ok := s.(*browser); ok {
@@ -12,13 +14,16 @@ func (q *queue) attach(s subscription) error {
 	if err := q.mayConsume(c.conn); err != nil {
 		return err
 	}
+	if q.dest.IsPattern() && q.b.routing.consumes(q.dest) && !slices.Contains(c.info.Destination.Parts(), q.dest) {
+		return nil // a wider pattern has a queue of its own; see routing.consumes
+	}
 	if !c.join(q) {
 		return nil
 	}
 	q.mu.Lock()
 	if q.removed {
 		q.mu.Unlock()
-		return failure(ErrUnknownDestination, "The destination %s does not exist.", q.dest)
+		return &MissingDestination{q.dest}
 	}
 	q.rota.add(c, &q.policy)
 	q.seekLocked(c)
@@ -32,7 +37,7 @@ func (q *queue) attach(s subscription) error {
 // mayConsume refuses consumers of a temporary destination that belongs to
 // another connection.
 func (p *place) mayConsume(c *Connection) error {
-	if p.owner != "" && p.owner != c.info.ID {
+	if p.owner != "" && p.owner != c.info.ID && !p.policy.AllowTempDestinationStealing {
 		kind := "queue"
 		if p.dest.Kind.IsTopic() {
 			kind = "topic"
@@ -99,6 +104,7 @@ func (q *queue) dispose() {
 	for r := q.window.head; r != nil; r = q.window.head {
 		q.leaveLocked(r)
 	}
+	q.window.closeOverflow(q.b)
 	q.window, q.seek = window{}, nil
 	if q.policy.PrioritizedMessages {
 		q.window.prioritize()

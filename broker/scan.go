@@ -42,6 +42,8 @@ func (s *seeker) nextScan() *scan {
 	sc := &scan{reader: best, rank: rank, front: best.at[rank] == atCursor, after: l.cursor, end: l.cursor, seen: l.visible}
 	if !sc.front {
 		sc.after = best.at[rank]
+	} else if l.dammed() {
+		return nil // there is no memory for what is spooled
 	}
 	return sc
 }
@@ -50,6 +52,9 @@ func (s *seeker) nextScan() *scan {
 // false when there is nothing to do. The queue is locked, and unlocked while
 // the store is read.
 func (q *queue) seekPage() (more bool, err error) {
+	if rank, ok := q.spooledLocked(); ok {
+		return true, q.unspool(rank)
+	}
 	s := q.seek
 	s.tidy()
 	sc := s.nextScan()
@@ -65,7 +70,10 @@ func (q *queue) seekPage() (more bool, err error) {
 	}
 	full := mayGoOn(entries)
 	if sc.front {
-		s.advance(sc, entries, full)
+		l := q.window.lane(sc.rank)
+		kept, to := l.cut(entries)
+		s.advance(sc, kept, full)
+		l.cursor = max(l.cursor, to)
 	} else {
 		s.revisit(sc, entries, full)
 	}

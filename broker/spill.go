@@ -26,6 +26,7 @@ type spill struct {
 // spilled is a send or a commit that waits.
 type spilled struct {
 	ctx  context.Context // of the reader and the connection
+	gate gate
 	size int64
 	// run goes on when the store takes it, or ends it with an error.
 	run func(error)
@@ -49,11 +50,12 @@ func (d *dispatch) waitForStore(ctx context.Context) (spilledNow bool, err error
 	for {
 		wait, full := s.state()
 		switch {
-		case wait == nil && !d.parkable():
-			return false, d.admit(ctx)
 		case wait == nil:
-			if now, err := d.c.b.admits(); now {
+			if now, err := d.admits(); now {
 				return false, err
+			}
+			if !d.parkable() {
+				return false, d.c.b.admit(ctx, d.gate())
 			}
 			s.add(d, ctx)
 			return true, nil
@@ -80,7 +82,7 @@ func (s *spill) state() (wait <-chan struct{}, full bool) {
 // add puts a send into the spill.
 func (s *spill) add(d *dispatch, ctx context.Context) {
 	send := *d
-	s.push(spilled{ctx, d.m.Size(), func(err error) {
+	s.push(spilled{ctx, d.gate(), d.m.Size(), func(err error) {
 		if err != nil {
 			send.finish()(err)
 			return
@@ -123,7 +125,7 @@ func (s *spill) pass() {
 }
 
 func (s *spill) try(w spilled) {
-	err := s.b.admit(w.ctx)
+	err := s.b.admit(w.ctx, w.gate)
 	s.entering.Lock()
 	defer s.entering.Unlock()
 	if err == nil && w.ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -13,6 +14,7 @@ type counters struct {
 	enqueued, dequeued, dispatched, expired  atomic.Int64
 	inflight, size, consumers, producers     atomic.Int64
 	blocked, discarded, deadLettered, copies atomic.Int64
+	full, blockedFor                         atomic.Int64 // times without space; ns
 	slow                                     atomic.Int64
 }
 
@@ -28,9 +30,11 @@ type DestinationStats struct {
 	Size         int64 // messages in a queue
 	Consumers    int64
 	Producers    int64
-	Blocked      int64 // sends that wait for memory
-	Discarded    int64 // dropped for slow or absent consumers
-	Slow         int64 // times that a consumer turned slow
+	Blocked      int64         // sends that wait for memory
+	NoSpace      int64         // sends that found no space, and waited or were refused
+	BlockedFor   time.Duration // what sends have waited together
+	Discarded    int64         // dropped for slow or absent consumers
+	Slow         int64         // times that a consumer turned slow
 	DeadLettered int64
 	Duplicates   int64 // deliveries that a client recognised as duplicates
 	Memory       int64 // bytes of messages in memory
@@ -47,8 +51,10 @@ func (p *place) snapshot() DestinationStats {
 		InFlight:     max(0, s.inflight.Load()),
 		Size:         max(0, s.size.Load()),
 		Consumers:    s.consumers.Load(),
-		Producers:    s.producers.Load(),
+		Producers:    max(0, s.producers.Load()), // one that outlives its destination leaves the next of that name
 		Blocked:      s.blocked.Load(),
+		NoSpace:      s.full.Load(),
+		BlockedFor:   time.Duration(s.blockedFor.Load()),
 		Discarded:    s.discarded.Load(),
 		Slow:         s.slow.Load(),
 		DeadLettered: s.deadLettered.Load(),

@@ -26,6 +26,8 @@ type subscriber struct {
 	mu        sync.Mutex
 	topics    []*topic // mu
 	waiting   backlog  // mu
+	overflow  overflow // mu; behind waiting
+	refilling bool     // mu; from overflow
 	inflight  marks    // mu; delivered and not acknowledged
 	prefetch  int      // mu
 	extension int      // mu
@@ -99,7 +101,7 @@ func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) 
 	if s.closed {
 		return
 	}
-	if s.waiting.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked() {
+	if s.waiting.n+s.overflow.n == 0 && s.creditLocked() > 0 && !s.b.stopping.Load() && !s.hold.heldLocked() {
 		s.deliverLocked(t, m)
 		s.pace.recover()
 		return
@@ -114,6 +116,9 @@ func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) 
 		sh.note(notice{s: s, p: &t.place, m: m, fate: dropped})
 		return
 	}
+	if s.spillLocked(t, m) {
+		return
+	}
 	sh.keep()
 	s.waiting.push(waiter{m, t, sh, s.eviction.keyOf(m)})
 	if s.limit >= 0 {
@@ -124,7 +129,7 @@ func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) 
 // lagsLocked reports whether more waits than the consumer's prefetch, beyond
 // what it has credit for.
 func (s *subscriber) lagsLocked() bool {
-	return s.prefetch > 1 && s.waiting.n-max(0, s.creditLocked()) > s.prefetch
+	return s.prefetch > 1 && s.waiting.n+s.overflow.n-max(0, s.creditLocked()) > s.prefetch
 }
 
 // limitLocked discards what waits beyond the limit, expired messages first.
@@ -188,6 +193,7 @@ func (s *subscriber) drain() {
 		w.share.drop()
 		s.deliverLocked(w.topic, w.m)
 	}
+	s.refillLocked()
 	s.mu.Unlock()
 	late.tell(s.b)
 }
@@ -326,6 +332,7 @@ func (s *subscriber) close(int64) {
 	for s.waiting.n > 0 {
 		s.waiting.pop().share.drop()
 	}
+	s.overflow.close(s.b)
 	tally(s.inflight.list[s.inflight.head:], func(t *topic, n int64) { t.stats.inflight.Add(-n) })
 	s.inflight = marks{}
 	s.pace.recover()

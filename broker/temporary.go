@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/conclavemq/conclave/message"
-	"github.com/conclavemq/conclave/store"
 )
 
 // AddDestination creates a destination; a temporary one becomes the
@@ -15,12 +14,21 @@ func (c *Connection) AddDestination(info *message.DestinationInfo) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
-	if !info.Destination.Kind.IsTemporary() {
-		_, err := c.b.ensure(info.Destination)
+	dest := c.b.named(info.Destination)
+	if dest.Kind.IsTemporary() {
+		_, err := c.addTemporary(dest)
 		return err
 	}
-	_, err := c.addTemporary(info.Destination)
-	return err
+	parts := dest.Parts()
+	if len(parts) == 0 || len(parts) > maxParts {
+		return failure(ErrInvalidDestination, "Composite destination of %d parts", len(parts))
+	}
+	for _, part := range parts {
+		if _, err := c.b.ensure(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addTemporary creates a temporary destination whose name says that it is
@@ -43,9 +51,9 @@ func (c *Connection) addTemporary(dest message.Destination) (target, error) {
 // c.mu is held.
 func (c *Connection) dropTemporary(dest message.Destination) {
 	delete(c.temporary, dest)
-	if t := c.b.registry.find(dest); t != nil && c.b.registry.remove(t) {
-		t.dispose()
-		c.b.advise.destination(dest, message.RemoveDestination, c.info.ID)
+	c.temporary = shrunk(c.temporary, &c.temporaries)
+	if t := c.b.registry.find(dest); t != nil {
+		c.b.retire(t, nothing, nil)
 	}
 }
 
@@ -58,7 +66,7 @@ func (c *Connection) RemoveDestination(info *message.DestinationInfo) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
-	dest := info.Destination
+	dest := c.b.named(info.Destination)
 	t := c.b.registry.find(dest)
 	if t == nil {
 		return nil
@@ -80,17 +88,12 @@ func (b *Broker) RemoveDestination(dest message.Destination) error {
 	if t == nil {
 		return nil
 	}
-	if t.inUse() {
-		return failure(ErrDestinationInUse, "Destination: %s still has an active subscription", dest)
-	}
-	if !b.registry.remove(t) {
-		return nil
-	}
-	t.dispose()
 	done := make(chan error, 1)
-	op := store.Op{Action: store.RemoveDestination, Destination: dest}
-	b.store.Append(store.Single(op, true, func(err error) { done <- err }))
-	err := <-done
-	b.advise.destination(dest, message.RemoveDestination, "")
-	return err
+	if b.retire(t, consumers, func(err error) { done <- err }) {
+		return <-done
+	}
+	if b.registry.find(dest) != t {
+		return nil // somebody else has removed it
+	}
+	return failure(ErrDestinationInUse, "Destination: %s still has an active subscription", dest)
 }

@@ -37,6 +37,10 @@ type listener interface {
 	subscription() subscription
 }
 
+func (t *topic) share(m *message.Message) *share {
+	return &share{usage: &t.usage, size: t.sizeOf(m)}
+}
+
 func newTopic(b *Broker, dest message.Destination) *topic {
 	t := &topic{}
 	t.place.init(b, dest)
@@ -63,32 +67,43 @@ func (t *topic) send(m *message.Message, sync bool, done func(error)) {
 		done(t.b.owned())
 		return
 	}
+	if !t.begin() {
+		t.b.sendOn(t, m, sync, done)
+		return
+	}
 	t.b.began()
 	u := store.Single(store.Op{Action: store.Add, Destination: t.dest, Message: m}, sync, nil)
 	u.Done = func(err error) {
 		defer t.b.ended()
 		if err == nil {
 			t.arrive(m, &u.Ops[0])
+		} else {
+			t.refuse()
 		}
 		done(refusal(err))
 	}
 	t.b.store.Append(u)
 }
 
-func (t *topic) announce() {}
-func (t *topic) refuse()   {}
+func (t *topic) announce() bool { return t.begin() }
+func (t *topic) refuse()        { t.adds.Add(-1) }
 
 // arrive gives m to all subscribers.
 func (t *topic) arrive(m *message.Message, op *store.Op) {
 	t.stats.enqueued.Add(1)
 	if op != nil {
 		t.b.sawSegment(op.Segment)
+		t.adds.Add(-1)
 	}
 	list := *t.subscribers.Load()
+	if len(list) == 0 && op == nil && t.retired.Load() {
+		t.b.arriveLate(t, m)
+		return
+	}
 	owned := op != nil || t.b.owned() == nil
 	s := (*share)(nil)
 	if owned && t.retention.concerns(m) {
-		s = &share{usage: &t.usage, size: m.Size()}
+		s = t.share(m)
 		m, list = t.retention.keep(t, m, s)
 	}
 	if len(list) == 0 || !owned {
@@ -96,7 +111,7 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 		return
 	}
 	if s == nil {
-		s = &share{usage: &t.usage, size: m.Size()}
+		s = t.share(m)
 	}
 	t.spread(list, m, op, s)
 	s.tell(t.b)
@@ -104,7 +119,7 @@ func (t *topic) arrive(m *message.Message, op *store.Op) {
 
 // whisper gives m to one subscriber alone.
 func (t *topic) whisper(s *subscriber, m *message.Message) {
-	sh := &share{usage: &t.usage, size: m.Size()}
+	sh := t.share(m)
 	s.hear(t, m, nil, sh)
 	sh.tell(t.b)
 }
@@ -114,7 +129,7 @@ func (t *topic) listen(l listener) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.removed {
-		return failure(ErrUnknownDestination, "The destination %s does not exist.", t.dest)
+		return &MissingDestination{t.dest}
 	}
 	list := append(slices.Clone(*t.subscribers.Load()), l)
 	t.subscribers.Store(&list)

@@ -67,22 +67,23 @@ func (t *transaction) protocolError(what string) error {
 	return &Error{Kind: ErrTransaction, Text: "Cannot call " + what + " now.", Code: XAErrProtocol}
 }
 
-// send keeps m until the commit.
-func (t *transaction) send(targets []target, m *message.Message) error {
+// send keeps a message of that size until the commit; list is where it goes.
+func (t *transaction) send(list []addition, size int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != active {
 		return t.protocolError("send")
 	}
-	if t.bytes += m.Size(); t.bytes > t.b.transactionLimit() {
+	if t.bytes += size + copyBytes*int64(max(0, len(list)-1)); t.bytes > t.b.transactionLimit() {
 		t.poisoned = failure(ErrResourceAllocation, "Can not send message on transaction with id: '%s', Transaction has reached the maximum allowed size of pending send operations before commit of %d bytes", t.id, t.b.transactionLimit())
 		return t.poisoned
 	}
-	for _, target := range targets {
-		t.sends = append(t.sends, addition{target, copyFor(m, target, len(targets) > 1), -1})
-	}
+	t.sends = append(t.sends, list...)
 	return nil
 }
+
+// copyBytes is what a copy of a message takes that shares its body.
+const copyBytes = 1024
 
 func (b *Broker) transactionLimit() int64 {
 	if l := b.options.TransactionLimit; l > 0 {

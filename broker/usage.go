@@ -9,6 +9,7 @@ import (
 // below it for each destination. (ActiveMQ: MemoryUsage)
 type usage struct {
 	limit  int64 // 0 none; fixed
+	high   int   // of a destination's: percentage of each limit above which what waits is not held; fixed
 	parent *usage
 	flow   *flow
 	used   atomic.Int64
@@ -42,7 +43,7 @@ func (u *usage) full() bool {
 // A destination without a limit of its own may fill no more than fairShare
 // times what is left of the broker's memory: one whose messages nobody reads
 // gets two thirds, two of them two fifths each, and there is always some left
-// for the others. ActiveMQ moves what does not fit to its temporary store.
+// for the others.
 const fairShare = 2
 
 // blocks reports whether producers of u have to wait.
@@ -54,19 +55,47 @@ func (u *usage) blocks() bool {
 	return u.limit == 0 && p != nil && p.limit > 0 && u.used.Load() >= fairShare*(p.limit-p.used.Load())
 }
 
-// highWater is the part of memory beyond which stored messages are no longer
-// held in it. (ActiveMQ: cursorMemoryHighWaterMark)
-const highWater = 0.7
+// mark is the part of v's limit above which what waits in u is no longer held
+// in memory. (ActiveMQ: cursorMemoryHighWaterMark)
+func (u *usage) mark(v *usage) int64 { return portion(v.limit, u.high) }
 
-// spare is how much there is below the high-water mark.
+// above reports whether v, which u is part of, is above its mark.
+func (u *usage) above(v *usage) bool {
+	return v.limit > 0 && v.used.Load() >= u.mark(v)
+}
+
+// crowded reports whether u is above a mark, or above its fair share of what
+// there is below the broker's.
+func (u *usage) crowded() bool {
+	for v := u; v != nil; v = v.parent {
+		if u.above(v) {
+			return true
+		}
+	}
+	p := u.parent
+	return u.limit == 0 && p != nil && p.limit > 0 && u.used.Load() >= fairShare*(u.mark(p)-p.used.Load())
+}
+
+// spare is how much there is below the marks.
 func (u *usage) spare() int64 {
 	spare := int64(math.MaxInt64 / 2)
-	for ; u != nil; u = u.parent {
-		if u.limit > 0 {
-			spare = min(spare, int64(highWater*float64(u.limit))-u.used.Load())
+	for v := u; v != nil; v = v.parent {
+		if v.limit > 0 {
+			spare = min(spare, u.mark(v)-v.used.Load())
 		}
 	}
 	return spare
+}
+
+// left is how much there is below the limits.
+func (u *usage) left() int64 {
+	left := int64(math.MaxInt64 / 2)
+	for v := u; v != nil; v = v.parent {
+		if v.limit > 0 {
+			left = min(left, v.limit-v.used.Load())
+		}
+	}
+	return left
 }
 
 // fullest returns the level whose limit is reached, or the last that has one.

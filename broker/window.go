@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"math"
+
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
@@ -67,7 +69,7 @@ type ref struct {
 }
 
 // size is what r counts for in memory.
-func (r *ref) size() int64 { return r.m.Size() }
+func (r *ref) size() int64 { return r.home.base().sizeOf(r.m) }
 
 // reset makes r ready to be delivered again.
 func (r *ref) reset() {
@@ -106,13 +108,14 @@ type window struct {
 
 // lane is what a window has of one priority.
 type lane struct {
-	tail    *ref
-	n       int
-	bytes   int64
-	cursor  store.Seq
-	visible store.Seq // highest position whose Done was called
-	behind  bool      // the store may hold messages beyond the cursor
-	passed  passed    // below the cursor, and in the store alone
+	tail     *ref
+	n        int
+	bytes    int64
+	cursor   store.Seq
+	visible  store.Seq // highest position whose Done was called
+	behind   bool      // the store may hold messages beyond the cursor
+	passed   passed    // below the cursor, and in the store alone
+	overflow overflow  // what is in no store and has no room here
 }
 
 // prioritize makes a window one with priorities, before it is used.
@@ -296,7 +299,7 @@ func (w *window) low(l *lane, p *place) bool {
 // is behind may be delivered, so nothing of them is needed.
 func (w *window) due(p *place) (rank uint8, ok bool) {
 	for rank := range w.lanes() {
-		if l := w.lane(rank); l.behind {
+		if l := w.lane(rank); l.more() {
 			return rank, w.low(l, p)
 		}
 	}
@@ -307,7 +310,7 @@ func (w *window) due(p *place) (rank uint8, ok bool) {
 // behind a message of a higher priority may still be in the store.
 func (w *window) open() uint8 {
 	for rank := range w.lanes() {
-		if w.lane(rank).behind {
+		if w.lane(rank).more() {
 			return rank
 		}
 	}
@@ -330,8 +333,14 @@ const (
 // more than there is memory for below the high-water mark.
 func (w *window) bounds(p *place) (n int, bytes int64) {
 	spare := p.usage.spare()
+	if p.space.resident {
+		spare = p.usage.left()
+	}
 	if spare <= 0 {
 		return leastWindow, leastWindowBytes
+	}
+	if p.space.resident {
+		return math.MaxInt, w.bytes + spare
 	}
 	return p.policy.MaxPageSize, min(p.policy.MaxPageBytes, max(w.bytes+spare, leastWindowBytes))
 }

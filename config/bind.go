@@ -82,7 +82,10 @@ func (b *binder) bindField(c *Element, f field, v reflect.Value, above string) {
 
 func (b *binder) bindList(c *Element, f field, v reflect.Value, path string) {
 	b.origins[path] = c.Origin
-	items, err := c.items(f.item)
+	items, err := c.mixed()
+	if f.item != "" {
+		items, err = c.items(f.item)
+	}
 	if err != nil {
 		b.fail(fault(c.Origin, path, ErrValue, "%v", err))
 		return

@@ -30,7 +30,12 @@ func (b *binder) check(c *Config) {
 	b.checkEmbedded(&broker.Plugins, "broker.plugins")
 	policies := &broker.DestinationPolicy.PolicyMap
 	for i := range policies.Entries {
-		b.checkPolicy(&policies.Entries[i], index("broker.destinationPolicy.policyMap.policyEntries", i))
+		path := index("broker.destinationPolicy.policyMap.policyEntries", i)
+		b.checkPattern(&policies.Entries[i], path)
+		b.checkPolicy(&policies.Entries[i], path)
+	}
+	if policies.Default != nil {
+		b.checkPolicy(policies.Default, "broker.destinationPolicy.policyMap.defaultEntry")
 	}
 }
 
@@ -90,14 +95,7 @@ func (b *binder) checkKahaDB(k *KahaDB) {
 	}
 }
 
-func (b *binder) checkUsage(u *SystemUsage) {
-	const path = "broker.systemUsage"
-	b.within(path+".memoryUsage.limit", u.MemoryUsage.Limit, 1<<20, 1<<62)
-	b.within(path+".memoryUsage.percentOfJvmHeap", int64(u.MemoryUsage.PercentOfJvmHeap), 0, 100)
-	b.notNegative(path+".sendFailIfNoSpaceAfterTimeout", u.SendFailIfNoSpaceAfterTimeout)
-}
-
-func (b *binder) checkPolicy(p *PolicyEntry, path string) {
+func (b *binder) checkPattern(p *PolicyEntry, path string) {
 	patterns := 0
 	for _, pattern := range []string{p.Queue, p.Topic, p.TempQueue, p.TempTopic} {
 		if pattern != "" {
@@ -107,6 +105,9 @@ func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	if patterns != 1 {
 		b.bad(path, "needs exactly one of queue, topic, tempQueue and tempTopic")
 	}
+}
+
+func (b *binder) checkPolicy(p *PolicyEntry, path string) {
 	b.checkEmbedded(p, path)
 	b.notNegative(path+".blockedProducerWarningInterval", p.BlockedProducerWarningInterval)
 	if c := p.PendingMessageLimitStrategy.Constant; c != nil {

@@ -240,7 +240,7 @@ func TestMissingFile(t *testing.T) {
 // ActiveMQ's names must differ in more than case.
 func TestTablesAreDisjoint(t *testing.T) {
 	for _, m := range []model{Config{}, Broker{}, PersistenceAdapter{}, KahaDB{}, Locker{}, SharedFileLocker{},
-		TransportConnector{}, SystemUsage{}, MemoryUsage{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{},
+		TransportConnector{}, SystemUsage{}, MemoryUsage{}, DiskUsage{}, PendingQueuePolicy{}, PendingSubscriberPolicy{}, PendingDurableSubscriberPolicy{}, Cursor{}, DestinationPolicy{}, PolicyMap{}, PolicyEntry{},
 		PendingMessageLimitStrategy{}, DeadLetterStrategy{}, SharedDeadLetterStrategy{}, IndividualDeadLetterStrategy{}, DiscardingDeadLetterStrategy{}} {
 		seen := map[string]bool{}
 		for _, name := range schemaOf(typeOf(m)).names() {

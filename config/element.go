@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -71,6 +72,31 @@ func (e *Element) items(item string) ([]*Element, error) {
 			items = append(items, c.Children...)
 		default:
 			items = append(items, c)
+		}
+	}
+	return items, nil
+}
+
+// mixed returns the elements of a list whose items differ in kind, each below
+// an element of its own: those of a sequence, which are that already, or all
+// children, as XML has them, each of which may be a sequence itself.
+func (e *Element) mixed() ([]*Element, error) {
+	if e.Sequence {
+		return e.Children, nil
+	}
+	if e.Scalar && e.Text != "" {
+		return nil, errors.New("is a list of elements, not a value")
+	}
+	var items []*Element
+	for _, c := range e.Children {
+		same := []*Element{c}
+		if c.Sequence {
+			same = c.Children
+		}
+		for _, one := range same {
+			named := *one
+			named.Name = c.Name
+			items = append(items, &Element{Origin: one.Origin, Children: []*Element{&named}})
 		}
 	}
 	return items, nil

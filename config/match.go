@@ -11,7 +11,7 @@ func (m *PolicyMap) Find(attribute, name string) *PolicyEntry {
 	var bestPattern string
 	for i := range m.Entries {
 		e := &m.Entries[i]
-		kind, pattern := e.pattern()
+		kind, pattern := e.Pattern()
 		if kind != attribute || !covers(pattern, name) {
 			continue
 		}

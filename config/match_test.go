@@ -18,7 +18,7 @@ func TestFindPolicy(t *testing.T) {
 		{"queue", "B", ">"},
 		{"topic", "A.B", "A.>"},
 	} {
-		_, got := m.Find(test.attribute, test.name).pattern()
+		_, got := m.Find(test.attribute, test.name).Pattern()
 		require.Equal(t, test.want, got, "%s %s", test.attribute, test.name)
 	}
 	require.Nil(t, m.Find("topic", "B"))

@@ -62,8 +62,8 @@ func (p *PolicyEntry) setDefaults() {
 	p.MemoryEntry.setDefaults()
 }
 
-// pattern returns the attribute that is set, and its value.
-func (p *PolicyEntry) pattern() (attribute, pattern string) {
+// Pattern returns the attribute that is set, and its value.
+func (p *PolicyEntry) Pattern() (attribute, pattern string) {
 	for _, c := range [...][2]string{{"queue", p.Queue}, {"topic", p.Topic}, {"tempQueue", p.TempQueue}, {"tempTopic", p.TempTopic}} {
 		if c[1] != "" {
 			return c[0], c[1]

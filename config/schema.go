@@ -25,12 +25,13 @@ const (
 
 // field is one name that a struct of the model understands. It comes from the
 // struct tag `config:"name,option"`, where option is "bytes" for byte sizes,
-// "enum=A|B" for fixed values, or "item=name" for the elements of a list.
+// "enum=A|B" for fixed values, or "item=name" for the elements of a list; a list
+// without it has elements of several kinds, each in a struct of choices.
 type field struct {
 	name   string
 	kind   kind
 	values []string // of an enum
-	item   string   // of a list
+	item   string   // of a list; "" if its elements are of several kinds
 	index  []int
 }
 

@@ -156,6 +156,10 @@ const leaseTrust = time.Millisecond
 
 func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, error) {
 	c := b.config
+	space, err := spaceOptions(c, m.store.Size(), b.log)
+	if err != nil {
+		return nil, err
+	}
 	options := broker.Options{
 		Name:                             m.name,
 		ID:                               m.id,
@@ -163,7 +167,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		Store:                            m.store,
 		Policy:                           policies(&c.DestinationPolicy.PolicyMap),
 		ParseSelector:                    parseSelector,
-		MemoryLimit:                      memoryLimit(c.SystemUsage.MemoryUsage),
+		MemoryLimit:                      memoryLimit(c, b.log),
 		SendFailIfNoSpace:                c.SystemUsage.SendFailIfNoSpace,
 		SendFailIfNoSpaceAfterTimeout:    c.SystemUsage.SendFailIfNoSpaceAfterTimeout,
 		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
@@ -175,7 +179,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		SchedulerOptions:                 schedulerOptions(c),
 		SessionOptions:                   sessionOptions(c),
 		PluginOptions:                    pluginOptions(&c.Plugins),
-		SpaceOptions:                     spaceOptions(c),
+		SpaceOptions:                     space,
 		Log:                              b.log,
 	}
 	if lease != nil {

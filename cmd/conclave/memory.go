@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"math"
 	"os"
 	"runtime"
@@ -70,19 +73,33 @@ func (t *tuner) set(percent int) {
 	}
 }
 
+// fallbackPercent is what the memory limit is lowered to where it is more than
+// there is. (ActiveMQ: BrokerService.checkMemorySystemUsageLimits)
+const fallbackPercent = 70
+
 // memoryLimit is the bytes of messages that may be in memory. A percentage is
 // one of GOMEMLIMIT, or of what a JVM's heap would be on this machine.
-func memoryLimit(u config.MemoryUsage) int64 {
-	if u.PercentOfJvmHeap == 0 {
-		return u.Limit
-	}
+func memoryLimit(c *config.Broker, log *slog.Logger) int64 {
+	u := &c.SystemUsage.MemoryUsage
 	heap := debug.SetMemoryLimit(-1) // negative only asks
+	available := heap
 	if heap == math.MaxInt64 {
 		var info unix.Sysinfo_t
 		if unix.Sysinfo(&info) != nil {
 			return u.Limit
 		}
-		heap = int64(uint64(info.Totalram)*uint64(info.Unit)) / jvmShare
+		available = int64(uint64(info.Totalram) * uint64(info.Unit))
+		heap = available / jvmShare
 	}
-	return heap / 100 * int64(u.PercentOfJvmHeap)
+	if u.PercentOfJvmHeap > 0 {
+		return heap / 100 * int64(u.PercentOfJvmHeap)
+	}
+	if u.Limit <= available || !c.AdjustUsageLimits {
+		return u.Limit
+	}
+	lowered := available / 100 * fallbackPercent
+	log.Log(context.Background(), logLevels[c.SystemUsage.CheckLimitsLogLevel],
+		fmt.Sprintf("Memory Usage for the Broker (%dmb) is more than the maximum available: %dmb - resetting to %d%% of maximum available: %dmb",
+			u.Limit>>20, available>>20, fallbackPercent, lowered>>20))
+	return lowered
 }

@@ -55,6 +55,9 @@ func (f *configFlags) load() (*config.Config, error) {
 	if _, err := storage.ParseNames(c.Broker.AllowUnsafeStorage); err != nil {
 		return nil, &codedError{exitUsage, fmt.Errorf("broker.allowUnsafeStorage: %w", err)}
 	}
+	if err := checkSelectors(&c.Broker); err != nil {
+		return nil, &codedError{exitUsage, err}
+	}
 	for i, connector := range c.Broker.TransportConnectors {
 		if _, err := transport.ParseURI(connector.URI); err != nil {
 			at := fmt.Sprintf("broker.transportConnectors[%d].uri", i)

@@ -1,9 +1,34 @@
 package main
 
 import (
+	"log/slog"
+
 	"github.com/conclavemq/conclave/broker"
 	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/spool"
 )
 
-// spaceOptions maps what the configuration says about memory and space.
-func spaceOptions(c *config.Broker) broker.SpaceOptions { return broker.SpaceOptions{} }
+// spaceOptions maps what the configuration says about memory and space. The
+// error is that of a limit which the disk has no room for.
+func spaceOptions(c *config.Broker, storeUsed int64, log *slog.Logger) (o broker.SpaceOptions, err error) {
+	o.StoreInMemory = !c.Persistent
+	if !c.Persistent { // as in ActiveMQ there is no temporary store either
+		return o, nil
+	}
+	l := newLimits(c, log)
+	if err := l.adjust(storeUsed, 0); err != nil {
+		return o, err
+	}
+	temporary := spool.New(spool.Options{Directory: c.TemporaryStore(), Log: log})
+	temporary.SetLimit(l.temp.limit)
+	o.StoreLimit, o.Spool = l.store.limit, spooler{temporary}
+	if c.SchedulePeriodForDiskUsageCheck > 0 {
+		o.LimitsPeriod, o.Limits = c.SchedulePeriodForDiskUsageCheck, l.check
+	}
+	return o, nil
+}
+
+// spooler makes a spool one of the broker's.
+type spooler struct{ *spool.Spool }
+
+func (s spooler) NewList() broker.SpoolList { return s.Spool.NewList() }

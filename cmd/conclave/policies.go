@@ -21,6 +21,9 @@ func policies(m *config.PolicyMap) func(message.Destination) broker.Policy {
 		p := broker.DefaultPolicy()
 		if entry := m.Find(attributes[d.Kind], d.Name); entry != nil {
 			apply(&p, entry, d)
+			if _, pattern := entry.Pattern(); pattern != "" {
+				p.Pattern = message.Destination{Kind: d.Kind, Name: pattern}
+			}
 		}
 		return p
 	}

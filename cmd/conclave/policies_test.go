@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -70,8 +71,14 @@ func TestSelectorsAreTheBrokers(t *testing.T) {
 }
 
 func TestMemoryLimit(t *testing.T) {
-	require.EqualValues(t, 7, memoryLimit(config.MemoryUsage{Limit: 7}))
-	share := memoryLimit(config.MemoryUsage{Limit: 7, PercentOfJvmHeap: 70})
+	of := func(u config.MemoryUsage) int64 {
+		c := &config.Broker{SystemUsage: config.SystemUsage{MemoryUsage: u}}
+		c.AdjustUsageLimits = true
+		return memoryLimit(c, slog.New(slog.DiscardHandler))
+	}
+	require.EqualValues(t, 7, of(config.MemoryUsage{Limit: 7}))
+	share := of(config.MemoryUsage{Limit: 7, PercentOfJvmHeap: 70})
 	require.Greater(t, share, int64(1<<20))
-	require.Greater(t, memoryLimit(config.MemoryUsage{PercentOfJvmHeap: 80}), share)
+	require.Greater(t, of(config.MemoryUsage{PercentOfJvmHeap: 80}), share)
+	require.Less(t, of(config.MemoryUsage{Limit: 1 << 60}), int64(1<<50))
 }

@@ -16,6 +16,7 @@ var allowed = map[string][]string{
 	"journal":      {"store", "message", "openwire", "lock"},
 	"jdbcstore":    {"store", "message", "openwire", "lock"},
 	"broker":       {"store", "message"},
+	"spool":        {"message", "openwire"},
 	"transport":    {"broker", "store", "message", "openwire"}, // of store the sentinels alone
 	"client":       {"openwire", "message"},
 	"network":      {"client", "broker", "message"},
@@ -31,6 +32,7 @@ var outside = map[string][]string{
 	"journal":      {"golang.org/x/sys"},
 	"jdbcstore":    {"github.com/jackc/pgx"},
 	"transport":    {"golang.org/x/sys"},
+	"spool":        {"golang.org/x/sys"},
 	"config":       {"github.com/spf13", "go.yaml.in/yaml"},
 	"cmd/conclave": {"github.com/spf13", "golang.org/x/sys"},
 	"store":        {"github.com/stretchr/testify", "github.com/google/go-cmp", "pgregory.net/rapid"}, // storetest is for tests

@@ -50,6 +50,7 @@ func conclaveCommand(opts Options) ([]string, error) {
 	}
 	broker := map[string]any{
 		"brokerName":         opts.Name,
+		"dataDirectory":      filepath.Join(opts.WorkDir, "data"),
 		"persistenceAdapter": map[string]any{"kahaDB": kahaDB},
 		"transportConnectors": []any{
 			map[string]any{"name": "openwire", "uri": connectorURI(opts)},

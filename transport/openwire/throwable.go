@@ -22,6 +22,10 @@ const errorCode = "xaErrorCode:"
 // throwable makes of an error the Java exception that an ActiveMQ broker sends
 // for it. The stack trace is empty: there is none.
 func throwable(err error) *message.Throwable {
+	var missing *broker.MissingDestination
+	if errors.As(err, &missing) {
+		return &message.Throwable{Class: "org.apache.activemq.DestinationDoesNotExistException", Message: missing.Destination.String()}
+	}
 	t := &message.Throwable{Class: class(err), Message: err.Error()}
 	var detail *broker.Error
 	if errors.As(err, &detail) {
@@ -57,6 +61,7 @@ func class(err error) string {
 		{broker.ErrUnknownSession, "java.lang.IllegalStateException"},
 		{broker.ErrUnknownProducer, "java.lang.IllegalStateException"},
 		{broker.ErrUnknownConsumer, "java.lang.IllegalStateException"},
+		{broker.ErrTooManyDestinations, "javax.jms.IllegalStateException"},
 		{broker.ErrSecurity, "java.lang.SecurityException"},
 	} {
 		if errors.Is(err, mapped.err) {

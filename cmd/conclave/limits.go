@@ -1,0 +1,126 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/conclavemq/conclave/config"
+)
+
+// errLimit reports a limit that is larger than the disk, where limits are not
+// to be adjusted.
+var errLimit = errors.New("limit is too large")
+
+// limits are what store and temporary store may take on their disks. The
+// broker's housekeeper uses them, after the start. (ActiveMQ:
+// BrokerService.checkUsageLimit)
+type limits struct {
+	store, temp diskLimit
+	lower       bool  // adjustUsageLimits
+	regrow      int64 // diskUsageCheckRegrowThreshold
+	level       slog.Level
+	log         *slog.Logger
+}
+
+// diskLimit is one of them.
+type diskLimit struct {
+	name      string
+	directory string
+	given     config.DiskUsage
+	usual     int64 // the limit where nothing is said
+	limit     int64 // bytes; 0 none
+}
+
+var logLevels = map[string]slog.Level{
+	"trace": slog.LevelDebug, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+func newLimits(c *config.Broker, log *slog.Logger) *limits {
+	u := &c.SystemUsage
+	return &limits{
+		store: diskLimit{name: "Store", directory: c.StoreDirectory(), given: u.StoreUsage, usual: config.DefaultStoreLimit},
+		temp:  diskLimit{name: "Temporary Store", directory: c.TemporaryStore(), given: u.TempUsage, usual: config.DefaultTempLimit},
+		lower: c.AdjustUsageLimits, regrow: c.DiskUsageCheckRegrowThreshold,
+		level: logLevels[u.CheckLimitsLogLevel], log: log,
+	}
+}
+
+// check is broker.SpaceOptions.Limits.
+func (l *limits) check(storeUsed, tempUsed int64) (store, temp int64) {
+	if err := l.adjust(storeUsed, tempUsed); err != nil {
+		l.log.Error("disk usage limits are not checked", "error", err)
+	}
+	return l.store.limit, l.temp.limit
+}
+
+// adjust sets limits that are percentages and lowers those that the disk has
+// no room for.
+func (l *limits) adjust(storeUsed, tempUsed int64) error {
+	return cmp.Or(l.one(&l.store, storeUsed), l.one(&l.temp, tempUsed))
+}
+
+func (l *limits) one(d *diskLimit, used int64) error {
+	total, free, err := measure(d.directory)
+	if err != nil {
+		return fmt.Errorf("cannot measure the disk of %s: %w", d.directory, err)
+	}
+	room := free + used
+	if d.given.Total > 0 {
+		total, room = d.given.Total, d.given.Total
+	}
+	percentage := total / 100 * int64(d.given.PercentLimit)
+	if d.limit == 0 { // the first time
+		if d.limit = d.given.Limit; d.given.PercentLimit > 0 {
+			d.limit = percentage
+		}
+	}
+	switch grown := min(percentage, room); {
+	case l.regrow >= 0 && d.given.Total == 0 && d.limit < grown && grown-d.limit >= l.regrow:
+		l.log.Info(d.name+" limit grows again with the usable disk space", "from", d.limit, "to", grown, "directory", d.directory)
+		d.limit = grown
+	case d.limit > room:
+		return l.reduce(d, used, room)
+	}
+	return nil
+}
+
+func (l *limits) reduce(d *diskLimit, used, room int64) error {
+	const mb = 1 << 20
+	text := fmt.Sprintf("%s limit is %d mb (current store usage is %d mb). The data directory: %s only has %d mb of usable space.",
+		d.name, d.limit/mb, used/mb, d.directory, room/mb)
+	if !l.lower {
+		return fmt.Errorf("%w: %s", errLimit, text)
+	}
+	level := l.level
+	if d.limit == d.usual && d.given.PercentLimit == 0 {
+		level = min(level, slog.LevelInfo) // nobody has asked for that much
+	}
+	l.log.Log(context.Background(), level, fmt.Sprintf("%s - resetting to maximum available disk space: %d mb", text, room/mb))
+	d.limit = room
+	return nil
+}
+
+// measure gives the size of a file system and what is free there for us, in
+// bytes. A directory that is not there yet is measured by the one above it.
+func measure(directory string) (total, free int64, err error) {
+	var st unix.Statfs_t
+	for {
+		err = unix.Statfs(directory, &st)
+		above := filepath.Dir(directory)
+		if !errors.Is(err, unix.ENOENT) || above == directory {
+			break
+		}
+		directory = above
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	size := int64(st.Bsize)
+	return int64(st.Blocks) * size, int64(st.Bavail) * size, nil
+}
