@@ -25,13 +25,14 @@ type addition struct {
 	target target
 	m      *message.Message
 	op     int
+	mark   *imprint // of a transaction's send: the id that it is remembered by
 }
 
 func newBatch(b *Broker) *batch { return &batch{b: b} }
 
 // add sends m to t with the rest.
 func (u *batch) add(t target, m *message.Message) {
-	a := addition{t, m, -1}
+	a := addition{target: t, m: m, op: -1}
 	if t.stores(m) {
 		a.op = len(u.ops)
 		u.ops = append(u.ops, store.Op{Action: store.Add, Destination: t.base().dest, Message: m})

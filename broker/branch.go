@@ -97,6 +97,7 @@ func (bs *branches) recover(p *store.Prepared) {
 	t.stored = p.Ops
 	for i := range p.Ops {
 		op := &p.Ops[i]
+		bs.b.duplicates.reserve(t, op)
 		switch op.Action {
 		case store.Remove:
 			if target, _, err := bs.b.create(op.Destination, nil); err == nil {
@@ -150,6 +151,12 @@ func (t *transaction) prepare(done func(vote int32, err error)) {
 		done(0, err)
 		return
 	}
+	if err := t.claimMarks(); err != nil {
+		t.b.branches.remove(t.id)
+		t.rollback(nil)
+		done(0, err)
+		return
+	}
 	if empty {
 		t.b.branches.remove(t.id)
 		done(XAVoteReadOnly, nil)
@@ -193,7 +200,7 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	t.b.branches.remove(t.id)
 	u := newBatch(t.b) // what was not stored
 	for i := range t.sends {
-		if s := &t.sends[i]; !s.target.stores(s.m) {
+		if s := &t.sends[i]; !s.target.stores(s.m) && (s.mark == nil || s.mark.state == claimed) {
 			u.add(s.target, s.m)
 		}
 	}
@@ -202,6 +209,7 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 		t.unlock(err != nil)
 		t.arriveAll(ops, err)
 		u.finish(nil, err)
+		t.settleMarks(err)
 		t.wake()
 		done(err)
 	}
@@ -211,7 +219,7 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	}
 	for i := range stored {
 		if stored[i].Action == store.Add {
-			if target, err := t.b.ensure(stored[i].Destination); err == nil {
+			if target, err := t.b.storedTarget(stored[i].Destination); err == nil {
 				t.b.announced(target)
 			}
 		}
@@ -232,7 +240,7 @@ func (t *transaction) arriveAll(ops []store.Op, err error) {
 		if op.Action != store.Add {
 			continue
 		}
-		target, failed := t.b.ensure(op.Destination)
+		target, failed := t.b.storedTarget(op.Destination)
 		switch {
 		case failed != nil:
 			t.b.log.Error("cannot deliver a message of a prepared transaction", "destination", op.Destination.String(), "error", failed)
@@ -266,6 +274,7 @@ func (t *transaction) rollbackBranch(done func(error)) {
 	t.state = finished
 	t.mu.Unlock()
 	if state != prepared || len(stored) == 0 {
+		t.settleMarks(errRolledBack)
 		t.rollback(done)
 		return
 	}
@@ -274,6 +283,7 @@ func (t *transaction) rollbackBranch(done func(error)) {
 		defer t.b.ended()
 		t.giveBack()
 		t.unlock(true)
+		t.settleMarks(errRolledBack)
 		done(err)
 	}})
 }

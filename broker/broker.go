@@ -117,6 +117,9 @@ type Broker struct {
 	// never has ended: who waits with it does not wait.
 	never context.Context
 
+	schedule   schedule
+	duplicates duplicates
+
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
 	clients     map[string]*Connection               // mu; by client id
@@ -159,6 +162,8 @@ func New(options Options) (*Broker, error) {
 	b.audits.init(b)
 	b.branches.init(b)
 	b.durables.init(b)
+	b.schedule.init(b)
+	b.duplicates.init(b)
 	if err := b.routing.init(b); err != nil {
 		return nil, err
 	}
@@ -170,6 +175,8 @@ func New(options Options) (*Broker, error) {
 	b.furnish()
 	b.run(b.flow.loop)
 	b.run(b.housekeep)
+	b.schedule.start()
+	b.duplicates.start()
 	if b.options.PurgePeriod > 0 {
 		b.run(b.purgeInactive)
 	}
@@ -191,6 +198,9 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
+		if b.schedule.recover(d) || b.duplicates.recover(d) {
+			continue
+		}
 		t, _, err := b.create(d.Destination, d)
 		if err != nil {
 			return err

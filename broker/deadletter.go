@@ -100,7 +100,13 @@ func (b *Broker) removeDead(r *ref, cause string, expired bool, d *durable, done
 		p.stats.expired.Add(1)
 	}
 	u := newBatch(b)
-	if letter := p.deadLetter(r.m, cause, expired); letter != nil {
+	job, drop := (*message.Message)(nil), false
+	if !expired {
+		job, drop = b.again(r, cause)
+	}
+	if job != nil {
+		u.add(&b.schedule, job)
+	} else if letter := p.deadLetter(r.m, cause, expired); letter != nil && !drop {
 		if err := u.addRouted(letter); err == nil {
 			p.stats.deadLettered.Add(1)
 		} else {

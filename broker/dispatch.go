@@ -59,11 +59,11 @@ func (b *Broker) sendable(dest message.Destination) (target, error) {
 // additions is what the message adds, and where.
 func (d *dispatch) additions() []addition {
 	if d.more == nil {
-		return []addition{{d.first, d.m, -1}}
+		return []addition{{target: d.first, m: d.m, op: -1}}
 	}
 	list := make([]addition, len(d.more))
 	for i := range d.more {
-		list[i] = addition{d.more[i].target, d.more[i].copy(d.m), -1}
+		list[i] = addition{target: d.more[i].target, m: d.more[i].copy(d.m), op: -1}
 	}
 	return list
 }

@@ -27,6 +27,9 @@
 // Before a planned end dispatch pauses, so that consumers come to acknowledge
 // all that they were given; see [Broker.Pause] and [Broker.Trickle].
 //
+// A message that is to be delivered later takes the same way to another
+// target; see schedule.
+//
 // # Memory
 //
 // A message counts, once, from its arrival until nobody needs the copy in
@@ -69,14 +72,16 @@
 //   - a pager for a queue or feed while its window runs low;
 //   - a subscriber's refill from the spool;
 //   - a browser's own while it shows a queue;
-//   - one of each slow consumer strategy that differs (see patrol).
+//   - one of each slow consumer strategy that differs (see patrol);
+//   - of the schedule, if there is one: loop fires jobs, manageAll carries
+//     requests out, load reads once what an earlier master left.
 //
 // # Locks
 //
 // In the order in which they may be taken, each after the ones before it:
 //
 //  1. Connection.mu, throughout each method; nothing that Done calls takes it;
-//     spill.entering, in its place
+//     spill.entering, or schedule.turn of its own goroutines, in its place
 //  2. branches.mu, durables.mu; transaction.mu
 //  3. registry.mu, under which only a destination is locked that nobody else
 //     knows yet, or that is being removed; see retire
@@ -84,7 +89,7 @@
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: Broker.mu, routing.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: schedule.mu, duplicates.mu, Broker.mu, routing.mu, patrols.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's, the store's and the
 //     spool's own
 //

@@ -16,6 +16,8 @@ var (
 	ErrInvalidClientID = errors.New("invalid client id")
 	// ErrInvalidSelector: javax.jms.InvalidSelectorException.
 	ErrInvalidSelector = errors.New("invalid selector")
+	// ErrMessageFormat: javax.jms.MessageFormatException.
+	ErrMessageFormat = errors.New("message property is invalid")
 	// ErrInvalidDestination: javax.jms.InvalidDestinationException.
 	ErrInvalidDestination = errors.New("invalid destination")
 	// ErrUnknownDestination: a temporary destination that is gone; see

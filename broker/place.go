@@ -233,6 +233,8 @@ func validName(dest message.Destination) error {
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
+	case dest == jobQueue || dest == idQueue:
+		return reserved(dest)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/conclavemq/conclave/message"
@@ -145,18 +146,28 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if c.b.options.PopulateUserID {
 		m.UserID = c.info.UserName
 	}
-	r, err := c.resolve(p, m.Destination)
-	if err != nil {
+	d := dispatch{c: c, p: p, m: m, required: responseRequired, done: done}
+	taken, err := d.schedule()
+	if taken || err != nil {
 		return err
 	}
-	m.Destination = r.dest
+	if d.first == nil {
+		r, err := c.resolve(p, m.Destination)
+		if err != nil {
+			return err
+		}
+		m.Destination = r.dest
+		d.first, d.more = r.take(m)
+	}
+	m = d.m
 	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
 	p.suspected(m)
-	first, more := r.take(m)
-	d := dispatch{c: c, p: p, m: m, first: first, more: more, required: responseRequired, done: done}
+	if d.mark, err = c.b.duplicates.mark(c.merged(ctx), m); err != nil {
+		return err
+	}
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
@@ -164,11 +175,23 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		d.expire()
 		return nil
 	}
-	parked, err := d.waitForMemory(c.merged(ctx))
+	if d.mark != nil && !d.once() {
+		return nil
+	}
+	if err := d.pass(c.merged(ctx)); err != nil {
+		c.b.duplicates.settle(d.mark, err)
+		return err
+	}
+	return nil
+}
+
+// pass waits for memory and goes on.
+func (d *dispatch) pass(ctx context.Context) error {
+	parked, err := d.waitForMemory(ctx)
 	if parked || err != nil {
 		return err
 	}
-	return d.accept(c.merged(ctx))
+	return d.accept(ctx)
 }
 
 // suspected flags the first message that a producer sends after its client
@@ -200,6 +223,8 @@ type dispatch struct {
 	more     []leg // all of several, or nil: first alone
 	required bool
 	done     func(error)
+	mark     *imprint // the id that it is to be remembered by, or nil
+	size     int64    // of what the client sent, if m is not that
 }
 
 // join makes the send part of its transaction. What the store says to that is
@@ -216,7 +241,11 @@ func (d *dispatch) join() error {
 		}
 	}
 	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
-	if err := t.send(d.additions(), d.m.Size()); err != nil {
+	list := d.additions()
+	for i := range list {
+		list[i].mark = d.mark
+	}
+	if err := t.send(list, d.m.Size()); err != nil {
 		return err
 	}
 	d.finish()(nil)
@@ -305,13 +334,19 @@ func (d *dispatch) enter(ctx context.Context) {
 	if d.p.audit != nil && m.Persistent {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
-	if d.more == nil {
+	if d.more == nil && d.mark == nil {
 		d.first.send(m, d.required, finish)
 		return
 	}
 	u := newBatch(b)
 	for i := range d.more {
 		u.add(d.more[i].target, d.more[i].copy(m))
+	}
+	if d.more == nil {
+		u.add(d.first, m)
+	}
+	if d.mark != nil {
+		u.add(&b.duplicates, b.duplicates.record(d.mark.key))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }
@@ -336,7 +371,7 @@ func (d *dispatch) finish() func(error) {
 		return d.done
 	}
 	a, sequence, done := d.p.audit, d.m.ID.ProducerSequence, d.done
-	peer, id, size := d.c.peer, d.p.info.ID, int32(min(d.m.Size(), 1<<31-1))
+	peer, id, size := d.c.peer, d.p.info.ID, int32(min(cmp.Or(d.size, d.m.Size()), 1<<31-1))
 	return func(err error) {
 		if audited {
 			a.confirm(sequence, err)

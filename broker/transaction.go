@@ -28,6 +28,7 @@ type transaction struct {
 	poisoned error            // mu; an operation failed that nobody waited for: only rollback is left
 	locked   []lockedAck      // mu; of a recovered branch
 	stored   []store.Op       // mu; of a recovered branch
+	marks    []*imprint       // mu until it ends; of what it sends, or of a recovered branch
 }
 
 type transactionState uint8
@@ -77,6 +78,9 @@ func (t *transaction) send(list []addition, size int64) error {
 	if t.bytes += size + copyBytes*int64(max(0, len(list)-1)); t.bytes > t.b.transactionLimit() {
 		t.poisoned = failure(ErrResourceAllocation, "Can not send message on transaction with id: '%s', Transaction has reached the maximum allowed size of pending send operations before commit of %d bytes", t.id, t.b.transactionLimit())
 		return t.poisoned
+	}
+	if len(list) > 0 && list[0].mark != nil {
+		t.marks = append(t.marks, list[0].mark)
 	}
 	t.sends = append(t.sends, list...)
 	return nil
@@ -151,7 +155,18 @@ func (t *transaction) finishActive(next transactionState) error {
 func (t *transaction) batch() *batch {
 	u := newBatch(t.b)
 	for i := range t.sends {
-		u.add(t.sends[i].target, t.sends[i].m)
+		m := t.sends[i].m
+		if t.sends[i].target == &t.b.schedule {
+			m = t.b.schedule.restamped(m)
+		}
+		k := t.sends[i].mark
+		if k != nil && k.state != claimed {
+			continue
+		}
+		u.add(t.sends[i].target, m)
+		if k != nil && (i == len(t.sends)-1 || t.sends[i+1].mark != k) {
+			u.add(&t.b.duplicates, t.b.duplicates.record(k.key))
+		}
 	}
 	for _, a := range t.acks {
 		for _, r := range a.refs {
@@ -183,11 +198,16 @@ func (t *transaction) commit(refused func(err error, again func(error)) bool, do
 		done(err)
 		return
 	}
+	if err := t.claimMarks(); err != nil {
+		t.rollback(nil)
+		done(err)
+		return
+	}
 	t.b.audits.commit(t)
 	u := t.batch()
 	u.refused = refused
 	u.before = t.settle
-	u.after = func(err error) { t.b.audits.committed(t, err); t.wake() }
+	u.after = func(err error) { t.b.audits.committed(t, err); t.settleMarks(err); t.wake() }
 	u.commit(store.Commit, t.id, true, done)
 }
 

@@ -28,6 +28,9 @@ func (b *binder) check(c *Config) {
 	b.checkUsage(&broker.SystemUsage)
 	b.checkEmbedded(broker, "broker")
 	b.checkEmbedded(&broker.Plugins, "broker.plugins")
+	if broker.Plugins.Redelivery != nil && !broker.SchedulerSupport {
+		b.bad("broker.plugins.redeliveryPlugin", "requires schedulerSupport: true on the broker")
+	}
 	policies := &broker.DestinationPolicy.PolicyMap
 	for i := range policies.Entries {
 		path := index("broker.destinationPolicy.policyMap.policyEntries", i)

@@ -44,7 +44,8 @@ func TestSpace(t *testing.T) {
 	require.Equal(t, "/tmp/a", b.TemporaryStore())
 	require.Equal(t, SystemUsage{
 		MemoryUsage: MemoryUsage{Limit: 20 << 20}, StoreUsage: DiskUsage{Limit: 1 << 30, Total: 2 << 30},
-		TempUsage: DiskUsage{Limit: DefaultTempLimit, PercentLimit: 10}, CheckLimitsLogLevel: "error",
+		JobSchedulerUsage: JobSchedulerUsage{Limit: 50 << 30},
+		TempUsage:         DiskUsage{Limit: DefaultTempLimit, PercentLimit: 10}, CheckLimitsLogLevel: "error",
 	}, b.SystemUsage)
 	entries := b.DestinationPolicy.PolicyMap.Entries
 	require.Equal(t, MemoryEntry{

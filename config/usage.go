@@ -7,11 +7,12 @@ import (
 
 // SystemUsage is the <systemUsage> element: what the broker may use.
 type SystemUsage struct {
-	MemoryUsage                   MemoryUsage   `config:"memoryUsage"`
-	StoreUsage                    DiskUsage     `config:"storeUsage"`
-	TempUsage                     DiskUsage     `config:"tempUsage"`
-	SendFailIfNoSpace             bool          `config:"sendFailIfNoSpace"`
-	SendFailIfNoSpaceAfterTimeout time.Duration `config:"sendFailIfNoSpaceAfterTimeout"`
+	MemoryUsage                   MemoryUsage       `config:"memoryUsage"`
+	StoreUsage                    DiskUsage         `config:"storeUsage"`
+	TempUsage                     DiskUsage         `config:"tempUsage"`
+	JobSchedulerUsage             JobSchedulerUsage `config:"jobSchedulerUsage"`
+	SendFailIfNoSpace             bool              `config:"sendFailIfNoSpace"`
+	SendFailIfNoSpaceAfterTimeout time.Duration     `config:"sendFailIfNoSpaceAfterTimeout"`
 	// CheckLimitsLogLevel is the level at which limits are logged that do not
 	// fit the disk or the memory.
 	CheckLimitsLogLevel string `config:"checkLimitsLogLevel,enum=trace|debug|info|warn|error"`
@@ -19,6 +20,7 @@ type SystemUsage struct {
 
 func (u *SystemUsage) setDefaults() {
 	u.MemoryUsage.Limit = 1 << 30
+	u.JobSchedulerUsage.setDefaults()
 	u.StoreUsage.Limit = DefaultStoreLimit
 	u.TempUsage.Limit = DefaultTempLimit
 	u.CheckLimitsLogLevel = "warn"
@@ -32,12 +34,21 @@ const (
 
 func (SystemUsage) others() others {
 	return others{
-		"executor":          absent(reasonThreads),
-		"jobSchedulerUsage": tuned("", "the job scheduler is not available yet"),
-		"name":              tuned("", "usage has no name"),
-		"parent":            absent(reasonPlugins),
+		"executor": absent(reasonThreads),
+		"name":     tuned("", "usage has no name"),
+		"parent":   absent(reasonPlugins),
 	}
 }
+
+// JobSchedulerUsage is the <jobSchedulerUsage> element: bytes of messages that
+// wait for their time.
+type JobSchedulerUsage struct {
+	Limit int64 `config:"limit,bytes"`
+}
+
+func (u *JobSchedulerUsage) setDefaults() { u.Limit = 50 << 30 }
+
+func (JobSchedulerUsage) others() others { return usageOthers }
 
 // MemoryUsage is the <memoryUsage> element: bytes of messages in memory.
 type MemoryUsage struct {
@@ -72,6 +83,7 @@ func (b *binder) checkUsage(u *SystemUsage) {
 	const path = "broker.systemUsage"
 	b.within(path+".memoryUsage.limit", u.MemoryUsage.Limit, 1<<20, 1<<62)
 	b.within(path+".memoryUsage.percentOfJvmHeap", int64(u.MemoryUsage.PercentOfJvmHeap), 0, 100)
+	b.within(path+".jobSchedulerUsage.limit", u.JobSchedulerUsage.Limit, 0, 1<<62)
 	b.notNegative(path+".sendFailIfNoSpaceAfterTimeout", u.SendFailIfNoSpaceAfterTimeout)
 	for name, d := range map[string]DiskUsage{"storeUsage": u.StoreUsage, "tempUsage": u.TempUsage} {
 		at := strings.Join([]string{path, name}, ".")

@@ -182,6 +182,9 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		SpaceOptions:                     space,
 		Log:                              b.log,
 	}
+	if c.SchedulerSupport {
+		warnOfJobs(c, b.log)
+	}
 	if lease != nil {
 		options.Lease, options.LeaseTrust = lease, leaseTrust
 	}

@@ -53,6 +53,7 @@ func class(err error) string {
 	}{
 		{broker.ErrInvalidClientID, "javax.jms.InvalidClientIDException"},
 		{broker.ErrInvalidSelector, "javax.jms.InvalidSelectorException"},
+		{broker.ErrMessageFormat, "javax.jms.MessageFormatException"},
 		{broker.ErrInvalidDestination, "javax.jms.InvalidDestinationException"},
 		{broker.ErrUnknownSubscription, "javax.jms.InvalidDestinationException"},
 		{broker.ErrResourceAllocation, "javax.jms.ResourceAllocationException"},
