@@ -66,9 +66,8 @@ func (q *queue) page() {
 		return
 	}
 	q.dispatchLocked()
-	waiting := q.pullersLocked()
+	q.answerLocked()
 	q.release()
-	answerPulls(waiting)
 }
 
 // pageOnce does one step; false if there is nothing to do. The queue is locked,

@@ -382,9 +382,8 @@ func (q *queue) exposeLocked(segment store.Segment) {
 		} else {
 			q.b.starved.Store(true) // try again with the next tick
 		}
-		waiting := q.pullersLocked()
+		q.answerLocked()
 		q.release()
-		answerPulls(waiting)
 	}))
 }
 

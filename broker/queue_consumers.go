@@ -120,23 +120,25 @@ func (q *queue) dispose() {
 	}
 }
 
-// pullersLocked returns the consumers that wait to hear whether there is
-// anything.
-func (q *queue) pullersLocked() []*consumer {
-	if q.exposing || q.window.paging || q.rota.n == 0 {
-		return nil
-	}
+// answerLocked tells the consumers that wait to hear it that there is nothing.
+// A pull that has come since the last dispatch is served first.
+func (q *queue) answerLocked() {
+	quiet := func() bool { return !q.exposing && !q.window.paging && !q.mayPageLocked() }
 	var list []*consumer
 	for c := range q.rota.each {
-		if c.awaiting() {
+		if quiet() && c.awaiting() {
 			list = append(list, c)
 		}
 	}
-	return list
-}
-
-func answerPulls(list []*consumer) {
+	if len(list) == 0 {
+		return
+	}
+	if q.window.head != nil && q.b.mayServe() {
+		q.offerLocked()
+	}
 	for _, c := range list {
-		c.answerEmpty()
+		if quiet() {
+			c.answerEmpty()
+		}
 	}
 }

@@ -216,7 +216,8 @@ func (s *seeker) tidy() {
 		if m.claim != nil && !m.claim.gone {
 			continue
 		}
-		if m.seen != s.round {
+		// Of a group, it may be wanted by others than the one who has the group.
+		if m.seen != s.round || grouped(m.m) {
 			m.claim = nil
 			if !s.judge(m) {
 				continue

@@ -175,3 +175,24 @@ func (d *disk) PagePriority(dst []store.Entry, dest message.Destination, key str
 	entries, err := d.Store.PagePriority(dst, dest, key, priority, after, limit, maxBytes)
 	return d.flag(entries, dest), err
 }
+
+// TestPassedIsNotOfAGroup: what the one who has a group does not want waits
+// for others until that one is gone, also on a deep queue.
+func TestPassedIsNotOfAGroup(t *testing.T) {
+	f := start(t, small, func(o *Options) { o.ParseSelector = parseColours })
+	c := f.connect()
+	p := c.producer(1, orders)
+	owner := c.consumer(1, orders, 10, selecting("a"))
+	grouped := func(m *message.Message) { m.GroupID = "g" }
+	c.sendN(p, orders, 1, ofType("a"), grouped)
+	first := c.take(t, 1)
+	require.Equal(t, owner, first[0].Consumer)
+	c.consumer(2, orders, 100, selecting("b"))
+	c.sendN(p, orders, 3, ofType("b"), grouped)
+	c.sendN(p, orders, 200, ofType("x"))
+	c.sendN(p, orders, 1, ofType("b"))
+	require.EqualValues(t, 205, c.take(t, 1)[0].Message.ID.ProducerSequence)
+	require.NoError(t, c.ack(ackOf(message.StandardAck, first...)))
+	require.NoError(t, c.RemoveConsumer(owner, message.LastDeliveredUnset))
+	require.Equal(t, count(2, 3), sequencesOf(c.take(t, 3)))
+}
