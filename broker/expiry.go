@@ -199,11 +199,18 @@ func (q *queue) holdPager(ctx context.Context) bool {
 		q.mu.Unlock()
 		select {
 		case <-idled:
+			continue
 		case <-ctx.Done():
-			return false
 		case <-q.b.quiet:
-			return false
 		}
+		q.mu.Lock()
+		if q.idled == idled { // no pager begins while it is there
+			close(idled)
+			q.idled = nil
+		}
+		q.pageLocked()
+		q.release()
+		return false
 	}
 	if q.removed {
 		q.mu.Unlock()
@@ -213,9 +220,11 @@ func (q *queue) holdPager(ctx context.Context) bool {
 	return true
 }
 
-// letPager ends holdPager, and unlocks.
+// letPager ends holdPager, does what a pager does at its end, and unlocks:
+// what has come meanwhile left everything to the pager.
 func (q *queue) letPager() {
 	q.window.paging = false
 	q.dispatchLocked()
+	q.answerLocked()
 	q.release()
 }

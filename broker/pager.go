@@ -1,18 +1,13 @@
 package broker
 
-import (
-	"context"
-
-	"github.com/conclavemq/conclave/message"
-	"github.com/conclavemq/conclave/store"
-)
+import "github.com/conclavemq/conclave/store"
 
 // pageLocked starts the pager if the window has run low while there is more
 // in the store. There is at most one pager a queue, and none for a queue
-// without consumers.
+// without consumers. It leaves its place to those that wait in holdPager.
 func (q *queue) pageLocked() {
 	w := &q.window
-	if w.paging || q.removed || q.rota.n == 0 || q.b.stopping.Load() || !q.mayPageLocked() {
+	if w.paging || q.idled != nil || q.removed || q.rota.n == 0 || q.b.stopping.Load() || !q.mayPageLocked() {
 		return
 	}
 	w.paging = true
@@ -53,7 +48,7 @@ func (q *queue) openLocked() uint8 {
 func (q *queue) page() {
 	q.mu.Lock()
 	more, err := q.pageOnce()
-	for more {
+	for more && q.idled == nil {
 		q.release()
 		q.mu.Lock()
 		more, err = q.pageOnce()
@@ -208,103 +203,4 @@ func (q *queue) unlock(seq store.Seq, fetch bool) {
 		q.fetch = append(q.fetch, seq)
 		q.pageLocked()
 	}
-}
-
-// purgeChunk is how many removals one unit carries.
-const purgeChunk = 1000
-
-// Purge removes what waits in a queue and returns how many messages that
-// were. What is in flight stays with its consumers. (ActiveMQ: Queue.purge)
-func (b *Broker) Purge(ctx context.Context, dest message.Destination) (int, error) {
-	q, ok := b.registry.find(dest).(*queue)
-	if !ok {
-		return 0, failure(ErrUnknownDestination, "The destination %s does not exist.", dest)
-	}
-	n := 0
-	for {
-		refs, err := q.takeAll()
-		if err != nil || len(refs) == 0 {
-			return n, err
-		}
-		for len(refs) > 0 {
-			chunk := refs[:min(len(refs), purgeChunk)]
-			refs = refs[len(chunk):]
-			done := make(chan error, 1)
-			b.consume(chunk, true, nil, func(err error) { done <- err })
-			select {
-			case err = <-done:
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-			if err != nil {
-				return n, err
-			}
-			n += len(chunk)
-		}
-	}
-}
-
-// takeAll takes the window's messages out, or a page of the store's when the
-// window is empty.
-func (q *queue) takeAll() (refs []*ref, err error) {
-	q.mu.Lock()
-	defer q.release()
-	for r := q.window.head; r != nil; r = q.window.head {
-		q.window.remove(r)
-		q.stats.inflight.Add(1)
-		refs = append(refs, r)
-	}
-	for rank := range q.window.lanes() {
-		for l := q.window.lane(rank); len(refs) == 0 && !q.window.paging && !q.removed && (len(l.passed) > 0 || l.behind); {
-			if refs, err = q.takePage(rank, l); err != nil {
-				return nil, err
-			}
-		}
-		if len(refs) == 0 && err == nil {
-			refs, err = q.takeSpooled(rank)
-		}
-	}
-	return refs, err
-}
-
-// takePage takes a page of what the store alone has of a lane.
-func (q *queue) takePage(rank uint8, l *lane) (refs []*ref, err error) {
-	after, seen, end := l.cursor, l.visible, l.cursor
-	if len(l.passed) > 0 {
-		after = l.passed[0].first - 1
-	}
-	q.window.paging = true
-	q.mu.Unlock()
-	entries, err := q.read(rank, after, scanPage, scanPageBytes)
-	q.mu.Lock()
-	q.window.paging = false
-	if err != nil || q.removed {
-		return nil, err
-	}
-	full := mayGoOn(entries)
-	reached := end
-	for i := range entries {
-		e := &entries[i]
-		if e.Seq > end && q.passesLocked(e.Seq) || e.Seq <= end && !l.passed.has(e.Seq) {
-			continue
-		}
-		r := &ref{}
-		q.fromStore(r, e, rank)
-		q.usage.add(r.size())
-		q.stats.inflight.Add(1)
-		refs = append(refs, r)
-	}
-	if n := len(entries); n > 0 {
-		reached = entries[n-1].Seq
-	}
-	if full {
-		l.passed.replace(after, min(reached, end), nil, false)
-	} else {
-		l.passed.replace(after, end, nil, false)
-	}
-	if after == end || reached > end || !full {
-		l.cursor = max(l.cursor, reached)
-		l.pageEnds(len(entries), full, seen)
-	}
-	return refs, nil
 }

@@ -106,19 +106,17 @@ func (q *queue) unspool(rank uint8) error {
 	return nil
 }
 
-// takeSpooled takes a page of a lane's spool out of the queue. The queue is
-// locked, and unlocked while the spool is read.
+// takeSpooled takes a page of a lane's spool out of the queue. Pagers are held;
+// the queue is locked, and unlocked while the spool is read.
 func (q *queue) takeSpooled(rank uint8) (refs []*ref, err error) {
 	l := q.window.lane(rank)
-	if l.overflow.n == 0 || q.window.paging || q.removed {
+	if l.overflow.n == 0 || q.removed {
 		return nil, nil
 	}
 	list, from := l.overflow.list, l.overflow.next
-	q.window.paging = true
 	q.mu.Unlock()
 	page, _, err := readBack(list, from, scanPage, scanPageBytes)
 	q.mu.Lock()
-	q.window.paging = false
 	if err != nil || q.removed {
 		return nil, err
 	}
@@ -158,7 +156,6 @@ func (q *queue) sweepList(l *lane, list SpoolList, from int64) {
 		n++
 	}
 	q.mu.Lock()
-	q.window.paging = false
 	if !q.removed {
 		for i := range page[:n] {
 			r := &ref{m: page[i].m, home: q, key: page[i].key}
@@ -167,6 +164,5 @@ func (q *queue) sweepList(l *lane, list SpoolList, from int64) {
 		}
 		l.overflow.drop(q.b, page[:n])
 	}
-	q.dispatchLocked()
-	q.release()
+	q.letPager()
 }
