@@ -101,20 +101,31 @@ func TestPurgeRunsByItself(t *testing.T) {
 }
 
 // TestNothingIsLostToThePurge sends to destinations, in transactions too, while
-// these are removed as soon as they are empty.
+// these are removed as soon as they are empty. Every so often all producers
+// wait until one has been, and in the end all are.
 func TestNothingIsLostToThePurge(t *testing.T) {
 	for _, concurrent := range []bool{false, true} {
 		t.Run(fmt.Sprint("concurrent ", concurrent), func(t *testing.T) {
 			f := start(t, purging(time.Nanosecond), func(o *Options) { o.ConcurrentStoreAndDispatchQueues = concurrent })
-			const producers, rounds = 4, 150
+			const producers, rounds, spell = 4, 150, 30
 			var wg sync.WaitGroup
 			var sent atomic.Int64
+			stop := make(chan struct{})
+			purged := make(chan struct{}) // says that something was removed
 			fanOut := message.NewQueue("Q0,Q1,topic://T")
 			for i := range producers {
 				c := f.connect()
 				wg.Go(func() {
 					p := c.producer(1, message.Destination{})
 					for n := range rounds {
+						if n%spell == spell-1 {
+							select {
+							case <-purged:
+							case <-time.After(patience):
+								t.Error("nothing is removed any more")
+								return
+							}
+						}
 						dest := message.NewQueue(fmt.Sprint("Q", (i+n)%3))
 						copies := int64(1)
 						if n%5 == 0 {
@@ -133,8 +144,6 @@ func TestNothingIsLostToThePurge(t *testing.T) {
 					}
 				})
 			}
-			stop := make(chan struct{})
-			var removed int
 			var purger sync.WaitGroup
 			purger.Go(func() {
 				for {
@@ -142,14 +151,22 @@ func TestNothingIsLostToThePurge(t *testing.T) {
 					case <-stop:
 						return
 					default:
-						removed += f.purge()
+					}
+					for range f.purge() {
+						select {
+						case purged <- struct{}{}:
+						default: // nobody waits
+						}
 					}
 				}
 			})
 			got := drainAll(t, f, 3, func() { wg.Wait(); close(stop); purger.Wait() }, &sent)
 			require.Equal(t, sent.Load(), got)
 			require.EqualValues(t, producers*rounds*6/5, got)
-			require.Positive(t, removed)
+			eventually(t, "all are removed", func() bool {
+				f.purge()
+				return len(f.Destinations()) == 0
+			})
 		})
 	}
 }
