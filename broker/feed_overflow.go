@@ -19,6 +19,7 @@ func (f *feed) readAhead(rank uint8, a ahead) (stretch, error) {
 
 // takeLocked puts a stretch into the window.
 func (f *feed) takeLocked(l *lane, rank uint8, s stretch) {
+	s.settle(l)
 	if s.paged {
 		f.admitLocked(l, rank, s.entries, s.full, s.seen)
 	}

@@ -83,6 +83,7 @@ type stretch struct {
 	entries []store.Entry
 	full    bool // there may be more in the store
 	seen    store.Seq
+	merged  bool // the spool was read
 	spooled []back
 	beyond  store.Seq // where the first lies that was read and not taken; 0: there is none
 }
@@ -113,8 +114,18 @@ func (a ahead) read(page func() ([]store.Entry, error)) (s stretch, err error) {
 	if err != nil {
 		return s, err
 	}
+	s.merged = true
 	s.merge(a, spooled, more)
 	return s, nil
+}
+
+// settle gives up what was read of the store beyond the first message that has
+// been spooled since the read began. Nothing was spooled then, so that it was
+// not looked for, and what is stored beyond it has come later.
+func (s *stretch) settle(l *lane) {
+	if !s.merged {
+		s.entries, _ = l.cut(s.entries)
+	}
 }
 
 // merge takes what is spooled as far as the store was read or had nothing, and

@@ -2,11 +2,13 @@ package broker
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
 )
 
 func TestSpooledMessagesByPriority(t *testing.T) {
@@ -80,4 +82,56 @@ func TestSelectiveConsumersGetSpooledMessages(t *testing.T) {
 	}
 	require.Zero(t, s.Used())
 	require.Zero(t, f.usage.used.Load())
+}
+
+// glance is a disk on which something happens before each page is read.
+type glance struct {
+	*disk
+	before atomic.Pointer[func()]
+}
+
+func (g *glance) happen() {
+	if f := g.before.Load(); f != nil {
+		(*f)()
+	}
+}
+
+func (g *glance) Page(dst []store.Entry, dest message.Destination, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	g.happen()
+	return g.disk.Page(dst, dest, after, limit, maxBytes)
+}
+
+func (g *glance) PageSubscription(dst []store.Entry, dest message.Destination, key string, after store.Seq, limit int, maxBytes int64) ([]store.Entry, error) {
+	g.happen()
+	return g.disk.PageSubscription(dst, dest, key, after, limit, maxBytes)
+}
+
+// What is sent after the pager has looked whether anything is spooled, and
+// before it reads the store, keeps its order.
+func TestSpooledWhileThePagerBegins(t *testing.T) {
+	for _, concurrent := range []bool{false, true} {
+		for _, dest := range []message.Destination{orders, news} {
+			d := &glance{disk: newDisk(t)}
+			f := startOn(t, d, tight(newTemporary(t), 100), small, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = concurrent })
+			sender, c := f.connect(), f.connect(as("alice"))
+			p := sender.producer(1, dest)
+			id := c.consumer(1, dest, 1, durableNamed("s"))
+			sender.sendN(p, dest, leastWindow+4)
+			last := int64(leastWindow + 4)
+			send := func() {
+				if last < 200 {
+					last += 2
+					sender.sendN(p, dest, 1, transient)
+					sender.sendN(p, dest, 1)
+				}
+			}
+			d.before.Store(&send)
+			for want := int64(1); want <= 200; want++ {
+				got := c.take(t, 1)
+				require.Equal(t, want, got[0].Message.ID.ProducerSequence)
+				require.NoError(t, c.ack(ackOf(message.StandardAck, got...)))
+			}
+			require.NoError(t, c.RemoveConsumer(id, message.LastDeliveredUnknown))
+		}
+	}
 }

@@ -35,6 +35,7 @@ func (q *queue) readAhead(rank uint8, a ahead) (stretch, error) {
 
 // takeLocked puts a stretch into the window.
 func (q *queue) takeLocked(l *lane, rank uint8, s stretch) {
+	s.settle(l)
 	if s.paged {
 		q.admitLocked(l, rank, s.entries, s.full, s.seen)
 	}
