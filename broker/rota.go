@@ -53,7 +53,9 @@ func (t *rota) begin() {
 	t.scan++
 	t.missed = 0
 	t.asked, t.skipped = false, false
-	clear(t.groups.blocked)
+	if len(t.groups.blocked) > 0 {
+		clear(t.groups.blocked)
+	}
 }
 
 // change begins another state of things.
@@ -275,10 +277,13 @@ func (g *tier) took(k int) {
 
 // refused says whether it is of use to offer another message.
 func (t *rota) refused() answer {
+	if t.missed == t.n {
+		return full
+	}
 	if !t.asked {
 		t.asked = true
 		for m := range t.members {
-			if m.suspect == t.state && !m.ready() {
+			if m.suspect == t.state && m.missed != t.scan && !m.ready() {
 				t.miss(m)
 			}
 		}

@@ -91,7 +91,7 @@ func (Broker) others() others {
 		"sslContext":                   absent("TLS is not available yet"),
 		"start":                        refused("true", "the process is there to run the broker"),
 		"startAsync":                   tuned("false", "a slave waits beside its control socket already"),
-		"storeOpenWireVersion":         refused("11", "messages are stored in version 11, as ActiveMQ does"),
+		"storeOpenWireVersion":         tuned("11", "messages are stored in version 11, which every ActiveMQ reads"),
 		"systemExitOnShutdown":         tuned("false", "the process ends with the broker"),
 		"systemExitOnShutdownExitCode": refused("0", "exit codes are documented in the README"),
 		"taskRunnerFactory":            absent(reasonThreads),
