@@ -5,7 +5,8 @@ import "time"
 // SpacePolicy is the part of a Policy about memory and space.
 type SpacePolicy struct {
 	// CursorMemoryHighWaterMark is the percentage of memory from which
-	// messages that wait are no longer held in it.
+	// messages that wait are no longer held in it. From 100 on, producers of
+	// what is not stored wait instead, if there is flow control.
 	CursorMemoryHighWaterMark int
 	// StoreUsageHighWaterMark is the percentage of the store's limit from
 	// which producers of stored messages wait.

@@ -22,8 +22,10 @@ const usualMinimum = 1024
 func (p *place) initSpace() {
 	o, policy, s := &p.b.options, &p.policy, &p.space
 	s.resident = policy.InMemory || o.StoreInMemory
+	// A mark at or above the limit is not reached: producers wait at the limit.
 	// Without flow control nothing else would bound what is in memory.
-	s.spools = o.Spool != nil && (!policy.InMemory || !policy.ProducerFlowControl)
+	keeps := policy.InMemory || policy.CursorMemoryHighWaterMark >= 100
+	s.spools = o.Spool != nil && (!keeps || !policy.ProducerFlowControl)
 	s.failNow, s.failAfter = o.SendFailIfNoSpace, o.SendFailIfNoSpaceAfterTimeout
 	if own := policy.SendFailIfNoSpace; own != nil {
 		s.failNow = *own

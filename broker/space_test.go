@@ -242,6 +242,41 @@ func TestQueueInMemoryBlocksAtItsLimit(t *testing.T) {
 
 // A thousand queues, each with a producer that nobody reads: memory is bounded,
 // and one that is read goes on.
+// A mark that comes after the limit is not for spooling: producers wait.
+func TestMarkAboveTheLimitBlocks(t *testing.T) {
+	for mark, spools := range map[int]bool{70: true, 99: true, 100: false, 110: false} {
+		for _, flow := range []bool{true, false} {
+			s := newTemporary(t)
+			f := start(t, func(o *Options) {
+				o.Spool = s
+				o.Policy = func(message.Destination) Policy {
+					p := DefaultPolicy()
+					p.MemoryLimit, p.CursorMemoryHighWaterMark, p.ProducerFlowControl = 10*1029, mark, flow
+					return p
+				}
+			})
+			c := f.connect()
+			p := c.producer(1, orders)
+			c.sendN(p, orders, 10, transient)
+			waiting := newOutcome()
+			for range 10 {
+				waiting = newOutcome()
+				c.Send(context.Background(), c.make(p, orders, transient), true, waiting.done)
+			}
+			wait := !spools && flow
+			require.Equal(t, wait, f.stats(orders).Blocked > 0, "mark %d, flow control %t", mark, flow)
+			require.Equal(t, !wait, f.stats(orders).Size == 20, "mark %d, flow control %t", mark, flow)
+			c.consumer(1, orders, 100)
+			for i := int64(1); i <= 20; i += 10 {
+				d := c.take(t, 10)
+				require.Equal(t, count(i, 10), sequencesOf(d))
+				require.NoError(t, c.ack(ackOf(message.StandardAck, d...)))
+			}
+			require.NoError(t, waiting.wait(t))
+		}
+	}
+}
+
 func TestManyStuckQueues(t *testing.T) {
 	s := newTemporary(t)
 	f := start(t, tight(s, 200))

@@ -5,7 +5,8 @@ import "time"
 // MemoryEntry are the attributes of a <policyEntry> about memory and space.
 type MemoryEntry struct {
 	// CursorMemoryHighWaterMark is the percentage of memory from which what
-	// waits is not held in it.
+	// waits is not held in it. From 100 on, the limit comes first: producers
+	// wait there.
 	CursorMemoryHighWaterMark int `config:"cursorMemoryHighWaterMark"`
 	// StoreUsageHighWaterMark is the percentage of storeUsage from which
 	// producers of persistent messages wait.
@@ -26,6 +27,10 @@ type MemoryEntry struct {
 // unsetTimeout is a SendFailIfNoSpaceAfterTimeout that was not given.
 const unsetTimeout = -time.Millisecond
 
+// maxMemoryMark is the highest mark: ActiveMQ takes any number, and more than
+// 100 says that the mark is not to be reached.
+const maxMemoryMark = 1000
+
 func (e *MemoryEntry) setDefaults() {
 	e.CursorMemoryHighWaterMark = 70
 	e.StoreUsageHighWaterMark = 100
@@ -40,7 +45,7 @@ func (MemoryEntry) others() others {
 }
 
 func (e *MemoryEntry) check(b *binder, path string) {
-	b.within(path+".cursorMemoryHighWaterMark", int64(e.CursorMemoryHighWaterMark), 0, 100)
+	b.within(path+".cursorMemoryHighWaterMark", int64(e.CursorMemoryHighWaterMark), 0, maxMemoryMark)
 	b.within(path+".storeUsageHighWaterMark", int64(e.StoreUsageHighWaterMark), 0, 100)
 	b.within(path+".minimumMessageSize", e.MinimumMessageSize, 0, 1<<30)
 	if e.SendFailIfNoSpaceAfterTimeout != unsetTimeout {

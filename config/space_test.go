@@ -57,9 +57,16 @@ func TestSpace(t *testing.T) {
 	require.Equal(t, unsetTimeout, entries[1].SendFailIfNoSpaceAfterTimeout)
 }
 
+func TestMemoryMarkAboveTheLimit(t *testing.T) {
+	c, err := load(t, pair+strings.Replace(spacious, "HighWaterMark: 60", "HighWaterMark: 110", 1))
+	require.NoError(t, err)
+	require.Equal(t, 110, c.Broker.DestinationPolicy.PolicyMap.Entries[0].CursorMemoryHighWaterMark)
+}
+
 func TestSpaceRefusals(t *testing.T) {
 	for from, to := range map[string]string{
 		"vmQueueCursor: {}":             "vmQueueCursor: {}, storeCursor: {}",
+		"cursorMemoryHighWaterMark: 60": "cursorMemoryHighWaterMark: 1001",
 		"storeUsageHighWaterMark: 90":   "storeUsageHighWaterMark: 101",
 		"percentLimit: 10":              "percentLimit: -1",
 		"adjustUsageLimits: false":      "splitSystemUsageForProducersConsumers: true",
