@@ -65,7 +65,7 @@ func TestClientThatNeverReads(t *testing.T) {
 	grown := n.peakRSS() - before
 	t.Logf("at most %d MiB more memory", grown>>20)
 	require.Less(t, grown, int64(8*limit), "of 400 MB that it was sent")
-	require.Equal(t, 1, n.count("Usage Manager Memory Limit reached"), "the log says once that senders wait")
+	require.Equal(t, 1, n.count("messages that are not persistent go to the temporary store"), "the log says once where they are")
 	l.waitAcks(20)
 	l.finish()
 	drain(t, n.url(), ledger)
