@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,10 @@ type request struct {
 	Text    string        `json:"text,omitempty"`
 }
 
+// onFiles are the operations that do something to the file Name: without one they
+// would do it to the scratch directory itself.
+var onFiles = []string{opOpen, opPoll, opAwaitName, opReplace, opWatch}
+
 // check refuses what is out of bounds.
 func (r *request) check() error {
 	switch {
@@ -73,6 +78,8 @@ func (r *request) check() error {
 		if !scratchPattern.MatchString(r.Name) {
 			return fmt.Errorf("%s: %.60q is no scratch directory", r.Op, r.Name)
 		}
+	case r.Name == "" && slices.Contains(onFiles, r.Op):
+		return fmt.Errorf("%s: it needs a name", r.Op)
 	case r.Name != "" && !namePattern.MatchString(r.Name):
 		return fmt.Errorf("%s: %.60q is no name", r.Op, r.Name)
 	case r.Slot < 0 || r.Slot >= maxSlots || r.Size < 0 || r.Size > maxSize && r.Op != opInspect || r.Count < 0 || r.Count > maxCount ||
