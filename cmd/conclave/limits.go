@@ -17,8 +17,10 @@ import (
 // to be adjusted.
 var errLimit = errors.New("limit is too large")
 
-// limits are what store and temporary store may take on their disks. The
-// broker's housekeeper uses them, after the start. (ActiveMQ:
+// limits are what store and temporary store may take on their disks: no more
+// than these are large. How much of them is free now does not count, as it does
+// in ActiveMQ: a broker that starts on a full disk would never take more again.
+// The broker's housekeeper uses them, after the start. (ActiveMQ:
 // BrokerService.checkUsageLimit)
 type limits struct {
 	store, temp diskLimit
@@ -66,15 +68,14 @@ func (l *limits) adjust(storeUsed, tempUsed int64) error {
 }
 
 func (l *limits) one(d *diskLimit, used int64) error {
-	total, free, err := measure(d.directory)
+	room, err := measure(d.directory)
 	if err != nil {
 		return fmt.Errorf("cannot measure the disk of %s: %w", d.directory, err)
 	}
-	room := free + used
 	if d.given.Total > 0 {
-		total, room = d.given.Total, d.given.Total
+		room = d.given.Total
 	}
-	percentage := total / 100 * int64(d.given.PercentLimit)
+	percentage := room / 100 * int64(d.given.PercentLimit)
 	if d.limit == 0 { // the first time
 		if d.limit = d.given.Limit; d.given.PercentLimit > 0 {
 			d.limit = percentage
@@ -92,7 +93,7 @@ func (l *limits) one(d *diskLimit, used int64) error {
 
 func (l *limits) reduce(d *diskLimit, used, room int64) error {
 	const mb = 1 << 20
-	text := fmt.Sprintf("%s limit is %d mb (current store usage is %d mb). The data directory: %s only has %d mb of usable space.",
+	text := fmt.Sprintf("%s limit is %d mb (current store usage is %d mb). The disk of the data directory: %s only has %d mb.",
 		d.name, d.limit/mb, used/mb, d.directory, room/mb)
 	if !l.lower {
 		return fmt.Errorf("%w: %s", errLimit, text)
@@ -101,14 +102,14 @@ func (l *limits) reduce(d *diskLimit, used, room int64) error {
 	if d.limit == d.usual && d.given.PercentLimit == 0 {
 		level = min(level, slog.LevelInfo) // nobody has asked for that much
 	}
-	l.log.Log(context.Background(), level, fmt.Sprintf("%s - resetting to maximum available disk space: %d mb", text, room/mb))
+	l.log.Log(context.Background(), level, fmt.Sprintf("%s - resetting to that: %d mb", text, room/mb))
 	d.limit = room
 	return nil
 }
 
-// measure gives the size of a file system and what is free there for us, in
-// bytes. A directory that is not there yet is measured by the one above it.
-func measure(directory string) (total, free int64, err error) {
+// measure gives the size of a file system, in bytes. A directory that is not
+// there yet is measured by the one above it.
+func measure(directory string) (total int64, err error) {
 	var st unix.Statfs_t
 	for {
 		err = unix.Statfs(directory, &st)
@@ -118,9 +119,5 @@ func measure(directory string) (total, free int64, err error) {
 		}
 		directory = above
 	}
-	if err != nil {
-		return 0, 0, err
-	}
-	size := int64(st.Bsize)
-	return int64(st.Blocks) * size, int64(st.Bavail) * size, nil
+	return int64(st.Blocks) * int64(st.Bsize), err
 }
