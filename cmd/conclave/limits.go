@@ -37,6 +37,7 @@ type diskLimit struct {
 	given     config.DiskUsage
 	usual     int64 // the limit where nothing is said
 	limit     int64 // bytes; 0 none
+	asked     int64 // what limit was lowered from; 0: it was not
 }
 
 var logLevels = map[string]slog.Level{
@@ -82,6 +83,8 @@ func (l *limits) one(d *diskLimit, used int64) error {
 		}
 	}
 	switch grown := min(percentage, room); {
+	case d.asked > d.limit && room > d.limit: // the disk has become larger
+		d.limit = min(d.asked, room)
 	case l.regrow >= 0 && d.given.Total == 0 && d.limit < grown && grown-d.limit >= l.regrow:
 		l.log.Info(d.name+" limit grows again with the usable disk space", "from", d.limit, "to", grown, "directory", d.directory)
 		d.limit = grown
@@ -103,8 +106,13 @@ func (l *limits) reduce(d *diskLimit, used, room int64) error {
 		level = min(level, slog.LevelInfo) // nobody has asked for that much
 	}
 	l.log.Log(context.Background(), level, fmt.Sprintf("%s - resetting to that: %d mb", text, room/mb))
-	d.limit = room
+	d.asked, d.limit = max(d.asked, d.limit), room
 	return nil
+}
+
+// lowered reports whether a limit is lower than it was asked to be.
+func (l *limits) lowered() bool {
+	return l.store.asked > l.store.limit || l.temp.asked > l.temp.limit
 }
 
 // measure gives the size of a file system, in bytes. A directory that is not

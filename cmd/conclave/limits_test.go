@@ -42,6 +42,19 @@ func TestLimitsBeyondTheDiskAreLowered(t *testing.T) {
 	require.ErrorIs(t, l.adjust(0, 0), errLimit)
 }
 
+func TestLoweredLimitsGrowWithTheDisk(t *testing.T) {
+	l, _ := limitsOf(t, func(c *config.Broker) { c.SystemUsage.StoreUsage = config.DiskUsage{Limit: 10 << 20, Total: 5 << 20} })
+	require.NoError(t, l.adjust(0, 0))
+	require.EqualValues(t, 5<<20, l.store.limit)
+	require.True(t, l.lowered())
+	for _, size := range []struct{ total, want int64 }{{7 << 20, 7 << 20}, {6 << 20, 6 << 20}, {50 << 20, 10 << 20}} {
+		l.store.given.Total = size.total
+		store, _ := l.check(0, 0)
+		require.Equal(t, size.want, store)
+	}
+	require.False(t, l.lowered())
+}
+
 func TestPercentLimits(t *testing.T) {
 	l, _ := limitsOf(t, func(c *config.Broker) {
 		c.SystemUsage.StoreUsage = config.DiskUsage{Limit: 1 << 60, PercentLimit: 40, Total: 1000}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/conclavemq/conclave/broker"
 	"github.com/conclavemq/conclave/config"
@@ -22,11 +23,18 @@ func spaceOptions(c *config.Broker, storeUsed int64, log *slog.Logger) (o broker
 	temporary := spool.New(spool.Options{Directory: c.TemporaryStore(), Log: log})
 	temporary.SetLimit(l.temp.limit)
 	o.StoreLimit, o.Spool = l.store.limit, spooler{temporary}
-	if c.SchedulePeriodForDiskUsageCheck > 0 {
-		o.LimitsPeriod, o.Limits = c.SchedulePeriodForDiskUsageCheck, l.check
+	switch period := c.SchedulePeriodForDiskUsageCheck; {
+	case period > 0:
+		o.LimitsPeriod, o.Limits = period, l.check
+	case l.lowered():
+		o.LimitsPeriod, o.Limits = loweredPeriod, l.check
 	}
 	return o, nil
 }
+
+// loweredPeriod is how often it is looked whether a disk that was too small for
+// a limit has become larger.
+const loweredPeriod = time.Second
 
 // spooler makes a spool one of the broker's.
 type spooler struct{ *spool.Spool }
