@@ -26,6 +26,39 @@ var sleepers = map[string]string{
 	"test/ha/pair_test.go": "a process stays paused for a given time",
 }
 
+// skippers are the tests that may skip, and why; where all of them have to run,
+// a skip fails the run. In a model test rapid's Skip refuses an action that does
+// not apply.
+var skippers = map[string]string{
+	"lock/full_test.go":           "mounting a small file system needs root",
+	"lock/fuse_test.go":           "mounting FUSE needs root",
+	"lock/process_test.go":        "becoming a user without rights needs root",
+	"test/fault/main_test.go":     "mounts and networks need root",
+	"test/harness/broker_test.go": "needs ActiveMQ, which make test does not install",
+}
+
+func TestNothingIsSkipped(t *testing.T) {
+	sources(t, func(name string, text []byte) {
+		if !strings.HasSuffix(name, "_test.go") || skippers[name] != "" {
+			return
+		}
+		files := token.NewFileSet()
+		f, err := parser.ParseFile(files, name, text, 0)
+		require.NoError(t, err)
+		if importsName(f, "pgregory.net/rapid") {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				if s, ok := call.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "Skip" || s.Sel.Name == "Skipf" || s.Sel.Name == "SkipNow") {
+					t.Errorf("%s skips", files.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	})
+}
+
 func TestFilesAreShort(t *testing.T) {
 	sources(t, func(name string, text []byte) {
 		if n := bytes.Count(text, []byte("\n")); n > maxLines {
