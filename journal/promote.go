@@ -171,6 +171,9 @@ func (j *Journal) continueFrom(t *trail, inv *inventory, in *inherited) (lag int
 // need.
 func (t *trail) conclude() error {
 	for number := range t.gone {
+		if err := t.bury(number); err != nil {
+			return err
+		}
 		if t.needs(number) {
 			return fmt.Errorf("%w: %s was deleted and held what is needed", errLost, fileName(number))
 		}

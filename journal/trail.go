@@ -447,6 +447,9 @@ func (t *trail) noteSequences() {
 // led to that has been read.
 func (t *trail) settle() error {
 	for number, since := range t.gone {
+		if err := t.bury(number); err != nil {
+			return err
+		}
 		if t.needs(number) {
 			if time.Since(since) > goneGrace {
 				return fmt.Errorf("%w: %s was deleted and held what is needed", errLost, fileName(number))
@@ -459,6 +462,16 @@ func (t *trail) settle() error {
 		t.forget(number)
 	}
 	return nil
+}
+
+// bury ends the messages of a deleted file, if files were deleted unread: the
+// records that ended them were there. A file is deleted before those that end
+// what it holds, and a replay of what is left finds neither.
+func (t *trail) bury(number uint32) error {
+	if !t.missed || !t.needs(number) {
+		return nil
+	}
+	return newContent(t, number).settle()
 }
 
 // needs reports that something in the index lies in a file, or that it cannot
