@@ -50,7 +50,7 @@ func BenchmarkReceive(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			d := message.NewQueue("BENCH." + name)
 			run(b, &load.Producers{Target: load.Target{URL: url, Parallel: 1}, Destination: d, NoAnswer: true,
-				Message: load.Stamped(1, 1024), Options: client.ProducerOptions{NonPersistent: true}})
+				Message: load.Stamped(1, 64), Options: client.ProducerOptions{NonPersistent: true}})
 			c := load.Consumers{Target: load.Target{URL: url, Parallel: 1}, Destination: d, Mode: mode, Batch: 100, Count: int64(b.N)}
 			b.ReportAllocs()
 			b.ResetTimer()
