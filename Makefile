@@ -70,7 +70,7 @@ peers: # ActiveMQ itself and a JDK, from Debian
 	fi
 
 interop: build peers ## real ActiveMQ clients and brokers against this one
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -p 1 -timeout 20m -v ./test/interop/... ./test/client
 
 jms: build peers ## what applications do with JMS, with real Java clients
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v ./test/jms

@@ -9,7 +9,10 @@ import (
 
 // Browser looks at the messages of a queue without consuming them. (JMS:
 // QueueBrowser)
-type Browser struct{ consumer *Consumer }
+type Browser struct {
+	consumer *Consumer
+	over     bool
+}
 
 // Browse begins to look at what is in a queue now; selector may be "".
 func (s *Session) Browse(ctx context.Context, queue message.Destination, selector string) (*Browser, error) {
@@ -22,11 +25,15 @@ func (s *Session) Browse(ctx context.Context, queue message.Destination, selecto
 
 // Next returns the next message, and io.EOF after the last.
 func (b *Browser) Next(ctx context.Context) (*message.Message, error) {
+	if b.over {
+		return nil, io.EOF
+	}
 	d, err := b.consumer.Receive(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if d.Message == nil {
+		b.over = true
 		return nil, io.EOF
 	}
 	return d.Message, nil

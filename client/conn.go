@@ -187,7 +187,8 @@ func (c *Conn) BrokerID() message.BrokerID {
 
 // Close takes leave of the broker, waiting for its answer until ctx ends, and
 // ends every goroutine of the connection. Sessions of the connection end with
-// it; a transaction in progress is rolled back.
+// it; a transaction in progress is rolled back, and what is acknowledged in
+// batches may come again unless the session is closed first.
 func (c *Conn) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.shut || c.err != nil {
@@ -197,12 +198,16 @@ func (c *Conn) Close(ctx context.Context) error {
 	}
 	c.shut = true
 	l := c.link
+	last := message.LastDeliveredUnset
+	for _, consumer := range c.consumers {
+		last = max(last, consumer.lastDelivered.Load())
+	}
 	c.mu.Unlock()
 	var err error
 	if l != nil {
 		ctx, cancel := limited(ctx, delayOr(c.target.options.CloseTimeout, defaultCloseTimeout))
 		defer cancel()
-		_, err = c.call(ctx, &message.RemoveInfo{Object: c.info.ID, LastDelivered: message.LastDeliveredUnset})
+		_, err = c.call(ctx, remove(c.info.ID, last))
 		if err == nil {
 			_ = l.out.force(openwire.Header{CommandID: c.commandID.Add(1)}, &openwire.Shutdown{})
 		}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,8 @@ type Consumer struct {
 	policy  RedeliveryPolicy     // filled; never changes
 	batches bool                 // acknowledges several at once; never changes
 
-	prefetch atomic.Int32
+	prefetch      atomic.Int32
+	lastDelivered atomic.Int64 // broker sequence of what was given out last
 
 	mu      sync.Mutex
 	arrived []delivery    // guarded by mu; pushed by the reader
@@ -51,7 +53,6 @@ type Consumer struct {
 	notBefore     time.Time     // of the next delivery
 	aside         []aside       // what waits to be repeated while others pass
 	ackedAt       time.Time     // of the last batch
-	lastDelivered int64         // broker sequence
 	closed        bool
 }
 
@@ -67,11 +68,16 @@ func (s *Session) Consumer(ctx context.Context, d message.Destination, opts Cons
 	if err != nil {
 		return nil, err
 	}
-	consumer := &Consumer{session: s, info: info, wake: make(chan struct{}, 1), lastDelivered: message.LastDeliveredUnset,
+	if info.Destination.Kind.IsTemporary() && !info.NetworkSubscription &&
+		!strings.HasPrefix(info.Destination.Name, string(c.info.ID)+":") {
+		return nil, fmt.Errorf("open consumer of %s: %w", d, ErrForeignTemporary)
+	}
+	consumer := &Consumer{session: s, info: info, wake: make(chan struct{}, 1),
 		policy: c.target.options.policyFor(info.Destination, &opts)}
 	consumer.batches = s.mode == DupsOKAcknowledge || info.OptimizedAcknowledge
 	consumer.acked.depth = c.target.options.auditDepth()
 	consumer.prefetch.Store(consumer.info.PrefetchSize)
+	consumer.lastDelivered.Store(message.LastDeliveredUnset)
 	c.mu.Lock()
 	c.consumers[consumer.info.ID] = consumer
 	c.mu.Unlock()
@@ -163,7 +169,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 			break
 		}
 	}
-	_, err := s.conn.call(ctx, remove(c.info.ID, c.lastDelivered))
+	_, err := s.conn.call(ctx, remove(c.info.ID, c.lastDelivered.Load()))
 	return unlessGone(err)
 }
 

@@ -27,6 +27,9 @@ var (
 	// ErrNoBranch: a session of distributed transactions sends, receives, or
 	// ends a branch without having started one.
 	ErrNoBranch = errors.New("no branch of a distributed transaction")
+	// ErrForeignTemporary: only the connection that made a temporary destination
+	// consumes from it.
+	ErrForeignTemporary = errors.New("a temporary destination of another connection")
 	// ErrUnsupportedOption: a URL names an option or scheme that this client
 	// does not have.
 	ErrUnsupportedOption = errors.New("not supported")

@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -27,12 +29,8 @@ func (c *Consumer) Messages(ctx context.Context) iter.Seq2[message.Delivery, err
 func (b *Browser) Messages(ctx context.Context) iter.Seq2[*message.Message, error] {
 	return func(yield func(*message.Message, error) bool) {
 		for {
-			d, err := b.consumer.Receive(ctx)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if d.Message == nil || !yield(d.Message, nil) {
+			m, err := b.Next(ctx)
+			if errors.Is(err, io.EOF) || !yield(m, err) || err != nil {
 				return
 			}
 		}
@@ -72,7 +70,10 @@ func (c *Consumer) attend(ctx context.Context, d delivery, handle func(context.C
 		if err := c.give(ctx, d); err != nil {
 			return err
 		}
-		if cause := handle(ctx, d.Delivery); cause != nil {
+		cause := handle(ctx, d.Delivery)
+		ctx, cancel := outlast(ctx, settleTime)
+		defer cancel()
+		if cause != nil {
 			return c.session.rollback(ctx, cause)
 		}
 		if err := c.session.Commit(ctx); !errors.Is(err, ErrRolledBack) {
@@ -89,12 +90,14 @@ func (c *Consumer) attend(ctx context.Context, d delivery, handle func(context.C
 		return nil
 	}
 	cause := handle(ctx, d.Delivery)
+	ctx, cancel := outlast(ctx, settleTime)
+	defer cancel()
 	c.refresh()
 	if cause != nil {
 		return c.refuse(ctx, d, cause)
 	}
 	if c.session.mode == IndividualAcknowledge {
-		c.lastDelivered = d.Message.ID.BrokerSequence
+		c.lastDelivered.Store(d.Message.ID.BrokerSequence)
 		c.remember(d.Message.ID)
 		return c.ack(ctx, message.IndividualAck, []delivery{d}, message.TransactionID{})
 	}
@@ -106,7 +109,7 @@ func (c *Consumer) refuse(ctx context.Context, d delivery, cause error) error {
 	if d.link != c.session.conn.present() {
 		return nil // it comes again by itself
 	}
-	c.lastDelivered = d.Message.ID.BrokerSequence
+	c.lastDelivered.Store(d.Message.ID.BrokerSequence)
 	if c.batches && len(c.delivered) > 0 {
 		if err := c.acknowledgeAll(ctx, message.TransactionID{}); err != nil {
 			return err
@@ -117,4 +120,18 @@ func (c *Consumer) refuse(ctx context.Context, d delivery, cause error) error {
 	err := c.redeliver(ctx, cause)
 	c.delivered = append(others, c.delivered...)
 	return err
+}
+
+// settleTime is how long Listen goes on settling the last message when its
+// context has ended.
+const settleTime = 5 * time.Second
+
+// outlast is a context that ends so long after ctx.
+func outlast(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		defer cancel()
+		_ = sleep(longer, by)
+	})
+	return longer, func() { stop(); cancel() }
 }

@@ -92,11 +92,11 @@ func (p *Producer) send(ctx context.Context, m *message.Message, opts *ProducerO
 		ctx, cancel = context.WithTimeout(ctx, o.SendTimeout)
 		defer cancel()
 	}
-	m, tx, err := p.prepare(ctx, m, opts)
+	sync := o.SyncSend || !opts.NonPersistent && p.session.mode != Transacted && !o.AsyncSend
+	m, tx, err := p.prepare(ctx, m, opts, sync)
 	if err != nil {
 		return err
 	}
-	sync := o.SyncSend || !opts.NonPersistent && tx == nil && !o.AsyncSend
 	if !sync {
 		return p.post(ctx, tx, m)
 	}
@@ -129,7 +129,7 @@ func (p *Producer) answered(tx *transaction) error {
 // lost connection means sending again, and done is called once with the
 // outcome, by the connection's reader: it must not block.
 func (p *Producer) SendAsync(ctx context.Context, m *message.Message, done func(error)) error {
-	m, tx, err := p.prepare(ctx, m, &p.opts)
+	m, tx, err := p.prepare(ctx, m, &p.opts, done != nil)
 	if err != nil {
 		return err
 	}
@@ -179,9 +179,9 @@ func (p *Producer) postInTransaction(ctx context.Context, tx *transaction, m *me
 	return c.postTracked(ctx, l, m)
 }
 
-// prepare sets the message's headers and takes its place in the window. What
-// it returns is what goes out: m itself, or a compressed copy.
-func (p *Producer) prepare(ctx context.Context, m *message.Message, opts *ProducerOptions) (*message.Message, *transaction, error) {
+// prepare sets the message's headers and takes its place in the window, which
+// is of those that the broker does not answer. What it returns is what goes out: m itself, or a compressed copy.
+func (p *Producer) prepare(ctx context.Context, m *message.Message, opts *ProducerOptions, answered bool) (*message.Message, *transaction, error) {
 	if p.closed {
 		return nil, nil, fmt.Errorf("producer %s: %w", p.info.ID, ErrClosed)
 	}
@@ -203,7 +203,7 @@ func (p *Producer) prepare(ctx context.Context, m *message.Message, opts *Produc
 			return nil, nil, err
 		}
 	}
-	if p.info.WindowSize > 0 {
+	if p.info.WindowSize > 0 && !answered {
 		if err := p.window.acquire(ctx, out.Size()); err != nil {
 			return nil, nil, err
 		}

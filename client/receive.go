@@ -254,7 +254,7 @@ func (c *Consumer) pull(ctx context.Context, wait bool) (asked bool, err error) 
 // give notes that d goes to the application and acknowledges it as the mode
 // says. (ActiveMQ: ActiveMQMessageConsumer.afterMessageIsConsumed)
 func (c *Consumer) give(ctx context.Context, d delivery) error {
-	c.lastDelivered = d.Message.ID.BrokerSequence
+	c.lastDelivered.Store(d.Message.ID.BrokerSequence)
 	switch c.session.mode {
 	case AutoAcknowledge:
 		if c.batches {

@@ -74,7 +74,7 @@ func (s *Session) Close(ctx context.Context) error {
 	}
 	last := message.LastDeliveredUnset
 	for _, c := range s.order {
-		last = max(last, c.lastDelivered)
+		last = max(last, c.lastDelivered.Load())
 		c.retire(ctx)
 	}
 	s.order = nil
