@@ -258,7 +258,7 @@ func (c *worker) consumer(mode client.AckMode, from message.Destination) (*clien
 	if c.failed(err) {
 		return nil, nil, false
 	}
-	consumer, err := session.Consumer(c.ctx, from, client.ConsumerOptions{Prefetch: 10, MaximumRedeliveries: -1})
+	consumer, err := session.Consumer(c.ctx, from, client.ConsumerOptions{Prefetch: 10, MaximumRedeliveries: -1, RedeliveryDelay: -1})
 	return session, consumer, !c.failed(err)
 }
 
