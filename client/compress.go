@@ -47,25 +47,26 @@ func plain(m *message.Message, kind message.Body, name string) ([]byte, error) {
 		return m.Content, nil
 	}
 	if kind != message.Bytes {
-		return inflate(m.Content)
+		return inflate(m.Content, maxBody)
 	}
 	if len(m.Content) < 4 {
 		return nil, fmt.Errorf("%w: compressed bytes without their length", ErrBody)
 	}
-	return inflate(m.Content[4:])
+	return inflate(m.Content[4:], maxBody)
 }
 
-func inflate(b []byte) ([]byte, error) {
+// inflate gives at most limit bytes.
+func inflate(b []byte, limit int) ([]byte, error) {
 	r, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	out, err := io.ReadAll(io.LimitReader(r, maxBody+1))
+	out, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	if len(out) > maxBody {
-		return nil, fmt.Errorf("%w: grows beyond %d bytes", ErrBody, maxBody)
+	if len(out) > limit {
+		return nil, fmt.Errorf("%w: grows beyond %d bytes", ErrBody, limit)
 	}
 	return out, nil
 }

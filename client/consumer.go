@@ -39,21 +39,21 @@ type Consumer struct {
 
 	// The rest belongs to the session's goroutine. A lost link makes it stale,
 	// see refresh.
-	queue         []delivery // taken from arrived; from next on not given out
-	next          int
-	seen          int        // losses that were taken notice of
-	delivered     []delivery // given out and not acknowledged
-	unreported    int        // given out since a DeliveredAck last extended the prefetch window
-	acked         ackedRing
-	outgoing      message.Ack // reused: sending does not keep it
-	pulling       bool        // a pull is under way
-	standing      bool        // and waits for a message
-	joined        *transaction
-	delay         time.Duration // of the last redelivery
-	notBefore     time.Time     // of the next delivery
-	aside         []aside       // what waits to be repeated while others pass
-	ackedAt       time.Time     // of the last batch
-	closed        bool
+	queue      []delivery // taken from arrived; from next on not given out
+	next       int
+	seen       int        // losses that were taken notice of
+	delivered  []delivery // given out and not acknowledged
+	unreported int        // given out since a DeliveredAck last extended the prefetch window
+	acked      ackedRing
+	outgoing   message.Ack // reused: sending does not keep it
+	pulling    bool        // a pull is under way
+	standing   bool        // and waits for a message
+	joined     *transaction
+	delay      time.Duration // of the last redelivery
+	notBefore  time.Time     // of the next delivery
+	aside      []aside       // what waits to be repeated while others pass
+	ackedAt    time.Time     // of the last batch
+	closed     bool
 }
 
 // maxArrived bounds what a broker can make a consumer hold beyond what it was

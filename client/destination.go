@@ -24,7 +24,7 @@ type destinationOptions struct {
 
 var destinationSetters = map[string]setter[destinationOptions]{
 	"consumer.prefetchSize":               number(32, 0, maxPrefetch, pointer(func(o *destinationOptions) **int32 { return &o.prefetch })),
-	"consumer.priority":                   number(8, 0, 127, pointer(func(o *destinationOptions) **int32 { return &o.priority })),
+	"consumer.priority":                   number(32, 0, 127, pointer(func(o *destinationOptions) **int32 { return &o.priority })),
 	"consumer.maximumPendingMessageLimit": number(32, -1, 1<<31-1, pointer(func(o *destinationOptions) **int32 { return &o.limit })),
 	"consumer.exclusive":                  boolean(func(o *destinationOptions) *bool { return &o.consumer.Exclusive }),
 	"consumer.retroactive":                boolean(func(o *destinationOptions) *bool { return &o.consumer.Retroactive }),

@@ -16,12 +16,20 @@ type setter[T any] func(*T, string) error
 func set[T any](table map[string]setter[T], to *T, name, value string) error {
 	apply, ok := table[name]
 	if !ok {
-		return fmt.Errorf("%w: option %s: %w%s", ErrURL, name, ErrUnsupportedOption, nearest(name, slices.Collect(maps.Keys(table))))
+		return fmt.Errorf("option %s: %w%s", name, ErrUnsupportedOption, nearest(name, slices.Collect(maps.Keys(table))))
 	}
 	if err := apply(to, value); err != nil {
-		return fmt.Errorf("%w: option %s=%q: %w", ErrURL, name, value, err)
+		return fmt.Errorf("option %s=%q: %w", name, value, err)
 	}
 	return nil
+}
+
+// inURL is an error of one of a URL's options; nil stays nil.
+func inURL(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrURL, err)
 }
 
 func boolean[T any](field func(*T) *bool) setter[T] {

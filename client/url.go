@@ -120,7 +120,7 @@ func (t *target) failoverParams(params []param, inner string) error {
 			err = set(failoverSetters, t.failover, p.name, p.value)
 		}
 		if err != nil {
-			return err
+			return inURL(err)
 		}
 	}
 	return nil
@@ -221,7 +221,7 @@ func (t *target) parseEndpoint(text string, tolerate leniency) (endpoint, error)
 			err = set(wireSetters, &end.wire, name, p.value)
 		}
 		if err != nil && !(bool(tolerate) && errors.Is(err, ErrUnsupportedOption)) {
-			return end, err
+			return end, inURL(err)
 		}
 	}
 	return end, end.wire.limit(&tls.Config{})
