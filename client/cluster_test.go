@@ -191,7 +191,7 @@ func TestAMoveIsPolite(t *testing.T) {
 		require.NoError(t, <-sent)
 		next[*openwire.Shutdown](t, g.peer("a:1"))
 		synctest.Wait()
-		g.script = nil
+		g.play(nil)
 		info, _ := next[*message.ConnectionInfo](t, g.peer("b:2"))
 		require.True(t, info.FailoverReconnect)
 		time.Sleep(time.Second)
@@ -273,7 +273,7 @@ func TestTheTimeoutOfSends(t *testing.T) {
 		conn, _ := g.connect(t, "failover:(tcp://a:1)?timeout=3000&"+slowStart, Options{})
 		s := session(t, conn, AutoAcknowledge)
 		out := producer(t, s, ProducerOptions{})
-		g.script = func(_ *peer, h heard) bool { _, is := h.cmd.(*message.Message); return is }
+		g.play(func(_ *peer, h heard) bool { _, is := h.cmd.(*message.Message); return is })
 		g.kill("a:1")
 		synctest.Wait()
 		begun := time.Now()
@@ -363,6 +363,41 @@ func TestTheEndIsReported(t *testing.T) {
 		g.kill("a:1")
 		<-conn.Done()
 		require.Equal(t, []string{"resumed tcp://a:1", "exception"}, events.all(), "no reconnect")
+		g.finish(conn)
+	})
+}
+
+func TestAClientThatIsRefusedBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup("a:1")
+		conn, _ := g.connect(t, "failover:(tcp://a:1)?initialReconnectDelay=10&maxReconnectDelay=1000", Options{})
+		g.play(dying[*message.ConnectionInfo])
+		g.kill("a:1")
+		g.set("a:1", true)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Less(t, len(g.dialed()), 70, "one a second at last")
+		g.play(nil)
+		time.Sleep(2 * time.Second)
+		session(t, conn, AutoAcknowledge)
+		g.finish(conn)
+	})
+}
+
+func TestAConsumerThatTheBrokerClosedIsNotRestored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup("a:1")
+		conn, _ := g.connect(t, "failover:(tcp://a:1)?"+slowStart, Options{})
+		s := session(t, conn, AutoAcknowledge)
+		closed, open := consumer(t, s, ConsumerOptions{}), consumer(t, s, ConsumerOptions{})
+		g.peer("a:1").say(&openwire.ConsumerControl{Consumer: closed.ID(), Close: true})
+		synctest.Wait()
+		g.kill("a:1")
+		g.set("a:1", true)
+		time.Sleep(2 * time.Second)
+		info, _ := next[*message.ConsumerInfo](t, g.peer("a:1"))
+		require.Equal(t, open.ID(), info.ID)
+		require.Empty(t, g.peer("a:1").heard)
 		g.finish(conn)
 	})
 }

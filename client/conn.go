@@ -30,6 +30,7 @@ type Conn struct {
 	standby   *standby      // nil where the URL wants none
 	moves     chan struct{} // capacity 1: there may be a reason to leave the present broker
 	found     chan struct{} // capacity 1: a broker has been found
+	hasty     int           // links in a row that soon ended; the supervisor's
 	rebalance atomic.Bool   // the list of brokers has changed, and the broker asks for a choice
 
 	mu        sync.Mutex

@@ -182,10 +182,6 @@ func (c *Consumer) retire(ctx context.Context) {
 		_ = c.acknowledgeAll(ctx, message.TransactionID{})
 	}
 	c.closed = true
-	conn := c.session.conn
-	conn.mu.Lock()
-	delete(conn.consumers, c.info.ID)
-	delete(c.session.consumers, c)
-	conn.mu.Unlock()
+	c.session.conn.unlist(c)
 	c.end(fmt.Errorf("consumer %s: %w", c.info.ID, ErrClosed))
 }

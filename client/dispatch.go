@@ -59,6 +59,9 @@ func (c *Conn) control(l *link, h openwire.Header, cmd any) error {
 		}
 	case *openwire.ConsumerControl:
 		if consumer := c.consumer(cmd.Consumer); consumer != nil {
+			if cmd.Close {
+				c.unlist(consumer) // the next broker is not told of it
+			}
 			consumer.adjust(cmd)
 		}
 	case *openwire.ConnectionError:
@@ -80,6 +83,14 @@ func (c *Conn) introduce(info *openwire.BrokerInfo) {
 	c.mu.Lock()
 	c.broker = info
 	c.mu.Unlock()
+}
+
+// unlist takes a consumer out of what receives and is restored.
+func (c *Conn) unlist(consumer *Consumer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.consumers, consumer.info.ID)
+	delete(consumer.session.consumers, consumer)
 }
 
 func (c *Conn) consumer(id message.ConsumerID) *Consumer {

@@ -15,7 +15,11 @@ func (c *Conn) supervise(life context.Context, l *link) {
 	defer c.helpers.Wait()
 	defer c.end()
 	for {
+		begun := time.Now()
 		better := c.watch(life, l)
+		if time.Since(begun) >= steady {
+			c.hasty = 0
+		}
 		err := errMoved
 		if better != nil {
 			c.leave(l)
@@ -37,9 +41,17 @@ func (c *Conn) supervise(life context.Context, l *link) {
 			return
 		}
 		c.log.Info("connected again", "broker", next.endpoint.String())
+		c.hasty = min(c.hasty+1, maxHasty)
 		l = next
 	}
 }
+
+// steady is how long a link lives that is no failed attempt: after shorter
+// ones in a row, as with a broker that refuses the client's name, delays grow.
+const steady = time.Second
+
+// maxHasty bounds the count of such links: no delay grows beyond that.
+const maxHasty = 32
 
 // detach takes a dead link out of use and says whether another is wanted. If
 // not, the connection has failed with err.
@@ -106,7 +118,10 @@ func (c *Conn) fail(err error) {
 // and tells its broker everything.
 func (c *Conn) reconnect(life context.Context, lost, candidate *link) (*link, error) {
 	defer c.timeSends()()
-	next := c.adopt(lost, candidate, c.standby.take(false))
+	next := c.adopt(candidate)
+	for spare := c.standby.take(false); next == nil && spare != nil; spare = c.standby.take(false) {
+		next = c.adopt(spare)
+	}
 	if next == nil {
 		var err error
 		next, err = c.connect(life, lost)
@@ -121,19 +136,14 @@ func (c *Conn) reconnect(life context.Context, lost, candidate *link) (*link, er
 	return next, nil
 }
 
-// adopt takes the first of the links, opened before, that can be made the
-// connection's, and ends the others.
-func (c *Conn) adopt(lost *link, candidates ...*link) (adopted *link) {
-	for _, l := range candidates {
-		switch {
-		case l == nil:
-		case adopted == nil && c.take(l) == nil:
-			adopted = l
-		default:
-			l.abort()
-		}
+// adopt makes a link that was opened before the connection's; nil if that
+// fails, or is nil.
+func (c *Conn) adopt(l *link) *link {
+	if l == nil || c.take(l) == nil {
+		return l
 	}
-	return adopted
+	l.abort()
+	return nil
 }
 
 // take makes a link that was opened before the connection's.
@@ -164,6 +174,9 @@ func (c *Conn) connect(ctx context.Context, lost *link) (*link, error) {
 		return c.attach(ctx, c.target.endpoints[0], lost)
 	}
 	attempts, delay := fo.attempts(lost != nil), fo.first(lost != nil)
+	for range c.hasty {
+		delay = fo.after(delay)
+	}
 	if lost != nil {
 		if err := sleep(ctx, delay); err != nil {
 			return nil, err

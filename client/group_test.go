@@ -64,6 +64,13 @@ func (g *group) connections(address string) int {
 	return len(g.peers[address])
 }
 
+// play gives the connections to come a script.
+func (g *group) play(script func(*peer, heard) bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.script = script
+}
+
 func (g *group) set(address string, up bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -93,7 +93,7 @@ type Options struct {
 	// (jms.connectResponseTimeout)
 	ConnectResponseTimeout time.Duration
 	// CloseTimeout bounds what Conn.Close waits for the broker's answer; 0: 15
-	// s. (jms.closeTimeout)
+	// s, negative: no bound but the context's. (jms.closeTimeout)
 	CloseTimeout time.Duration
 
 	// TLS is used for ssl: URLs; nil trusts the host's authorities, checks the

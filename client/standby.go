@@ -83,6 +83,9 @@ func (s *standby) build(ctx context.Context) bool {
 	if present == nil {
 		return true // a reconnect is under way, which stirs at its end
 	}
+	if l := s.drop(present.endpoint); l != nil {
+		l.abort()
+	}
 	complete := true
 	if !c.addresses.isPriority(present.endpoint) {
 		for _, e := range c.addresses.priorities() {
@@ -144,6 +147,20 @@ func (s *standby) take(priority bool) *link {
 	s.pruneLocked()
 	for i, l := range s.ready {
 		if !priority || s.conn.addresses.isPriority(l.endpoint) {
+			s.ready = slices.Delete(s.ready, i, i+1)
+			return l
+		}
+	}
+	return nil
+}
+
+// drop takes the link to e out of the pool, nil without one.
+func (s *standby) drop(e endpoint) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pruneLocked()
+	for i, l := range s.ready {
+		if same(l.endpoint, e) {
 			s.ready = slices.Delete(s.ready, i, i+1)
 			return l
 		}

@@ -94,12 +94,12 @@ func TestABranchAcrossAFailover(t *testing.T) {
 		restart := func(script func(*peer, heard) bool) {
 			synctest.Wait()
 			g.kill("a:1")
-			g.script = script
+			g.play(script)
 			g.set("a:1", true)
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 		}
-		g.script = mute(openwire.Prepare)
+		g.play(mute(openwire.Prepare))
 		conn, _ := g.connect(t, "failover:(tcp://a:1)?"+slowStart, Options{})
 		s, err := conn.XASession(t.Context())
 		require.NoError(t, err)
@@ -127,8 +127,8 @@ func TestABranchAcrossAFailover(t *testing.T) {
 		})
 		require.NoError(t, <-outcome, "sent again, and known to have arrived")
 
-		g.script = mute(openwire.CommitTwoPhase)
-		restart(g.script)
+		g.play(mute(openwire.CommitTwoPhase))
+		restart(mute(openwire.CommitTwoPhase))
 		go func() { outcome <- s.Commit(t.Context(), branchID("kept"), false) }()
 		restart(nil)
 		require.NoError(t, <-outcome)
