@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,7 +19,11 @@ func set[T any](table map[string]setter[T], to *T, name, value string) error {
 	if !ok {
 		return fmt.Errorf("option %s: %w%s", name, ErrUnsupportedOption, nearest(name, slices.Collect(maps.Keys(table))))
 	}
-	if err := apply(to, value); err != nil {
+	err := apply(to, value)
+	switch {
+	case errors.Is(err, ErrUnsupportedOption): // without the value, which may be a secret
+		return fmt.Errorf("option %s: %w", name, err)
+	case err != nil:
 		return fmt.Errorf("option %s=%q: %w", name, value, err)
 	}
 	return nil
