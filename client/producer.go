@@ -153,7 +153,10 @@ func (p *Producer) post(ctx context.Context, tx *transaction, m *message.Message
 	case fo == nil:
 		return c.post(ctx, m)
 	case tx != nil:
-		return p.postInTransaction(ctx, tx, c.target.options.keep(m))
+		if p.session.xa != nil { // a branch outlives its session's next one
+			return p.postInTransaction(ctx, tx, c.target.options.keep(m))
+		}
+		return p.postInTransaction(ctx, tx, p.session.copies.of(m, c.target.options.ShareContent))
 	case fo.trackMessages:
 		m = c.target.options.keep(m)
 		c.mu.Lock()

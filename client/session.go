@@ -32,6 +32,7 @@ type Session struct {
 	nextProducer int64
 	nextConsumer int64
 	order        []*Consumer // in the order of their making
+	copies       copies
 
 	consumers map[*Consumer]struct{} // guarded by conn.mu; those to restore
 	announced map[*Producer]struct{} // guarded by conn.mu; those to restore

@@ -119,6 +119,7 @@ func (s *Session) Commit(ctx context.Context) error {
 	}
 	tx, lost := s.endTransaction()
 	if lost < 0 {
+		s.copies.reset()
 		return fmt.Errorf("commit %s: %w", tx.id, ErrRolledBack)
 	}
 	if err := s.settle(ctx, tx, openwire.CommitOnePhase); err != nil {
@@ -153,6 +154,7 @@ func (s *Session) rollback(ctx context.Context, cause error) error {
 func (s *Session) rollbackTransaction(ctx context.Context) error {
 	tx, lost := s.endTransaction()
 	if tx == nil || lost < 0 {
+		s.copies.reset()
 		return nil
 	}
 	if err := s.settle(ctx, tx, openwire.Rollback); err != nil {
@@ -181,5 +183,6 @@ func (c *Conn) lossesNow() int {
 
 func (s *Session) settle(ctx context.Context, tx *transaction, op openwire.TransactionOperation) error {
 	_, err := s.conn.call(ctx, tx.command(op))
+	s.copies.reset()
 	return err
 }

@@ -8,7 +8,7 @@ type TransportListener struct {
 	// the next. What was received and not acknowledged will come again.
 	Interrupted func(err error)
 	// Resumed: a broker, such as "tcp://a:61616", serves the connection: the
-	// first one, or the next after an interruption.
+	// first one, of which Dial tells, or the next after an interruption.
 	Resumed func(broker string)
 	// Exception: the connection has ended and is not made again. It is not
 	// called after Close.
