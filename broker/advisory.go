@@ -19,6 +19,8 @@ const (
 	advisoryProducerAnonymous = advisoryProducer + "Anonymous"
 	advisoryConsumer          = message.AdvisoryPrefix + "Consumer."
 	advisoryMasterBroker      = message.AdvisoryPrefix + "MasterBroker"
+	advisoryNetworkBridge     = message.AdvisoryPrefix + "NetworkBridge"
+	advisoryForwardFailure    = advisoryNetworkBridge + ".ForwardFailure"
 )
 
 // advisories tells who listens what comes and goes; a new listener is told
@@ -347,6 +349,9 @@ func (a *advisories) present(wants func(string) bool) []told {
 		list = append(list, told{topic: about(advisoryConsumer, info.Destination), data: info})
 	}
 	a.mu.Unlock()
+	for _, p := range a.b.bridges.all() {
+		list = append(list, told{topic: advisoryNetworkBridge, data: p.Info, properties: bridgeProperties(p.createdByPeer, p.remoteIP)})
+	}
 	kept := list[:0]
 	for _, x := range list {
 		if !wants(x.topic) {

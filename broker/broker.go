@@ -93,6 +93,7 @@ type Broker struct {
 	limitsChecked time.Time // the housekeeper's
 	advise        advisories
 	burials       burials
+	bridges       bridges
 	hooks         []hook  // fixed; of messages that are sent
 	events        *events // fixed; nil: what clients do is not logged
 	audits        audits
