@@ -50,3 +50,7 @@ func (b *Broker) Consumers() []*message.ConsumerInfo {
 	}
 	return list
 }
+
+// Matches reports whether pattern, which may hold the wildcards * and >, covers
+// dest.
+func Matches(pattern, dest message.Destination) bool { return matches(pattern, dest) }

@@ -16,9 +16,12 @@ type Forwarding struct {
 	// MessageTTL and ConsumerTTL bound the hops of messages and of advisories
 	// about consumers; -1 does not.
 	MessageTTL, ConsumerTTL int
-	// Direct says that consumers of the far broker's own want the messages, not
-	// those of brokers behind it alone.
-	Direct bool
+	// Direct reports whether consumers of the far broker's own want the messages,
+	// not those of brokers behind it alone. It takes no lock.
+	Direct func() bool
+	// Permits reports whether messages of a destination may pass, of those that
+	// a pattern covers; nil: all.
+	Permits func(message.Destination) bool
 }
 
 // forward decides what a bridge's consumer gets. (ActiveMQ: NetworkBridgeFilter,
@@ -61,6 +64,9 @@ func (f *forward) visited(m *message.Message) bool {
 
 // passes is the rule without regard to who else is there.
 func (f *forward) passes(m *message.Message) bool {
+	if f.Permits != nil && !f.Permits(m.Destination) {
+		return false
+	}
 	if f.MessageTTL > -1 && f.hops(m) >= f.MessageTTL || f.visited(m) {
 		return false
 	}
@@ -101,13 +107,13 @@ func (t *rota) want(c *consumer, m *message.Message) bool {
 		return false
 	}
 	f := c.forward
-	return f == nil || f.passes(m) || f.visited(m) && f.returns(t, c, m)
+	return f == nil || f.passes(m) || f.visited(m) && (f.Permits == nil || f.Permits(m.Destination)) && f.returns(t, c, m)
 }
 
 // returns reports whether m may go back to a broker that it was at.
 func (f *forward) returns(t *rota, c *consumer, m *message.Message) bool {
 	p := f.policy
-	if p == nil && !f.Direct || p != nil && !p.ReplayWhenNoConsumers || len(m.BrokerPath) >= mostHops {
+	if p == nil && !f.Direct() || p != nil && !p.ReplayWhenNoConsumers || len(m.BrokerPath) >= mostHops {
 		return false
 	}
 	for o := range t.members {

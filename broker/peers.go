@@ -14,8 +14,8 @@ type peers struct {
 	order []message.BrokerID          // mu; oldest first
 }
 
-// maxPeers bounds what is remembered.
-const maxPeers = 4096
+// maxPeerNames bounds what is remembered.
+const maxPeerNames = 4096
 
 // KnowPeer notes the name of another broker.
 func (b *Broker) KnowPeer(id message.BrokerID, name string) {
@@ -30,7 +30,7 @@ func (b *Broker) KnowPeer(id message.BrokerID, name string) {
 	}
 	p.names[id] = name
 	p.order = append(p.order, id)
-	if len(p.order) > maxPeers {
+	if len(p.order) > maxPeerNames {
 		delete(p.names, p.order[0])
 		p.order = p.order[1:]
 	}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/openwire"
 )
 
@@ -136,23 +135,25 @@ func (w *Wire) Request(ctx context.Context, cmd any, done func(result any, err e
 	if !mine {
 		return nil // it was answered with the wire's end
 	}
+	return lost(err)
+}
+
+func lost(err error) error {
+	if err == errLinkDown {
+		return ErrConnectionLost
+	}
 	return err
 }
 
 // Post sends a command that has no answer. It waits while too much is not
 // written yet.
 func (w *Wire) Post(ctx context.Context, cmd any) error {
-	return w.link.out.put(ctx, openwire.Header{CommandID: w.ids.Add(1)}, cmd)
+	return lost(w.link.out.put(ctx, openwire.Header{CommandID: w.ids.Add(1)}, cmd))
 }
 
 // Push is Post for a caller that must not wait.
 func (w *Wire) Push(cmd any) error {
-	return w.link.out.force(openwire.Header{CommandID: w.ids.Add(1)}, cmd)
-}
-
-// Refusal is an exception to answer a peer's command with.
-func Refusal(class string, err error) *message.Throwable {
-	return &message.Throwable{Class: class, Message: err.Error()}
+	return lost(w.link.out.force(openwire.Header{CommandID: w.ids.Add(1)}, cmd))
 }
 
 // Version is the agreed version of OpenWire.

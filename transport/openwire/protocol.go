@@ -31,6 +31,10 @@ type Options struct {
 	WarnOnRemoteClose                    bool
 	AllowLinkStealing                    bool
 
+	// Bridges is asked about brokers that connect; nil: they are ordinary
+	// clients.
+	Bridges Bridges
+
 	farewell time.Duration // 0 is farewellTime
 
 	ProviderVersion string       // in WireFormatInfo, "" is not sent
