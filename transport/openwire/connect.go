@@ -33,9 +33,9 @@ func (s *session) addConnection(info *message.ConnectionInfo) error {
 	}
 	s.roster.add(info.ID, c)
 	s.widen()
-	s.updates.Store(info.FaultTolerant && s.format.Version >= updatesSince)
+	s.updates.Store(info.FaultTolerant && s.bridge == nil && s.format.Version >= updatesSince)
 	if info.Manageable {
-		s.send(s.protocol.greeting(info))
+		s.greet(info)
 	}
 	return nil
 }
@@ -147,6 +147,7 @@ func (s *session) onBrokerInfo(h codec.Header, info *codec.BrokerInfo) error {
 		s.log.Warn("the bridge's duplex direction is not served yet; it works one way", "broker", info.Name)
 	}
 	s.bridge = info
+	s.updates.Store(false) // a bridge is to stay with this broker
 	s.reply(h, nil)
 	return nil
 }
