@@ -171,6 +171,14 @@ func (w *Wire) Err() error {
 	return w.link.err
 }
 
+// Abort resets the wire without another byte. It does not wait.
+func (w *Wire) Abort() {
+	if tcp, ok := w.link.nc.(interface{ SetLinger(int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	w.link.nc.Close()
+}
+
 // Close writes what is queued, if the peer takes it, and ends the wire. It
 // waits for its goroutines, unless the wire was never Run.
 func (w *Wire) Close() {

@@ -46,7 +46,7 @@ func (n *Network) Connect(uri *discovery.URI, config Configuration) *Connector {
 	c := &Connector{net: n, uri: uri, config: config, links: map[string]*link{}}
 	c.config.BrokerName = n.broker.Name()
 	c.log = n.log.With("connector", config.Name)
-	c.agent = discovery.New(uri, discovery.Options{Self: n.self, Log: n.log})
+	c.agent = discovery.New(uri, discovery.Options{Self: n.self(), Log: n.log})
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.stopped {

@@ -22,7 +22,7 @@ type Options struct {
 	BrokerURL func() string
 	// Self has the URIs of this broker's own connectors; what is announced of
 	// these to a discovery group is not connected to.
-	Self []string
+	Self func() []string
 	Log  *slog.Logger // nil: slog.Default()
 }
 
@@ -30,7 +30,7 @@ type Options struct {
 type Network struct {
 	broker *broker.Broker
 	url    func() string
-	self   []string
+	self   func() []string
 	log    *slog.Logger
 	seed   string
 	ids    atomic.Int64
@@ -51,6 +51,9 @@ func New(o Options) *Network {
 	n := &Network{broker: o.Broker, url: o.BrokerURL, self: o.Self, log: o.Log, reverse: map[*Reverse]bool{}}
 	if n.log == nil {
 		n.log = slog.Default()
+	}
+	if n.self == nil {
+		n.self = func() []string { return nil }
 	}
 	if n.url == nil {
 		n.url = func() string { return "" }
@@ -96,7 +99,22 @@ func (n *Network) Stop() {
 }
 
 // Silence ends all bridges without waiting: another process may be the broker.
-func (n *Network) Silence() { n.cancel() }
+func (n *Network) Silence() {
+	n.mu.Lock()
+	connectors := n.connectors
+	n.stopped = true
+	n.mu.Unlock()
+	for _, c := range connectors {
+		c.mu.Lock()
+		for _, l := range c.links {
+			if l.wire != nil {
+				l.wire.Abort()
+			}
+		}
+		c.mu.Unlock()
+	}
+	n.cancel()
+}
 
 // note keeps and logs what went wrong with a bridge that goes on.
 func (b *bridge) note(err error) {

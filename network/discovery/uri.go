@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -175,10 +176,15 @@ func checkAddress(service string) error {
 		return err
 	case !slices.Contains(reachable, parsed.Scheme):
 		return fmt.Errorf("%w %q in %q", ErrScheme, parsed.Scheme, service)
-	case parsed.Hostname() == "" || parsed.Port() == "" || parsed.Port() == "0":
+	case parsed.Hostname() == "" || !isPort(parsed.Port()):
 		return fmt.Errorf("%q needs a host and a port", service)
 	case parsed.User != nil || parsed.Path != "" && parsed.Path != "/" || parsed.Fragment != "":
 		return fmt.Errorf("%q: only scheme, host, port and options are understood", service)
 	}
 	return nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }

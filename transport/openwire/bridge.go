@@ -39,6 +39,7 @@ func (s *session) onBrokerInfo(h codec.Header, info *codec.BrokerInfo) error {
 		return fmt.Errorf("slave brokers of that kind are not supported; slave trying to attach is: %s", info.Name)
 	}
 	s.bridge = info
+	s.updates.Store(false) // a bridge is to stay with this broker
 	for _, m := range s.roster.members {
 		m.FromBroker(info.Name)
 	}

@@ -35,9 +35,9 @@ func (s *session) addConnection(info *message.ConnectionInfo) error {
 		c.FromBroker(s.bridge.Name)
 	}
 	s.widen()
-	s.updates.Store(info.FaultTolerant && s.format.Version >= updatesSince)
+	s.updates.Store(info.FaultTolerant && s.bridge == nil && s.format.Version >= updatesSince)
 	if info.Manageable {
-		s.send(s.protocol.greeting(info))
+		s.greet(info)
 	}
 	return nil
 }

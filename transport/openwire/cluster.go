@@ -1,0 +1,191 @@
+package openwire
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/conclavemq/conclave/message"
+	codec "github.com/conclavemq/conclave/openwire"
+)
+
+// Cluster says what a connector's clients learn of the network's other brokers:
+// attributes of a transportConnector.
+type Cluster struct {
+	Update    bool // updateClusterClients: the addresses of all
+	Rebalance bool // rebalanceClusterClients: and to connect anew to one of them
+	OnRemove  bool // updateClusterClientsOnRemove: also of brokers that leave
+	// Filter has patterns of which one has to match a broker's whole name; nil
+	// is all brokers. (updateClusterFilter)
+	Filter []*regexp.Regexp
+}
+
+// mostPeers bounds the addresses that clients are told.
+const mostPeers = 1000
+
+// settleTime is how long a client that came by failing over, or because it was
+// asked to, keeps the list it came with. The brokers of a network learn of a
+// new one at different moments; who is moved to one that does not know all yet
+// would else forget them there and be moved again when they are known, which
+// is how ActiveMQ's clients end up unevenly.
+const settleTime = 10 * time.Second
+
+// cluster is what one connector's clients know. (ActiveMQ: TransportConnector
+// addPeerBroker, getConnectionControl)
+type cluster struct {
+	options Cluster
+	self    func() string // nil: not known
+
+	mu      sync.Mutex
+	peers   []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
+	met     bool               // guarded by mu: there has been a peer
+	shuffle int                // guarded by mu: where the next client's list begins
+}
+
+// AddPeer tells clients of a broker that has joined the network.
+func (p *Protocol) AddPeer(info codec.BrokerInfo) {
+	if p.cluster.options.Update && p.cluster.add(info) {
+		p.updateClients()
+	}
+}
+
+// RemovePeer tells clients of a broker that has left, if they are to know;
+// else they keep it. (ActiveMQ: removeBrokerInClusterUpdate)
+func (p *Protocol) RemovePeer(info codec.BrokerInfo) {
+	if p.cluster.options.Update && p.cluster.options.OnRemove && p.cluster.remove(info) {
+		p.updateClients()
+	}
+}
+
+// updateClients sends each fault-tolerant client the list, in an order of its
+// own. One that has that list already, whatever its order, does nothing.
+// (ActiveMQ: TransportConnector.updateClientClusterInfo)
+func (p *Protocol) updateClients() {
+	p.mu.Lock()
+	sessions := make([]*session, 0, len(p.sessions))
+	for s := range p.sessions {
+		sessions = append(sessions, s)
+	}
+	p.mu.Unlock()
+	for _, s := range sessions {
+		if s.updatable() {
+			s.send(p.cluster.control(p.cluster.options.Rebalance))
+		}
+	}
+}
+
+// greet sends the ConnectionControl that a new client gets. One that has just
+// come from another broker is told of others when that has settled, and not
+// asked to move.
+func (s *session) greet(info *message.ConnectionInfo) {
+	c := &s.protocol.cluster
+	switch {
+	case !c.options.Update:
+		s.send(&codec.ConnectionControl{Rebalance: c.options.Rebalance && !info.FailoverReconnect})
+	case !info.FailoverReconnect:
+		s.send(c.greeting())
+	default:
+		s.send(&codec.ConnectionControl{})
+		s.monitor.later(settleTime, func() {
+			if s.updatable() && c.hasMet() {
+				s.send(c.control(false))
+			}
+		})
+	}
+}
+
+func (c *cluster) add(info codec.BrokerInfo) (changed bool) {
+	if info.URL == "" || !c.matches(info.Name) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	info.Peers, info.NetworkProperties = nil, ""
+	for i := range c.peers {
+		if c.peers[i].URL == info.URL {
+			c.peers[i] = info // the one before may not have left yet
+			return false
+		}
+	}
+	if len(c.peers) >= mostPeers {
+		return false
+	}
+	c.peers = append(c.peers, info)
+	c.met = true
+	return true
+}
+
+// remove forgets a broker, unless another of the same address has come.
+func (c *cluster) remove(info codec.BrokerInfo) (changed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.peers)
+	c.peers = slices.DeleteFunc(c.peers, func(p codec.BrokerInfo) bool { return p.URL == info.URL && p.ID == info.ID })
+	return len(c.peers) < n
+}
+
+func (c *cluster) matches(name string) bool {
+	if c.options.Filter == nil {
+		return true
+	}
+	return slices.ContainsFunc(c.options.Filter, func(f *regexp.Regexp) bool { return f.MatchString(name) })
+}
+
+func (c *cluster) hasMet() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.met
+}
+
+// greeting is for a new client. Where there are no others the list is empty,
+// so that the client stays with the addresses that it was given.
+func (c *cluster) greeting() *codec.ConnectionControl {
+	c.mu.Lock()
+	alone := len(c.peers) == 0
+	c.mu.Unlock()
+	if alone {
+		return &codec.ConnectionControl{Rebalance: c.options.Rebalance}
+	}
+	return c.control(c.options.Rebalance)
+}
+
+// control lists this broker and all others, beginning with another one each
+// time if clients are to be spread.
+func (c *cluster) control(rebalance bool) *codec.ConnectionControl {
+	var urls []string
+	if c.self != nil {
+		if url := c.self(); url != "" {
+			urls = append(urls, url)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.peers {
+		if !slices.Contains(urls, c.peers[i].URL) {
+			urls = append(urls, c.peers[i].URL)
+		}
+	}
+	if c.options.Rebalance && len(urls) > 0 {
+		at := c.shuffle % len(urls)
+		urls = append(urls[at:], urls[:at]...)
+		c.shuffle++
+	}
+	return &codec.ConnectionControl{ConnectedBrokers: strings.Join(urls, ","), Rebalance: rebalance}
+}
+
+// infos introduces the other brokers to a client, nil where it is not to know.
+func (c *cluster) infos() []*codec.BrokerInfo {
+	if !c.options.Update {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := make([]*codec.BrokerInfo, len(c.peers))
+	for i := range c.peers {
+		one := c.peers[i]
+		list[i] = &one
+	}
+	return list
+}
