@@ -39,12 +39,16 @@ const (
 // more hops and is not taken for a repetition, and neither is one that comes
 // out of the order of its producer, as the messages of many queues on several
 // bridges do. (ActiveMQ's auditNetworkProducers compares with the last
-// sequence of the producer, and drops both.)
+// sequence of the producer, and drops both.) On a topic the id is enough: its
+// messages never come back, and where several ways lead here each brings them.
+//
+// What is not persistent is remembered in memory alone.
 type bridged struct {
 	place
 	producer message.ProducerID
 	serial   atomic.Int64
 	loaded   chan struct{} // closed when known has what is in the store
+	passing  recent        // what is not persistent
 	surplus  chan struct{} // capacity 1: there is something to forget
 
 	mu      sync.Mutex
@@ -83,6 +87,38 @@ type landed struct {
 // landing is a message on its way into the store.
 type landing struct{ key flightKey }
 
+// maxRecent bounds what is remembered of messages that are not persistent.
+const maxRecent = 1 << 16
+
+// recent is a set of the last that were added.
+type recent struct {
+	mu    sync.Mutex
+	known map[digest]struct{} // mu
+	ring  []digest            // mu
+	next  int                 // mu
+}
+
+// add reports whether x is new.
+func (r *recent) add(x digest) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.known[x]; known {
+		return false
+	}
+	if r.known == nil {
+		r.known = map[digest]struct{}{}
+	}
+	r.known[x] = struct{}{}
+	if len(r.ring) < maxRecent {
+		r.ring = append(r.ring, x)
+		return true
+	}
+	delete(r.known, r.ring[r.next])
+	r.ring[r.next] = x
+	r.next = (r.next + 1) % maxRecent
+	return true
+}
+
 func (a *bridged) init(b *Broker) {
 	a.place.init(b, landingQueue)
 	a.policy = DefaultPolicy()
@@ -105,7 +141,17 @@ func (a *bridged) recover(state *store.DestinationState) bool {
 func (d *dispatch) arrives(source string) bool {
 	b, m := d.c.b, d.m
 	key := flightKey{landingKey{source, m.Destination}, strconv.Itoa(len(m.BrokerPath)) + " " + m.ID.ProducerKey()}
+	if m.Destination.Kind.IsTopic() {
+		key = flightKey{landingKey{"", m.Destination}, m.ID.ProducerKey()}
+	}
 	done := d.finish()
+	if !m.Persistent || m.Destination.Kind.IsTemporary() {
+		fresh := b.bridged.passing.add(digestOf(m.Destination.String() + " " + key.source + " " + key.id))
+		if !fresh {
+			done(nil)
+		}
+		return fresh
+	}
 	select {
 	case <-b.bridged.loaded:
 	case <-b.quiet:
