@@ -146,6 +146,13 @@ func TestRebalancingSpreadsClients(t *testing.T) {
 // Who has just been moved is neither moved again nor made to forget a broker
 // that this one does not know yet.
 func TestMovedClientKeepsItsList(t *testing.T) {
+	for _, joined := range []bool{false, true} {
+		testMovedClient(t, joined)
+	}
+}
+
+// testMovedClient has another broker join while the client settles, or not.
+func testMovedClient(t *testing.T, joined bool) {
 	synctest.Test(t, func(t *testing.T) {
 		protocol, _ := newProtocol(t, &fakeBroker{}, "", told(Cluster{Update: true, Rebalance: true}))
 		near, far := net.Pipe()
@@ -161,14 +168,19 @@ func TestMovedClientKeepsItsList(t *testing.T) {
 		require.Equal(t, &codec.ConnectionControl{}, expect[*codec.ConnectionControl](p))
 		expect[*codec.Response](p)
 		asked := time.Now()
+		want := []string{"tcp://self:1", "tcp://b:1"}
+		if joined {
+			protocol.AddPeer(peerInfo("c"))
+			want = append(want, "tcp://c:1")
+		}
 		var later *codec.ConnectionControl
 		for later == nil {
 			_, command := p.receive()
 			later, _ = command.(*codec.ConnectionControl) // others keep it alive
 		}
 		require.Equal(t, settleTime, time.Since(asked))
-		require.ElementsMatch(t, []string{"tcp://self:1", "tcp://b:1"}, strings.Split(later.ConnectedBrokers, ","))
-		require.False(t, later.Rebalance)
+		require.ElementsMatch(t, want, strings.Split(later.ConnectedBrokers, ","))
+		require.Equal(t, joined, later.Rebalance)
 		far.Close()
 		<-ended
 	})
@@ -190,7 +202,7 @@ func TestControlListsEachOnce(t *testing.T) {
 		c.add(peerInfo(fmt.Sprint("b", i)))
 	}
 	for range 7 {
-		urls := strings.Split(c.control(true).ConnectedBrokers, ",")
+		urls := strings.Split(c.control(true, false).ConnectedBrokers, ",")
 		slices.Sort(urls)
 		require.Equal(t, []string{"tcp://b0:1", "tcp://b1:1", "tcp://b2:1"}, urls)
 	}
