@@ -11,7 +11,11 @@ import (
 // only caller of the consumers' push for that link.
 func (c *Conn) handler(l *link) func(openwire.Header, any) error {
 	var last *Consumer // deliveries come in runs
+	told := c.target.options.Transport.Command
 	return func(h openwire.Header, cmd any) error {
+		if told != nil {
+			told(cmd)
+		}
 		switch cmd := cmd.(type) {
 		case *message.Delivery:
 			if last == nil || last.info.ID != cmd.Consumer {

@@ -28,6 +28,9 @@ type Options struct {
 	// answer, such as asynchronous sends. It is called by the connection's
 	// reader and must not block. May be nil.
 	OnError func(error)
+	// Transport is told of interruptions, resumptions, the connection's end and
+	// every command.
+	Transport TransportListener
 
 	Log *slog.Logger
 	// DialContext opens a network connection; nil is net.Dialer's.

@@ -14,6 +14,7 @@ import (
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/journal"
 	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/network"
 	"github.com/conclavemq/conclave/network/discovery"
 	"github.com/conclavemq/conclave/store"
 	"github.com/conclavemq/conclave/store/memory"
@@ -62,6 +63,7 @@ type master struct {
 	listeners []*transport.Listener
 	start     control.Start // how it went
 
+	network     *network.Network
 	known       atomic.Pointer[string]  // address, when the ports are open
 	advertisers []*discovery.Advertiser // fixed when the ports are open
 }
@@ -87,8 +89,10 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 		return nil, errors.Join(fmt.Errorf("start broker: %w", err), m.store.Close())
 	}
 	took.lap(&took.broker)
+	m.network = network.New(network.Options{Broker: m.broker, BrokerURL: m.address, Self: m.URIs, Log: b.log})
 	if err = b.listen(ctx, m); err != nil {
 		m.Silence()
+		m.network.Stop()
 		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
 	}
 	took.lap(&took.ports)
@@ -236,13 +240,14 @@ func (b *bootstrap) listen(ctx context.Context, m *master) error {
 	}
 	m.publish(opened)
 	b.advertise(m, opened)
-	return nil
+	return b.connect(m)
 }
 
 // open opens one connector's port.
 func (b *bootstrap) open(m *master, r *connector) error {
 	protocol := openwire.New(openwire.Options{
 		URI: r.uri, Broker: m.broker, BrokerName: m.name, BrokerID: m.id, BrokerURL: m.address, Cluster: r.cluster,
+		Bridges:                              bridges{m.network},
 		MaximumProducersAllowedPerConnection: r.config.MaximumProducersAllowedPerConnection,
 		MaximumConsumersAllowedPerConnection: r.config.MaximumConsumersAllowedPerConnection,
 		WarnOnRemoteClose:                    r.config.WarnOnRemoteClose,

@@ -66,5 +66,14 @@ func (f *configFlags) load() (*config.Config, error) {
 			return nil, &codedError{exitUsage, fmt.Errorf("%s.%w", at, err)}
 		}
 	}
+	for i := range c.Broker.NetworkConnectors {
+		if _, err := readNetwork(&c.Broker.NetworkConnectors[i], c.Broker.AdvisorySupport); err != nil {
+			at := fmt.Sprintf("broker.networkConnectors[%d]", i)
+			if f.file != "" {
+				at = f.file + ": " + at
+			}
+			return nil, &codedError{exitUsage, fmt.Errorf("%s.%w", at, err)}
+		}
+	}
 	return c, nil
 }

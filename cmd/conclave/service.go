@@ -25,6 +25,7 @@ func (m *master) Silence() {
 	for _, a := range m.advertisers {
 		a.Silence()
 	}
+	m.network.Silence()
 	for _, l := range m.listeners {
 		l.Silence()
 	}

@@ -54,6 +54,7 @@ func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
 	}
 	m.broker.Pause()
 	m.awaitAcknowledgements(ctx, limit)
+	m.network.Stop()
 	for _, l := range m.listeners {
 		l.Unwind()
 	}

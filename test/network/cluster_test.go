@@ -25,8 +25,8 @@ import (
 	"github.com/conclavemq/conclave/transport/openwire"
 )
 
-// member is a broker within this process, whose peers the test chooses.
-type member struct {
+// node is a broker within this process, whose peers the test chooses.
+type node struct {
 	name     string
 	broker   *broker.Broker
 	listener *transport.Listener
@@ -35,9 +35,9 @@ type member struct {
 // everything is all that a connector can tell its clients.
 var everything = openwire.Cluster{Update: true, Rebalance: true, OnRemove: true}
 
-func newMember(t *testing.T, name string, port int, c openwire.Cluster) *member {
+func newNode(t *testing.T, name string, port int, c openwire.Cluster) *node {
 	t.Helper()
-	m := &member{name: name}
+	m := &node{name: name}
 	id := message.BrokerID(fmt.Sprintf("ID:%s-%d-0:1", name, time.Now().UnixNano()))
 	log := slog.New(slog.DiscardHandler)
 	var err error
@@ -61,20 +61,20 @@ func newMember(t *testing.T, name string, port int, c openwire.Cluster) *member 
 	return m
 }
 
-func (m *member) stop() {
+func (m *node) stop() {
 	m.listener.Close()
 	_ = m.broker.Close(context.Background()) // nothing is stored
 }
 
-func (m *member) port() string { return strconv.Itoa(m.listener.Addr().Port) }
+func (m *node) port() string { return strconv.Itoa(m.listener.Addr().Port) }
 
-func (m *member) peer() broker.PeerBroker {
+func (m *node) peer() broker.PeerBroker {
 	return broker.PeerBroker{ID: message.BrokerID("ID:" + m.name), Name: m.name, URL: m.listener.PublishedURI(), Info: &codec.BrokerInfo{Name: m.name}}
 }
 
 // meets is a bridge from a to b that works.
-func (a *member) meets(b *member)  { a.broker.BridgeStarted(b.peer(), false, b.listener.PublishedURI()) }
-func (a *member) leaves(b *member) { a.broker.BridgeStopped(b.peer()) }
+func (a *node) meets(b *node)  { a.broker.BridgeStarted(b.peer(), false, b.listener.PublishedURI()) }
+func (a *node) leaves(b *node) { a.broker.BridgeStopped(b.peer()) }
 
 // clients is a running ClusterClients.
 type clients struct {
@@ -117,7 +117,7 @@ func (c *clients) look() map[string]int {
 
 // spread waits until the clients are spread evenly over ports, as far as chance
 // allows: where each decides for itself, by three deviations.
-func (c *clients) spread(total int, tolerance float64, members ...*member) {
+func (c *clients) spread(total int, tolerance float64, members ...*node) {
 	c.t.Helper()
 	want := float64(total) / float64(len(members))
 	var ports []string
@@ -174,16 +174,16 @@ func freePort(t *testing.T) int {
 // leaves go to the others.
 func TestClusterSpreadsClients(t *testing.T) {
 	const n = 60
-	a := newMember(t, "a", freePort(t), everything)
+	a := newNode(t, "a", freePort(t), everything)
 	c := newClients(t, n, fmt.Sprintf("failover:(tcp://127.0.0.1:%s)?randomize=false", a.port()))
 	c.spread(n, 0, a)
-	b := newMember(t, "b", freePort(t), everything)
+	b := newNode(t, "b", freePort(t), everything)
 	a.meets(b) // b does not know a yet when the clients come
 	c.spread(n, 0.1, a, b)
 	b.meets(a)
 	moved := c.still(2 * time.Second)
 	require.LessOrEqual(t, moved, n+n/2, "each is connected once and half of them moved once")
-	d := newMember(t, "d", freePort(t), everything)
+	d := newNode(t, "d", freePort(t), everything)
 	a.meets(d) // b learns of d when some of a's clients have come to it
 	c.await("a moves its clients", func() bool { return c.look()[d.port()] == n/6 })
 	c.still(500 * time.Millisecond)
@@ -201,9 +201,9 @@ func TestClusterSpreadsClients(t *testing.T) {
 // With randomize, the default, every client takes its pick.
 func TestClusterSpreadsRandomClients(t *testing.T) {
 	const n = 100
-	a := newMember(t, "a", freePort(t), everything)
+	a := newNode(t, "a", freePort(t), everything)
 	c := newClients(t, n, fmt.Sprintf("failover:(tcp://127.0.0.1:%s)", a.port()))
-	b := newMember(t, "b", freePort(t), everything)
+	b := newNode(t, "b", freePort(t), everything)
 	b.meets(a)
 	a.meets(b)
 	c.spread(n, 0.3, a, b)
@@ -215,11 +215,11 @@ func TestClusterSpreadsRandomClients(t *testing.T) {
 // told of a broker that has left does not try it.
 func TestClusterClientsLearnAndForget(t *testing.T) {
 	port := freePort(t)
-	a, b := newMember(t, "a", port, everything), newMember(t, "b", freePort(t), everything)
+	a, b := newNode(t, "a", port, everything), newNode(t, "b", freePort(t), everything)
 	a.meets(b)
 	b.meets(a)
-	b.meets(newMember(t, "gone", freePort(t), everything))
-	b.leaves(&member{name: "gone", listener: a.listener})
+	b.meets(newNode(t, "gone", freePort(t), everything))
+	b.leaves(&node{name: "gone", listener: a.listener})
 	c := newClients(t, 4, fmt.Sprintf("failover:(tcp://127.0.0.1:%d)?randomize=false", port))
 	a.stop()
 	b.leaves(a)

@@ -14,9 +14,6 @@ import (
 	"github.com/conclavemq/conclave/test/harness"
 )
 
-// startLimit bounds every start: ActiveMQ's virtual machine takes 1 to 10 s.
-const startLimit = 90 * time.Second
-
 // smallJVM keeps an ActiveMQ from taking the machine.
 var smallJVM = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
 

@@ -12,6 +12,9 @@ import (
 // error that ends the connection is returned. (ActiveMQ:
 // TransportConnection.service)
 func (s *session) handle(ctx context.Context, h codec.Header, command any) error {
+	if taken, err := s.forBridge(command); taken || err != nil {
+		return err
+	}
 	switch c := command.(type) {
 	case *message.Message:
 		s.onMessage(ctx, h, c)

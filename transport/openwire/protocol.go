@@ -31,6 +31,10 @@ type Options struct {
 	WarnOnRemoteClose                    bool
 	AllowLinkStealing                    bool
 
+	// Bridges is asked about brokers that connect; nil: they are ordinary
+	// clients.
+	Bridges Bridges
+
 	// Cluster says what clients learn of the network's other brokers.
 	Cluster Cluster
 

@@ -37,6 +37,8 @@ type session struct {
 	format     codec.Format
 	negotiated bool
 	bridge     *codec.BrokerInfo // of a network bridge, nil of a client
+	far        *Far              // of a duplex bridge, or nil
+	reverse    Reverse           // likewise
 	roster     roster            // the broker's connections on this one
 
 	serve   func() error       // reads commands under a context that unblock ends
@@ -116,7 +118,7 @@ func (s *session) Run() {
 	writing.Wait()
 	s.end(cause)
 	s.monitor.stop()
-	s.guard(func() error { s.roster.closeAll(); return nil })
+	s.guard(func() error { s.endBridge(); s.roster.closeAll(); return nil })
 	s.logEnd()
 }
 
