@@ -225,3 +225,29 @@ func TestClusterClientsLearnAndForget(t *testing.T) {
 	b.leaves(a)
 	c.spread(4, 0, b)
 }
+
+// Brokers with bridges to each other: a client that was given one address is
+// spread over a broker that starts, outlives it, and is spread again when it
+// is back.
+func TestClusterOfProcesses(t *testing.T) {
+	const n = 40
+	a, b := newMember(t, harness.Conclave, "a"), newMember(t, harness.Conclave, "b")
+	for _, m := range []*member{a, b} {
+		m.Connector = map[string]string{"updateClusterClients": "true", "rebalanceClusterClients": "true", "updateClusterClientsOnRemove": "true"}
+	}
+	a.link("static:("+b.url()+")?maxReconnectDelay=1000", "")
+	b.link("static:("+a.url()+")", "")
+	first := a.start(t)
+	b.configure()
+	second := lab.NewBroker(t, b.Options)
+	at := func(b *harness.Broker) string { return strconv.Itoa(b.Port()) }
+	c := newClients(t, n, "failover:("+a.url()+")?randomize=false")
+	require.Equal(t, map[string]int{at(first): n}, c.look())
+	for range 2 {
+		require.NoError(t, second.StartServing(startLimit))
+		c.await("clients are spread", func() bool { return c.look()[at(first)] == n/2 && c.at[at(second)] == n/2 })
+		c.still(time.Second)
+		require.NoError(t, second.Kill())
+		c.await("clients survive", func() bool { return c.look()[at(first)] == n })
+	}
+}

@@ -33,6 +33,11 @@ const mostPeers = 1000
 // is most often the same as this broker's, and nothing happens.
 const settleTime = 10 * time.Second
 
+// refugeTime is how long after a broker has left a client that fails over is
+// taken for one of its clients. It is told at once that it has gone, so that
+// it will notice when it is back.
+const refugeTime = 30 * time.Second
+
 // cluster is what one connector's clients know. (ActiveMQ: TransportConnector
 // addPeerBroker, getConnectionControl)
 type cluster struct {
@@ -42,13 +47,14 @@ type cluster struct {
 	mu    sync.Mutex
 	peers []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
 	joins int                // guarded by mu: peers that have come
+	left  time.Time          // guarded by mu: when a peer last went
 	turns [2]int             // guarded by mu: where the next client's list begins; see control
 }
 
 // AddPeer tells clients of a broker that has joined the network.
 func (p *Protocol) AddPeer(info codec.BrokerInfo) {
 	if p.cluster.options.Update && p.cluster.add(info) {
-		p.updateClients()
+		p.updateClients(p.cluster.options.Rebalance)
 	}
 }
 
@@ -56,14 +62,15 @@ func (p *Protocol) AddPeer(info codec.BrokerInfo) {
 // else they keep it. (ActiveMQ: removeBrokerInClusterUpdate)
 func (p *Protocol) RemovePeer(info codec.BrokerInfo) {
 	if p.cluster.options.Update && p.cluster.options.OnRemove && p.cluster.remove(info) {
-		p.updateClients()
+		p.updateClients(false)
 	}
 }
 
-// updateClients sends each fault-tolerant client that is settled the list, in
-// an order of its own. One that has that list already, whatever its order, does nothing.
+// updateClients sends each fault-tolerant client that is settled, or all if
+// they are not to be spread, the list in an order of its own. ActiveMQ spreads
+// clients when a broker leaves, too, whose own have to go elsewhere anyway. A client that has that list already, whatever its order, does nothing.
 // (ActiveMQ: TransportConnector.updateClientClusterInfo)
-func (p *Protocol) updateClients() {
+func (p *Protocol) updateClients(rebalance bool) {
 	p.mu.Lock()
 	sessions := make([]*session, 0, len(p.sessions))
 	for s := range p.sessions {
@@ -71,8 +78,11 @@ func (p *Protocol) updateClients() {
 	}
 	p.mu.Unlock()
 	for _, s := range sessions {
+		if !rebalance {
+			s.unsettled.Store(false)
+		}
 		if s.updatable() && !s.unsettled.Load() {
-			s.send(p.cluster.control(p.cluster.options.Rebalance, false))
+			s.send(p.cluster.control(rebalance, false))
 		}
 	}
 }
@@ -87,6 +97,8 @@ func (s *session) greet(info *message.ConnectionInfo) {
 		s.send(&codec.ConnectionControl{Rebalance: c.options.Rebalance && !info.FailoverReconnect})
 	case !info.FailoverReconnect:
 		s.send(c.greeting())
+	case c.bereft():
+		s.send(c.control(false, true))
 	default:
 		s.unsettled.Store(true)
 		s.send(&codec.ConnectionControl{})
@@ -100,7 +112,9 @@ func (s *session) greet(info *message.ConnectionInfo) {
 // spreading clients over them.
 func (s *session) settle(joins int) {
 	c := &s.protocol.cluster
-	s.unsettled.Store(false)
+	if !s.unsettled.Swap(false) {
+		return // it has been told meanwhile
+	}
 	if now := c.joined(); now > 0 && s.updatable() {
 		s.send(c.control(c.options.Rebalance && now > joins, true))
 	}
@@ -133,7 +147,18 @@ func (c *cluster) remove(info codec.BrokerInfo) (changed bool) {
 	defer c.mu.Unlock()
 	n := len(c.peers)
 	c.peers = slices.DeleteFunc(c.peers, func(p codec.BrokerInfo) bool { return p.URL == info.URL && p.ID == info.ID })
-	return len(c.peers) < n
+	if len(c.peers) == n {
+		return false
+	}
+	c.left = time.Now()
+	return true
+}
+
+// bereft reports whether a broker has left a short while ago.
+func (c *cluster) bereft() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.left.IsZero() && time.Since(c.left) < refugeTime
 }
 
 func (c *cluster) matches(name string) bool {

@@ -186,6 +186,25 @@ func testMovedClient(t *testing.T, joined bool) {
 	})
 }
 
+// A client whose broker has left is told at once, and takes part when another
+// joins.
+func TestRefugeeForgetsAtOnce(t *testing.T) {
+	s := serve(t, &fakeBroker{}, "", told(Cluster{Update: true, Rebalance: true, OnRemove: true}))
+	early, greeting := s.tolerant(true)
+	require.Empty(t, greeting.ConnectedBrokers)
+	s.protocol.AddPeer(peerInfo("b")) // is not for early to know yet
+	s.protocol.RemovePeer(peerInfo("b"))
+	require.Equal(t, &codec.ConnectionControl{ConnectedBrokers: "tcp://self:1"}, expect[*codec.ConnectionControl](early))
+	late, greeting := s.tolerant(true)
+	require.Equal(t, &codec.ConnectionControl{ConnectedBrokers: "tcp://self:1"}, greeting)
+	s.protocol.AddPeer(peerInfo("b"))
+	for _, p := range []*peer{early, late} {
+		control := expect[*codec.ConnectionControl](p)
+		require.True(t, control.Rebalance)
+		require.Contains(t, control.ConnectedBrokers, "tcp://b:1")
+	}
+}
+
 func TestPeersAreBounded(t *testing.T) {
 	c := cluster{options: Cluster{Update: true}}
 	for i := range mostPeers + 10 {
