@@ -15,13 +15,16 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer
 
-.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres bench combined peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
 
 run: build ## a broker on tcp://127.0.0.1:61616 with its store in ./data/kahadb
 	./$(BIN) start
+
+combined: build ## three brokers on this machine: A, bridged with the pair of B and C; see etc/combined-a.yaml
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) etc/combined.sh
 
 test: ## every test that needs only Go
 	$(GO) vet ./...
