@@ -51,6 +51,9 @@ func TestMulticastWithActiveMQ(t *testing.T) {
 	require.Equal(t, conclave.URL(), ours.URI)
 	require.Equal(t, "ours", ours.Broker)
 
+	c := newClients(t, 1, "discovery:("+group+")")
+	require.Equal(t, map[string]int{fmt.Sprint(conclave.Port()): 1}, c.look(), "an application finds its broker there, too")
+
 	theirs := lab.NewBroker(t, harness.Options{Kind: harness.ActiveMQ, Name: "theirs", JVM: smallJVM,
 		Connector: map[string]string{"discoveryUri": group},
 		XML:       `<networkConnectors><networkConnector uri="` + strings.ReplaceAll(group, "&", "&amp;") + `"/></networkConnectors>`,
