@@ -65,7 +65,11 @@ func parseColumns(list string) ([]column, error) {
 
 // broker configures a broker of the column in a directory of its own.
 func (c column) broker(binary, dir string) (*harness.Broker, error) {
-	return harness.NewBroker(harness.Options{
+	return harness.NewBroker(c.options(binary, dir))
+}
+
+func (c column) options(binary, dir string) harness.Options {
+	return harness.Options{
 		Kind:      c.Kind,
 		Binary:    binary,
 		Name:      "bench",
@@ -75,5 +79,5 @@ func (c column) broker(binary, dir string) (*harness.Broker, error) {
 		// Enough heap for a million messages in a queue; ActiveMQ's script sets
 		// the size by hand as well.
 		JVM: []string{"-Xmx4g"},
-	})
+	}
 }

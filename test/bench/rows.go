@@ -90,6 +90,7 @@ func rows() []row {
 			scenario{Producers: 1, Consumers: 10, Destination: "topic://BENCH"}),
 		drainRow("drain-auto", "drain, 1 consumer, automatic acknowledgement", scenario{Consumers: 1}),
 		drainRow("drain-transacted", "drain, 4 consumers, transactions of 100", scenario{Consumers: 4, ConsumerBatch: 100}),
+		bridgeRow(),
 		startRow(),
 		backlogRow(),
 	}
