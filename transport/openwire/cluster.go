@@ -29,8 +29,14 @@ const mostPeers = 1000
 // asked to, keeps the list it came with. The brokers of a network learn of a
 // new one at different moments; who is moved to one that does not know all yet
 // would else forget them there and be moved again when they are known, which
-// is how ActiveMQ's clients end up unevenly.
+// is how ActiveMQ's clients end up unevenly. When it is over, the client's list
+// is most often the same as this broker's, and nothing happens.
 const settleTime = 10 * time.Second
+
+// refugeTime is how long after a broker has left a client that fails over is
+// taken for one of its clients. It is told at once that it has gone, so that
+// it will notice when it is back.
+const refugeTime = 30 * time.Second
 
 // cluster is what one connector's clients know. (ActiveMQ: TransportConnector
 // addPeerBroker, getConnectionControl)
@@ -38,16 +44,17 @@ type cluster struct {
 	options Cluster
 	self    func() string // nil: not known
 
-	mu      sync.Mutex
-	peers   []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
-	met     bool               // guarded by mu: there has been a peer
-	shuffle int                // guarded by mu: where the next client's list begins
+	mu    sync.Mutex
+	peers []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
+	joins int                // guarded by mu: peers that have come
+	left  time.Time          // guarded by mu: when a peer last went
+	turns [2]int             // guarded by mu: where the next client's list begins; see control
 }
 
 // AddPeer tells clients of a broker that has joined the network.
 func (p *Protocol) AddPeer(info codec.BrokerInfo) {
 	if p.cluster.options.Update && p.cluster.add(info) {
-		p.updateClients()
+		p.updateClients(p.cluster.options.Rebalance)
 	}
 }
 
@@ -55,14 +62,15 @@ func (p *Protocol) AddPeer(info codec.BrokerInfo) {
 // else they keep it. (ActiveMQ: removeBrokerInClusterUpdate)
 func (p *Protocol) RemovePeer(info codec.BrokerInfo) {
 	if p.cluster.options.Update && p.cluster.options.OnRemove && p.cluster.remove(info) {
-		p.updateClients()
+		p.updateClients(false)
 	}
 }
 
-// updateClients sends each fault-tolerant client the list, in an order of its
-// own. One that has that list already, whatever its order, does nothing.
+// updateClients sends each fault-tolerant client that is settled, or all if
+// they are not to be spread, the list in an order of its own. ActiveMQ spreads
+// clients when a broker leaves, too, whose own have to go elsewhere anyway. A client that has that list already, whatever its order, does nothing.
 // (ActiveMQ: TransportConnector.updateClientClusterInfo)
-func (p *Protocol) updateClients() {
+func (p *Protocol) updateClients(rebalance bool) {
 	p.mu.Lock()
 	sessions := make([]*session, 0, len(p.sessions))
 	for s := range p.sessions {
@@ -70,8 +78,11 @@ func (p *Protocol) updateClients() {
 	}
 	p.mu.Unlock()
 	for _, s := range sessions {
-		if s.updatable() {
-			s.send(p.cluster.control(p.cluster.options.Rebalance))
+		if !rebalance {
+			s.unsettled.Store(false)
+		}
+		if s.updatable() && !s.unsettled.Load() {
+			s.send(p.cluster.control(rebalance, false))
 		}
 	}
 }
@@ -86,13 +97,26 @@ func (s *session) greet(info *message.ConnectionInfo) {
 		s.send(&codec.ConnectionControl{Rebalance: c.options.Rebalance && !info.FailoverReconnect})
 	case !info.FailoverReconnect:
 		s.send(c.greeting())
+	case c.bereft():
+		s.send(c.control(false, true))
 	default:
+		s.unsettled.Store(true)
 		s.send(&codec.ConnectionControl{})
-		s.monitor.later(settleTime, func() {
-			if s.updatable() && c.hasMet() {
-				s.send(c.control(false))
-			}
-		})
+		seen := c.joined()
+		s.monitor.later(settleTime, func() { s.settle(seen) })
+	}
+}
+
+// settle gives a client that has been here for a while the list; joins is how
+// many brokers had joined when it came. If there are more, it takes part in
+// spreading clients over them.
+func (s *session) settle(joins int) {
+	c := &s.protocol.cluster
+	if !s.unsettled.Swap(false) {
+		return // it has been told meanwhile
+	}
+	if now := c.joined(); now > 0 && s.updatable() {
+		s.send(c.control(c.options.Rebalance && now > joins, true))
 	}
 }
 
@@ -113,7 +137,7 @@ func (c *cluster) add(info codec.BrokerInfo) (changed bool) {
 		return false
 	}
 	c.peers = append(c.peers, info)
-	c.met = true
+	c.joins++
 	return true
 }
 
@@ -123,7 +147,18 @@ func (c *cluster) remove(info codec.BrokerInfo) (changed bool) {
 	defer c.mu.Unlock()
 	n := len(c.peers)
 	c.peers = slices.DeleteFunc(c.peers, func(p codec.BrokerInfo) bool { return p.URL == info.URL && p.ID == info.ID })
-	return len(c.peers) < n
+	if len(c.peers) == n {
+		return false
+	}
+	c.left = time.Now()
+	return true
+}
+
+// bereft reports whether a broker has left a short while ago.
+func (c *cluster) bereft() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.left.IsZero() && time.Since(c.left) < refugeTime
 }
 
 func (c *cluster) matches(name string) bool {
@@ -133,10 +168,11 @@ func (c *cluster) matches(name string) bool {
 	return slices.ContainsFunc(c.options.Filter, func(f *regexp.Regexp) bool { return f.MatchString(name) })
 }
 
-func (c *cluster) hasMet() bool {
+// joined is how many brokers have joined so far.
+func (c *cluster) joined() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.met
+	return c.joins
 }
 
 // greeting is for a new client. Where there are no others the list is empty,
@@ -148,12 +184,14 @@ func (c *cluster) greeting() *codec.ConnectionControl {
 	if alone {
 		return &codec.ConnectionControl{Rebalance: c.options.Rebalance}
 	}
-	return c.control(c.options.Rebalance)
+	return c.control(c.options.Rebalance, false)
 }
 
 // control lists this broker and all others, beginning with another one each
-// time if clients are to be spread.
-func (c *cluster) control(rebalance bool) *codec.ConnectionControl {
+// time if clients are to be spread. Those that have just settled have a turn of
+// their own, since some of them will do nothing: the others are to be spread
+// evenly nevertheless.
+func (c *cluster) control(rebalance, late bool) *codec.ConnectionControl {
 	var urls []string
 	if c.self != nil {
 		if url := c.self(); url != "" {
@@ -168,9 +206,13 @@ func (c *cluster) control(rebalance bool) *codec.ConnectionControl {
 		}
 	}
 	if c.options.Rebalance && len(urls) > 0 {
-		at := c.shuffle % len(urls)
+		turn := &c.turns[0]
+		if late {
+			turn = &c.turns[1]
+		}
+		at := *turn % len(urls)
 		urls = append(urls[at:], urls[:at]...)
-		c.shuffle++
+		*turn++
 	}
 	return &codec.ConnectionControl{ConnectedBrokers: strings.Join(urls, ","), Rebalance: rebalance}
 }

@@ -146,6 +146,13 @@ func TestRebalancingSpreadsClients(t *testing.T) {
 // Who has just been moved is neither moved again nor made to forget a broker
 // that this one does not know yet.
 func TestMovedClientKeepsItsList(t *testing.T) {
+	for _, joined := range []bool{false, true} {
+		testMovedClient(t, joined)
+	}
+}
+
+// testMovedClient has another broker join while the client settles, or not.
+func testMovedClient(t *testing.T, joined bool) {
 	synctest.Test(t, func(t *testing.T) {
 		protocol, _ := newProtocol(t, &fakeBroker{}, "", told(Cluster{Update: true, Rebalance: true}))
 		near, far := net.Pipe()
@@ -161,17 +168,41 @@ func TestMovedClientKeepsItsList(t *testing.T) {
 		require.Equal(t, &codec.ConnectionControl{}, expect[*codec.ConnectionControl](p))
 		expect[*codec.Response](p)
 		asked := time.Now()
+		want := []string{"tcp://self:1", "tcp://b:1"}
+		if joined {
+			protocol.AddPeer(peerInfo("c"))
+			want = append(want, "tcp://c:1")
+		}
 		var later *codec.ConnectionControl
 		for later == nil {
 			_, command := p.receive()
 			later, _ = command.(*codec.ConnectionControl) // others keep it alive
 		}
 		require.Equal(t, settleTime, time.Since(asked))
-		require.ElementsMatch(t, []string{"tcp://self:1", "tcp://b:1"}, strings.Split(later.ConnectedBrokers, ","))
-		require.False(t, later.Rebalance)
+		require.ElementsMatch(t, want, strings.Split(later.ConnectedBrokers, ","))
+		require.Equal(t, joined, later.Rebalance)
 		far.Close()
 		<-ended
 	})
+}
+
+// A client whose broker has left is told at once, and takes part when another
+// joins.
+func TestRefugeeForgetsAtOnce(t *testing.T) {
+	s := serve(t, &fakeBroker{}, "", told(Cluster{Update: true, Rebalance: true, OnRemove: true}))
+	early, greeting := s.tolerant(true)
+	require.Empty(t, greeting.ConnectedBrokers)
+	s.protocol.AddPeer(peerInfo("b")) // is not for early to know yet
+	s.protocol.RemovePeer(peerInfo("b"))
+	require.Equal(t, &codec.ConnectionControl{ConnectedBrokers: "tcp://self:1"}, expect[*codec.ConnectionControl](early))
+	late, greeting := s.tolerant(true)
+	require.Equal(t, &codec.ConnectionControl{ConnectedBrokers: "tcp://self:1"}, greeting)
+	s.protocol.AddPeer(peerInfo("b"))
+	for _, p := range []*peer{early, late} {
+		control := expect[*codec.ConnectionControl](p)
+		require.True(t, control.Rebalance)
+		require.Contains(t, control.ConnectedBrokers, "tcp://b:1")
+	}
 }
 
 func TestPeersAreBounded(t *testing.T) {
@@ -190,7 +221,7 @@ func TestControlListsEachOnce(t *testing.T) {
 		c.add(peerInfo(fmt.Sprint("b", i)))
 	}
 	for range 7 {
-		urls := strings.Split(c.control(true).ConnectedBrokers, ",")
+		urls := strings.Split(c.control(true, false).ConnectedBrokers, ",")
 		slices.Sort(urls)
 		require.Equal(t, []string{"tcp://b0:1", "tcp://b1:1", "tcp://b2:1"}, urls)
 	}

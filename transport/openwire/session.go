@@ -47,8 +47,10 @@ type session struct {
 	busy    atomic.Bool        // the reader is handling a command
 	// updates says that the client takes ConnectionControl at any time.
 	updates atomic.Bool
-	open    openTransactions
-	ending  ending
+	// unsettled says that it has just come from another broker; see settleTime.
+	unsettled atomic.Bool
+	open      openTransactions
+	ending    ending
 
 	endOnce sync.Once
 	cause   error         // set once by end, read after ended is closed
