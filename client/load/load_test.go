@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve runs a broker without a disk in this process and returns its URL.
-func serve(t *testing.T) string {
+func serve(t testing.TB) string {
 	t.Helper()
 	id := message.BrokerID("ID:test-1-1-0:1")
 	store := memory.New()
