@@ -15,7 +15,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer
 
-.PHONY: build run test race fuzz fuzz-list lint interop jms mixed ha fault nfs model postgres bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres bench peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -54,8 +54,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,jms,fault,nfs,mixed,model,traced,postgres ./...
-	$(STATICCHECK) -tags interop,jms,fault,nfs,mixed,model,traced,postgres ./...
+	$(GO) vet -tags interop,jms,network,fault,nfs,mixed,model,traced,postgres ./...
+	$(STATICCHECK) -tags interop,jms,network,fault,nfs,mixed,model,traced,postgres ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -77,6 +77,10 @@ jms: build peers ## what applications do with JMS, with real Java clients
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
+KILLS        ?= 5
+
+network: build peers ## networks of Conclaves and ActiveMQs, with real Java clients; needs root for partitions
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -kills $(KILLS)
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)

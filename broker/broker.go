@@ -93,6 +93,7 @@ type Broker struct {
 	limitsChecked time.Time // the housekeeper's
 	advise        advisories
 	burials       burials
+	bridges       bridges
 	hooks         []hook  // fixed; of messages that are sent
 	events        *events // fixed; nil: what clients do is not logged
 	audits        audits
@@ -118,6 +119,8 @@ type Broker struct {
 
 	schedule   schedule
 	duplicates duplicates
+	bridged    bridged
+	peers      peers
 
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
@@ -165,6 +168,7 @@ func New(options Options) (*Broker, error) {
 	b.durables.init(b)
 	b.schedule.init(b)
 	b.duplicates.init(b)
+	b.bridged.init(b)
 	if err := b.routing.init(b); err != nil {
 		return nil, err
 	}
@@ -179,6 +183,7 @@ func New(options Options) (*Broker, error) {
 	b.run(b.housekeep)
 	b.schedule.start()
 	b.duplicates.start()
+	b.bridged.start()
 	if b.options.PurgePeriod > 0 {
 		b.run(b.purgeInactive)
 	}
@@ -200,7 +205,7 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
-		if b.schedule.recover(d) || b.duplicates.recover(d) {
+		if b.schedule.recover(d) || b.duplicates.recover(d) || b.bridged.recover(d) {
 			continue
 		}
 		t, _, err := b.create(d.Destination, d)

@@ -273,7 +273,7 @@ func validName(dest message.Destination) error {
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest == jobQueue || dest == idQueue:
+	case dest == jobQueue || dest == idQueue || dest == landingQueue:
 		return reserved(dest)
 	}
 	return nil

@@ -164,7 +164,7 @@ func (q *queue) attracts(m *message.Message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for c := range q.rota.each {
-		if c.wants(m) {
+		if q.rota.want(c, m) {
 			return true
 		}
 	}

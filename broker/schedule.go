@@ -259,6 +259,8 @@ func (b *Broker) storedTarget(dest message.Destination) (target, error) {
 		return &b.schedule, nil
 	case idQueue:
 		return &b.duplicates, nil
+	case landingQueue:
+		return &b.bridged, nil
 	}
 	return b.ensure(dest)
 }

@@ -22,6 +22,7 @@ type subscriber struct {
 	limit    int // of waiting beyond the credit; -1 none
 	eviction Eviction
 	pace     pace
+	forward  *forward // of a bridge, or nil
 
 	mu        sync.Mutex
 	topics    []*topic // mu
@@ -78,7 +79,7 @@ func (s *subscriber) wants(m *message.Message) bool {
 	if s.info.NoLocal && m.ID.Producer.Connection == s.info.ID.Connection {
 		return false
 	}
-	return s.filter == nil || s.filter.Match(m)
+	return (s.filter == nil || s.filter.Match(m)) && (s.forward == nil || s.forward.passes(m))
 }
 
 func (s *subscriber) creditLocked() int {

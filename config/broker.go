@@ -33,6 +33,7 @@ type Broker struct {
 	BrokerSessions
 	BrokerAdvisories
 	BrokerSpace
+	BrokerNetwork
 }
 
 func (b *Broker) setDefaults() {
@@ -77,8 +78,6 @@ func (Broker) others() others {
 		"mbeanInvocationTimeout":       tuned("0", reasonJava),
 		"messageAuthorizationPolicy":   absent(reasonLater),
 		"monitorConnectionSplits":      tuned("false", reasonThreads),
-		"networkConnectorStartAsync":   tuned("false", "network connectors are not available yet"),
-		"networkConnectors":            absent(reasonLater),
 		"passiveSlave":                 refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
 		"persistenceFactory":           absent(reasonLater),
 		"persistenceThreadPriority":    tuned("10", reasonThreads),
@@ -97,7 +96,6 @@ func (Broker) others() others {
 		"taskRunnerFactory":            absent(reasonThreads),
 		"taskRunnerPriority":           tuned("5", reasonThreads),
 		"transportConnectorURIs":       absent("write them as transportConnectors"),
-		"networkConnectorURIs":         absent(reasonLater),
 		"useJmx":                       tuned("true", reasonJava),
 		"useLocalHostBrokerName":       refused("false", "write brokerName: ${HOSTNAME}"),
 		"useLoggingForShutdownErrors":  tuned("false", "errors are always logged"),

@@ -75,6 +75,7 @@ func (b *binder) checkConnectors(broker *Broker) {
 		if c.AutoStart {
 			started++
 		}
+		b.checkEmbedded(c, index(path, i))
 	}
 	if started == 0 {
 		b.bad(path, "has no connector that is started: nobody could reach the broker, "+

@@ -33,6 +33,9 @@ func newCheckConfigCommand() *cobra.Command {
 		for _, connector := range c.Broker.TransportConnectors {
 			fmt.Fprintf(out, "listen %s (%s)\n", connector.URI, connector.Name)
 		}
+		for _, connector := range c.Broker.NetworkConnectors {
+			fmt.Fprintf(out, "bridge %s (%s)\n", connector.URI, connector.Name)
+		}
 		fmt.Fprintln(out, "configuration is good")
 		return nil
 	}

@@ -141,6 +141,7 @@ func (r report) print(out io.Writer, asJSON bool) error {
 		}
 	}
 	printStore(out, &r.Account)
+	printNetwork(out, &r.Account)
 	if r.Problem != "" {
 		fmt.Fprintf(out, "problem   %s\n", r.Problem)
 	}

@@ -46,11 +46,15 @@ func (m *master) Dismiss() {
 
 // drain closes the ports and ends all work of clients.
 func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
+	for _, a := range m.advertisers {
+		a.Close()
+	}
 	for _, l := range m.listeners {
 		l.StopAccepting()
 	}
 	m.broker.Pause()
 	m.awaitAcknowledgements(ctx, limit)
+	m.network.Stop()
 	for _, l := range m.listeners {
 		l.Unwind()
 	}

@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"spool":        {"message", "openwire"},
 	"transport":    {"broker", "store", "message", "openwire"}, // of store the sentinels alone
 	"client":       {"openwire", "message"},
-	"network":      {"client", "broker", "message"},
+	"network":      {"client", "broker", "message", "openwire"},
 	"console":      {},
 	"config":       {},
 	"cmd/conclave": {"*"},

@@ -60,7 +60,7 @@ var activemqXML = template.Must(template.New("activemq.xml").Funcs(template.Func
       </kahaDB>
     </persistenceAdapter>
     <transportConnectors>
-      <transportConnector name="openwire" uri="{{x .URI}}"/>
+      <transportConnector name="openwire" uri="{{x .URI}}"{{range .Connector}} {{.Name}}="{{x .Value}}"{{end}}/>
     </transportConnectors>
 {{.XML}}
   </broker>
@@ -81,7 +81,8 @@ func activemqCommand(opts Options) ([]string, error) {
 		"Name": opts.Name, "Data": filepath.Join(opts.WorkDir, "data"),
 		"Directory": opts.Directory, "Attributes": attributes(opts.KahaDB),
 		"Sleep": opts.LockAcquireSleepInterval.Milliseconds(), "URI": connectorURI(opts),
-		"XML": opts.XML, "BrokerAttributes": opts.XMLAttributes,
+		"Connector": attributes(opts.Connector),
+		"XML":       opts.XML, "BrokerAttributes": opts.XMLAttributes,
 	})
 	if err != nil {
 		return nil, err

@@ -39,6 +39,9 @@ type Options struct {
 	// KahaDB holds further attributes of the kahaDB element by ActiveMQ's
 	// names: concurrentStoreAndDispatchQueues, journalMaxFileLength, …
 	KahaDB map[string]string
+	// Connector holds further attributes of the transportConnector by ActiveMQ's
+	// names: discoveryUri, updateClusterClients, …
+	Connector map[string]string
 	// URIOptions are appended to the connector's URI, as "k=v&k=v".
 	URIOptions string
 	// Broker is what else Conclave's broker element has, as YAML.

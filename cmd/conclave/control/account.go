@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/conclavemq/conclave/cmd/conclave/node"
+	"github.com/conclavemq/conclave/network"
 )
 
 // Account is what a broker process says about itself.
@@ -22,6 +23,8 @@ type Account struct {
 	// Start and Snapshot are a master's.
 	Start    *Start    `json:"start,omitempty"`
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
+	// Network is a master's bridges to other brokers.
+	Network []network.Status `json:"network,omitempty"`
 }
 
 // Match picks brokers; what is not set matches all.
