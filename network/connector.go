@@ -38,7 +38,8 @@ type link struct {
 	tries   int64 // to make a bridge
 	bridges int64 // that were made
 	last    *trouble
-	past    totals // of earlier bridges
+	past    totals        // of earlier bridges
+	rest    time.Duration // before the last try after a bridge; its goroutine's
 }
 
 // Connect begins to keep bridges to what uri names.
@@ -72,12 +73,46 @@ func (c *Connector) Added(s discovery.Service) {
 	c.mu.Unlock()
 	c.net.work.Go(func() {
 		defer cancel()
-		err := c.serve(ctx, l, s)
-		c.ended(l, err)
+		for c.again(ctx, l, s) {
+		}
 		if c.net.ctx.Err() == nil {
 			c.agent.Failed(s)
 		}
 	})
+}
+
+// A bridge that broke is made again soon, so that one to a group heals as soon as
+// another of it serves, and the later the more of them have not lasted. The
+// agent's delays are for those that cannot be made. (ActiveMQ leaves all to the
+// agent, which waits a second or more)
+const (
+	longLife     = 5 * time.Second
+	shortestRest = 50 * time.Millisecond
+	longestRest  = 1500 * time.Millisecond
+)
+
+// again makes a bridge, waits for its end and reports whether to try again at
+// once.
+func (c *Connector) again(ctx context.Context, l *link, s discovery.Service) bool {
+	err := c.serve(ctx, l, s)
+	lived := c.ended(l, err)
+	if lived == 0 || ctx.Err() != nil {
+		return false
+	}
+	if lived > longLife {
+		l.rest = 0
+	}
+	l.rest = min(max(2*l.rest, shortestRest), longestRest)
+	select {
+	case <-time.After(l.rest):
+	case <-ctx.Done():
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.set(Connecting)
+	l.tries++
+	return true
 }
 
 // Removed ends the bridge to a service that is gone.
@@ -96,10 +131,17 @@ func (c *Connector) Removed(s discovery.Service) {
 
 func (l *link) set(s State) { l.state, l.since = s, time.Now() }
 
-// ended keeps why a bridge ended, and logs it unless it is the same as before.
-func (c *Connector) ended(l *link, err error) {
+// sameAgain is how long an error is not logged again that comes again.
+const sameAgain = 10 * time.Minute
+
+// ended keeps why a bridge ended, and logs it unless it is the same as before. It
+// returns how long there was one.
+func (c *Connector) ended(l *link, err error) (lived time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if l.state == Bridged {
+		lived = time.Since(l.since)
+	}
 	l.set(Waiting)
 	if b := l.bridge; b != nil {
 		l.past.add(&b.counters)
@@ -107,9 +149,9 @@ func (c *Connector) ended(l *link, err error) {
 	}
 	if c.net.ctx.Err() != nil {
 		l.set(Stopped)
-		return
+		return lived
 	}
-	again := l.last != nil && l.last.text == err.Error()
+	again := l.last != nil && l.last.text == err.Error() && time.Since(l.last.at) < sameAgain
 	l.last = &trouble{err.Error(), time.Now()}
 	switch {
 	case again:
@@ -119,6 +161,7 @@ func (c *Connector) ended(l *link, err error) {
 	default:
 		c.log.Warn("network connection has ended or could not be made; it is tried again", "to", l.service.Name, "error", err)
 	}
+	return lived
 }
 
 // serve makes a bridge and returns why it ended.
@@ -164,7 +207,6 @@ func (c *Connector) serve(ctx context.Context, l *link, s discovery.Service) err
 	c.mu.Lock()
 	l.set(Bridged)
 	l.bridges++
-	l.last = nil
 	c.mu.Unlock()
 	c.log.Info("Network connection has been established", "remote broker", remote.Name, "at", w.Endpoint(), "duplex", config.Duplex)
 	return b.wait()

@@ -98,6 +98,7 @@ type status struct {
 	PID     int `json:"pid"`
 	Network []struct {
 		Connector, State, RemoteBroker, RemoteAddress, LastError string
+		Since                                                    time.Time
 		Dequeues, Received, Failed, Bridges                      int64
 	} `json:"network"`
 }
