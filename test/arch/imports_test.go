@@ -15,6 +15,7 @@ var allowed = map[string][]string{
 	"lock":         {},
 	"journal":      {"store", "message", "openwire", "lock"},
 	"jdbcstore":    {"store", "message", "openwire", "lock"},
+	"migrate":      {"store", "message", "openwire"},
 	"broker":       {"store", "message"},
 	"spool":        {"message", "openwire"},
 	"transport":    {"broker", "store", "message", "openwire"}, // of store the sentinels alone
