@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -180,10 +179,10 @@ func (x *trial) end() []harness.Violation {
 // run runs a row as a test.
 func (r row) run(t *testing.T) {
 	x := r.begin(t)
-	lag := watchLag()
+	lag := harness.WatchLag()
 	r.strike(x)
 	x.done = x.served(r.serve)
-	late := lag.stop()
+	late := lag.Stop()
 	x.work.GoesOn(50)
 	wrong := x.end()
 	account := x.history.Account()
@@ -195,40 +194,4 @@ func (r row) run(t *testing.T) {
 	if r.after != nil {
 		r.after(x)
 	}
-}
-
-// lag measures for how long this process did not get to run: time that nobody
-// can be blamed for.
-type lag struct {
-	quit chan struct{}
-	done sync.WaitGroup
-	sum  time.Duration // written before done
-}
-
-func watchLag() *lag {
-	l := &lag{quit: make(chan struct{})}
-	l.done.Go(func() {
-		const tick = 20 * time.Millisecond
-		ticker := time.NewTicker(tick)
-		defer ticker.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-l.quit:
-				return
-			case <-ticker.C:
-			}
-			now := time.Now()
-			if late := now.Sub(last) - 2*tick; late > 0 {
-				l.sum += late
-			}
-			last = now
-		}
-	})
-	return l
-}
-
-func (l *lag) stop() time.Duration {
-	close(l.quit)
-	l.done.Wait()
-	return l.sum
 }
