@@ -24,8 +24,10 @@ type JDBC struct {
 }
 
 // jdbcJars are what a broker needs beside its own jars: Debian's packages
-// libpostgresql-jdbc-java and libcommons-dbcp2-java.
-var jdbcJars = []string{"/usr/share/java/postgresql.jar", "/usr/share/java/commons-dbcp2.jar", "/usr/share/java/commons-pool2.jar"}
+// libpostgresql-jdbc-java, libcommons-dbcp2-java, and libjaxb-api-java, without
+// which ActiveMQ 5.17.2 fails to prepare a branch on a JDK past 8.
+var jdbcJars = []string{"/usr/share/java/postgresql.jar", "/usr/share/java/commons-dbcp2.jar", "/usr/share/java/commons-pool2.jar",
+	"/usr/share/java/jaxb-api.jar"}
 
 // jdbcElement is the persistence adapter, jdbcBean the bean of its data source.
 var (
