@@ -20,7 +20,7 @@ type Lab struct {
 	// Database gives the nodes of one directory a database instead, where it is
 	// not nil; see package postgres.
 	Database func(directory string) (*JDBC, error)
-	Java   *Java
+	Java     *Java
 }
 
 // Main compiles the Java programs in the source directories, which are named

@@ -2,8 +2,10 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -39,6 +41,15 @@ func (b *Broker) WaitLog(limit time.Duration, words string) error {
 
 // Count is how often the node's processes have logged the words.
 func (b *Broker) Count(words string) int { return strings.Count(b.Log(), words) }
+
+// Command runs a command of Conclave's with the node's configuration, as its
+// user would, and returns what it prints.
+func (b *Broker) Command(ctx context.Context, words ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, b.opts.Binary, append(words, "-c", filepath.Join(b.opts.WorkDir, "conclave.yaml"))...)
+	cmd.Env = append(os.Environ(), b.opts.Env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
 
 // Freeze stops the process as SIGSTOP does, and returns when all its threads
 // have stopped; Thaw has it go on.
