@@ -21,7 +21,10 @@ import (
 	"github.com/conclavemq/conclave/test/harness/postgres"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
+var (
+	seedFlag   = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
+	brokerFlag = flag.String("broker", "conclave", "the broker under test: conclave, or activemq to compare")
+)
 
 // lab and shared are what all tests use; TestMain sets them before any runs.
 var (
@@ -32,7 +35,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	lab.Seed = *seedFlag
+	lab.Kind, lab.Seed = harness.Kind(*brokerFlag), *seedFlag
 	code := 1
 	server, err := postgres.New(postgres.Options{Settings: map[string]string{"max_connections": "300"}})
 	if err == nil {
@@ -89,7 +92,7 @@ func newDatabase(t *testing.T, s *postgres.Server, how string) string {
 	return name
 }
 
-// newNode configures a broker of ours; o.JDBC says where its messages are. Its
+// newNode configures a broker; o.JDBC says where its messages are. Its
 // log is looked through when the test ends: for what no log may have.
 func newNode(t *testing.T, o harness.Options) *harness.Broker {
 	t.Helper()
@@ -97,7 +100,6 @@ func newNode(t *testing.T, o harness.Options) *harness.Broker {
 		o.WorkDir = t.TempDir()
 	}
 	o.Env = append(o.Env, "CONCLAVE_RUNTIME_DIR="+filepath.Join(o.WorkDir, "run"))
-	o.Kind = harness.Conclave
 	n := lab.NewBroker(t, o)
 	t.Cleanup(func() {
 		log := n.Log()
