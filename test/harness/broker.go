@@ -145,13 +145,20 @@ func (b *Broker) WaitServing(limit time.Duration) error {
 // slaveLine is what both brokers log once when another holds the lock.
 var slaveLine = regexp.MustCompile(`(?i)\bslave\b`)
 
+// databaseSlaveLine is what ActiveMQ on a database logs before it waits there.
+var databaseSlaveLine = regexp.MustCompile(`Attempting to acquire the exclusive lock`)
+
 // WaitSlave waits until the present process has logged that it is a slave.
 func (b *Broker) WaitSlave(limit time.Duration) error {
 	if b.process == nil {
 		return ErrNotRunning
 	}
+	line := slaveLine
+	if b.opts.Kind == ActiveMQ && b.opts.JDBC != nil {
+		line = databaseSlaveLine
+	}
 	err := poll(limit, b.process.Done(), "slave "+b.opts.Name, func() bool {
-		return slaveLine.Match(b.lastLog())
+		return line.Match(b.lastLog())
 	})
 	return b.explain(err)
 }
