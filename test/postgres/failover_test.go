@@ -3,9 +3,10 @@
 package postgres
 
 import (
-	"flag"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +17,20 @@ import (
 	"github.com/conclavemq/conclave/test/harness/postgres"
 )
 
-var backlogFlag = flag.Int("backlog", 200_000, "messages in the backlog of TestFailoverWithBacklog; the issue's target is for 1000000")
+// backlogVariable says how many messages TestFailoverWithBacklog has lying
+// there; the target is for 1,000,000, which make postgres BACKLOG=1000000 runs.
+const backlogVariable = "BACKLOG"
+
+func backlogSize(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(backlogVariable)
+	if text == "" {
+		return 200_000
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
 
 // The target from a kill to the next acknowledged send.
 const (
@@ -38,10 +52,11 @@ func TestFailoverWithBacklog(t *testing.T) {
 	a := newNode(t, harness.Options{Name: "maker", JDBC: &harness.JDBC{URL: server.URL(database)}})
 	require.NoError(t, a.StartServing(patience))
 	require.NoError(t, a.Stop(patience))
-	fillBacklog(t, server, database, *backlogFlag)
+	size := backlogSize(t)
+	fillBacklog(t, server, database, size)
 	a, b := newPair(t, server.URL(database))
 	killAgainAndAgain(t, 10, a, b)
-	require.Equal(t, fmt.Sprint(*backlogFlag), backlogLeft(t, server, database))
+	require.Equal(t, fmt.Sprint(size), backlogLeft(t, server, database))
 	takeBacklog(t, 1000, a, b)
 }
 

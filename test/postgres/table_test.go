@@ -14,6 +14,7 @@ var besideFlag = flag.Int("beside", 6, "how many rows of the fault table run at 
 // The table: every fault, on a pair of brokers under load, with its promise
 // and its bound. Most rows wait more than they work: some run beside others.
 func TestFaultTable(t *testing.T) {
+	t.Parallel()
 	rows := slices.Concat(processRows(), sessionRows(), serverRows(), networkRows(), standbyRows(), spaceRows(), limitRows())
 	lanes := make(chan struct{}, *besideFlag)
 	var all sync.WaitGroup
