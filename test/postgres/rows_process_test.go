@@ -93,13 +93,16 @@ func processRows() []row {
 				require.NoError(x, x.a.Thaw())
 			},
 			after: goesOnInItsEpoch},
-		// Its kernel answers the server's keepalives: its session stays.
-		{name: "master stopped for long, its sessions alive", promise: "P1: never two", serve: backOnline,
+		// Its kernel answers the server's keepalives: the server ends its sessions
+		// because they are idle.
+		{name: "master stopped for long", impatient: true, promise: "P1: it confirms nothing more", serve: keepalive,
 			strike: func(x *trial) {
+				x.now()
 				require.NoError(x, x.a.Freeze(patience))
-				wait(keepalive)
-				x.still()
+				x.served()
+				x.work.GoesOn(30)
 				require.NoError(x, x.a.Thaw())
+				x.isSlaveAgain(x.a)
 			}},
 		{name: "master stopped, its sessions ended meanwhile", impatient: true, promise: "P1: it confirms nothing more", serve: keepalive,
 			strike: func(x *trial) {
