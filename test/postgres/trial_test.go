@@ -129,9 +129,10 @@ func (x *trial) silent(quiet time.Duration) {
 
 // sessions of the brokers, as conditions on pg_stat_activity.
 const (
-	lockSession  = "EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted)"
-	slaveSession = "EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND NOT l.granted)"
-	storeSession = "NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')"
+	election     = "EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock'"
+	lockSession  = election + " AND l.granted)"
+	slaveSession = election + " AND NOT l.granted)"
+	storeSession = "NOT " + election + ") AND a.application_name NOT LIKE '%lock%'"
 	anySession   = "true"
 )
 
