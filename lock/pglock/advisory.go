@@ -51,7 +51,7 @@ type candidacy struct {
 // Acquire implements lock.Locker. A database that cannot be reached is waited
 // for; a wrong password and the like end a first start.
 func (a *Advisory) Acquire(ctx context.Context) (*lock.Lease, error) {
-	a.o.Log.Info("Attempting to acquire the exclusive lock to become the Master broker", "database", Describe(a.o.Config))
+	a.o.Log.Info("Attempting to acquire the exclusive lock to become the Master broker", "database", a.o.Source.String())
 	c := &candidacy{waited: a.o.Successor}
 	for {
 		lease, err := a.stand(ctx, c)
@@ -71,7 +71,7 @@ func (a *Advisory) Acquire(ctx context.Context) (*lock.Lease, error) {
 
 // stand asks for the lock in one session, until it is won or the session ends.
 func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, err error) {
-	s, err := open(ctx, a.o.Config, a.o.BrokerName)
+	s, err := open(ctx, a.o.Source, a.o.BrokerName)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 		return nil, err
 	}
 	if !c.proven {
-		if err := proveExclusion(ctx, a.o.Config, s, a.o.Log); err != nil {
+		if err := proveExclusion(ctx, a.o.Source, s, a.o.Log); err != nil {
 			return nil, err
 		}
 		c.proven = true
@@ -166,7 +166,7 @@ func (s *session) try(ctx context.Context, keys Keys) (ok bool, err error) {
 // tell says that another has the lock, with an error if that is not to be
 // waited for.
 func (o *Options) tell(status lock.Status) error {
-	database := Describe(o.Config)
+	database := o.Source.String()
 	if o.FailIfLocked {
 		return &HeldError{database, status.Describe()}
 	}
@@ -211,7 +211,7 @@ func (a *Advisory) takeOffice(ctx context.Context, s *session, r *row, keys Keys
 	a.mu.Lock()
 	a.fence = fence
 	a.mu.Unlock()
-	a.o.Log.Info("Becoming the master on dataSource: "+Describe(a.o.Config), "epoch", fence.Epoch)
+	a.o.Log.Info("Becoming the master on dataSource: "+a.o.Source.String(), "epoch", fence.Epoch)
 	t := &tenure{o: &a.o, keys: keys, fence: fence, s: s, row: r, last: *s}
 	return a.o.lease(fence, t, proven, c.waited)
 }

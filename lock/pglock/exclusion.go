@@ -25,8 +25,8 @@ const (
 
 // proveExclusion tries with a lock of no meaning, and a second session, what
 // the locks of session s are worth. It changes nothing.
-func proveExclusion(ctx context.Context, config *pgx.ConnConfig, s *session, log *slog.Logger) error {
-	other, err := open(ctx, config, "proof")
+func proveExclusion(ctx context.Context, source *Source, s *session, log *slog.Logger) error {
+	other, err := open(ctx, source, "proof")
 	if err != nil {
 		return fmt.Errorf("prove exclusion with a second session: %w", err)
 	}
@@ -38,7 +38,7 @@ func proveExclusion(ctx context.Context, config *pgx.ConnConfig, s *session, log
 		}
 	}
 	if s.backend != int64(s.PgConn().PID()) {
-		log.Warn("the database is reached through a proxy: if this host vanishes, it is the proxy that has to notice", "database", Describe(config))
+		log.Warn("the database is reached through a proxy: if this host vanishes, it is the proxy that has to notice", "database", source.String())
 	}
 	if s.version < firstIdle {
 		log.Warn("the database is older than version 14: it cannot notice that a master is frozen whose host lives", "version", s.version)

@@ -26,9 +26,9 @@ const (
 	DefaultSleepInterval = time.Second
 )
 
-// Options configures a locker. Config is required.
+// Options configures a locker. Source is required.
 type Options struct {
-	Config *pgx.ConnConfig // see ParseSource
+	Source *Source
 	Tables Tables
 	// CreateTables makes the tables if they are missing, before the lock is
 	// asked for. Without it they have to be there.
@@ -56,7 +56,7 @@ type Options struct {
 
 // withDefaults fills what is not set and refuses what cannot work.
 func (o Options) withDefaults() (Options, error) {
-	if o.Config == nil {
+	if o.Source == nil {
 		return o, errors.New("database lock: no database")
 	}
 	if err := o.Tables.Check(); err != nil {
@@ -95,7 +95,7 @@ func setDefault(d *time.Duration, value time.Duration) {
 func (o *Options) lease(f Fence, owner lock.Ownership, proven time.Duration, waited bool) (*lock.Lease, error) {
 	return lock.NewLease(owner, lock.LeaseOptions{
 		Epoch: f.Epoch, Waited: waited, Proven: proven, Period: o.KeepAlivePeriod, Window: o.Window, Grace: o.Grace,
-		Log: o.Log.With("broker", o.BrokerName, "lock", Describe(o.Config)),
+		Log: o.Log.With("broker", o.BrokerName, "lock", o.Source.String()),
 	})
 }
 

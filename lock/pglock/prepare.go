@@ -46,7 +46,7 @@ func (o *Options) createTables(ctx context.Context, s *session) error {
 	})
 	if isCode(err, insufficientPrivilege, invalidSchema) {
 		return fmt.Errorf("%w, and role %s may not make them: have the owner of the schema run the SQL that `conclave schema` prints: %w",
-			ErrNoTables, o.Config.User, err)
+			ErrNoTables, o.Source.config.User, err)
 	}
 	return err
 }
@@ -68,7 +68,7 @@ func (r *retry) reached() { r.next, r.cause = 0, "" }
 func (r *retry) pause(ctx context.Context, o *Options, err error) error {
 	if cause := err.Error(); cause != r.cause {
 		r.cause = cause
-		o.Log.Warn("Failed to acquire lock. Trying again until the database answers", "database", Describe(o.Config), "error", err)
+		o.Log.Warn("Failed to acquire lock. Trying again until the database answers", "database", o.Source.String(), "error", err)
 	}
 	r.next = min(max(2*r.next, firstRetry), o.SleepInterval)
 	return sleep(ctx, r.next)

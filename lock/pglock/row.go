@@ -56,7 +56,7 @@ func (r *row) begun(ctx context.Context) (err error) {
 // regain takes the row again after its session has ended, if no ActiveMQ has
 // had it meanwhile.
 func (r *row) regain(ctx context.Context, o *Options) error {
-	s, err := open(ctx, o.Config, o.BrokerName+" row")
+	s, err := open(ctx, o.Source, o.BrokerName+" row")
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (a *Advisory) holdRow(ctx context.Context, s *session, c *candidacy) (*row,
 	if there, err := s.hasTable(ctx, table); !there || err != nil {
 		return nil, err
 	}
-	own, err := open(ctx, a.o.Config, a.o.BrokerName+" row")
+	own, err := open(ctx, a.o.Source, a.o.BrokerName+" row")
 	if err != nil {
 		return nil, fmt.Errorf("second session, for ActiveMQ's lock row: %w", err)
 	}

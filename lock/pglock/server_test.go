@@ -83,7 +83,7 @@ func (n *notes) await(t *testing.T, text string) {
 // options are those of a broker; its log is shown when the test fails.
 func options(t *testing.T, url, name string) (Options, *notes) {
 	t.Helper()
-	config, err := ParseSource(url)
+	source, err := ParseSource(url)
 	require.NoError(t, err)
 	n := &notes{}
 	t.Cleanup(func() {
@@ -91,7 +91,7 @@ func options(t *testing.T, url, name string) (Options, *notes) {
 			t.Logf("%s:\n%s", name, n)
 		}
 	})
-	return Options{Config: config, BrokerName: name, CreateTables: true, KeepAlivePeriod: 100 * time.Millisecond,
+	return Options{Source: source, BrokerName: name, CreateTables: true, KeepAlivePeriod: 100 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(n, nil))}, n
 }
 
@@ -178,7 +178,7 @@ func TestAdvisoryElectsOne(t *testing.T) {
 	require.NotContains(t, logB.String(), postgres.Password)
 	require.NoError(t, first.Check(t.Context()))
 
-	status, err := ReadHolder(t.Context(), b.o.Config, b.o.Tables)
+	status, err := ReadHolder(t.Context(), b.o.Source, b.o.Tables)
 	require.NoError(t, err)
 	require.True(t, status.Held)
 	require.False(t, status.IsForeign())
@@ -231,7 +231,7 @@ func TestSessionIsEndedWithASlave(t *testing.T) {
 	lease := win(t, a)
 	second := queue(t, b)
 	logB.await(t, slaveMode)
-	conn, err := pgx.ConnectConfig(t.Context(), a.o.Config)
+	conn, err := pgx.ConnectConfig(t.Context(), a.o.Source.config)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
 	fence := a.Fence()

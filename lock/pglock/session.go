@@ -32,8 +32,8 @@ type session struct {
 }
 
 // open connects and has the server notice the end of this process or its host.
-func open(ctx context.Context, config *pgx.ConnConfig, name string) (*session, error) {
-	conn, err := pgx.ConnectConfig(ctx, config)
+func open(ctx context.Context, source *Source, name string) (*session, error) {
+	conn, err := pgx.ConnectConfig(ctx, source.config)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -24,11 +25,14 @@ var ErrSource = errors.New("dataSource is not usable")
 // dataSource has a connect_timeout.
 const connectTime = 5 * time.Second
 
+// Source is how a database is reached. It prints without secrets.
+type Source struct{ config *pgx.ConnConfig }
+
 // ParseSource reads a postgres:// URL or a list of keywords, as pgx and libpq
 // do: several hosts, target_session_attrs, TLS, passwords and service files,
 // PG… environment variables. Where nothing is said only a server that can
 // write will do.
-func ParseSource(source string) (*pgx.ConnConfig, error) {
+func ParseSource(source string) (*Source, error) {
 	trimmed := strings.TrimSpace(source)
 	switch {
 	case trimmed == "":
@@ -54,7 +58,7 @@ func ParseSource(source string) (*pgx.ConnConfig, error) {
 	config.DialFunc = dial
 	// A pooler cannot keep named statements.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return config, nil
+	return &Source{config}, nil
 }
 
 // reason is what pgx says is wrong, without the source that it repeats.
@@ -98,9 +102,10 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.DialContext(ctx, network, address)
 }
 
-// Describe names the database without secrets, the same for the same source:
+// String names the database without secrets, the same for the same source:
 // postgres://user@host:5432/database, with every host that it has.
-func Describe(config *pgx.ConnConfig) string {
+func (s *Source) String() string {
+	config := s.config
 	hosts := []string{address(config.Host, config.Port)}
 	for _, f := range config.Fallbacks { // with and without TLS, the same one twice
 		if at := address(f.Host, f.Port); at != hosts[len(hosts)-1] {
@@ -111,6 +116,9 @@ func Describe(config *pgx.ConnConfig) string {
 	before, after, _ := strings.Cut(u.String(), "@")
 	return before + "@" + strings.Join(hosts, ",") + after
 }
+
+// Format keeps every verb from printing more than String.
+func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 func address(host string, port uint16) string {
 	if strings.HasPrefix(host, "/") {

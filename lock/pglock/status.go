@@ -13,7 +13,7 @@ import (
 // Watcher reads who owns a database. It takes no lock and writes nothing. It
 // keeps its connection, for those who ask often; Close ends it.
 type Watcher struct {
-	config *pgx.ConnConfig
+	source *Source
 	tables Tables
 
 	mu   sync.Mutex
@@ -21,8 +21,8 @@ type Watcher struct {
 }
 
 // NewWatcher does not connect yet.
-func NewWatcher(config *pgx.ConnConfig, tables Tables) *Watcher {
-	return &Watcher{config: config, tables: tables}
+func NewWatcher(source *Source, tables Tables) *Watcher {
+	return &Watcher{source: source, tables: tables}
 }
 
 // Holder reads who owns the database now. It waits for ctx at most, and for
@@ -31,13 +31,13 @@ func (w *Watcher) Holder(ctx context.Context) (lock.Status, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil || w.conn.IsClosed() {
-		s, err := open(ctx, w.config, "status")
+		s, err := open(ctx, w.source, "status")
 		if err != nil {
 			return lock.Status{}, err
 		}
 		w.conn = s
 	}
-	o := Options{Config: w.config, Tables: w.tables}
+	o := Options{Source: w.source, Tables: w.tables}
 	keys, err := KeysOf(ctx, w.conn.Conn, w.tables)
 	if err != nil {
 		return lock.Status{}, err
@@ -54,11 +54,11 @@ func (w *Watcher) Close() {
 }
 
 // ReadHolder reads who owns a database, once.
-func ReadHolder(ctx context.Context, config *pgx.ConnConfig, tables Tables) (lock.Status, error) {
+func ReadHolder(ctx context.Context, source *Source, tables Tables) (lock.Status, error) {
 	if err := tables.Check(); err != nil {
 		return lock.Status{}, err
 	}
-	w := NewWatcher(config, tables)
+	w := NewWatcher(source, tables)
 	defer w.Close()
 	return w.Holder(ctx)
 }

@@ -120,7 +120,7 @@ func (t *tenure) resume(ctx context.Context, live func() bool) error {
 // regain restores what is missing: the lock, ActiveMQ's row, or both.
 func (t *tenure) regain(ctx context.Context, live func() bool) error {
 	if t.s == nil {
-		s, err := open(ctx, t.o.Config, t.o.BrokerName)
+		s, err := open(ctx, t.o.Source, t.o.BrokerName)
 		if err != nil {
 			return err
 		}

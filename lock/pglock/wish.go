@@ -49,7 +49,7 @@ func (o *Options) giveWay(ctx context.Context, s *session, last record) error {
 // designate records that node, a broker's name or its host, shall follow the
 // owner of epoch, and returns how long the others will give way to it.
 func (o *Options) designate(ctx context.Context, epoch uint64, node string) (time.Duration, error) {
-	conn, err := pgx.ConnectConfig(ctx, o.Config)
+	conn, err := pgx.ConnectConfig(ctx, o.Source.config)
 	if err != nil {
 		return 0, fmt.Errorf("name a successor: %w", err)
 	}
