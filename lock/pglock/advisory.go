@@ -36,6 +36,9 @@ func (a *Advisory) Fence() Fence {
 	return a.fence
 }
 
+// TakeTime is how long a slave may take to notice that the lock is free.
+func (a *Advisory) TakeTime() time.Duration { return time.Second }
+
 // courtesy is how long a slave whose wait was cut off, as by a restart of the
 // database, leaves the lock to the master, which can go on where it was.
 const courtesy = 700 * time.Millisecond

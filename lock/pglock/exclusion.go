@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // ErrNoExclusion reports a database, or something in front of one, whose
