@@ -113,7 +113,7 @@ func activemqCommand(opts Options) ([]string, error) {
 // connectorURI is the address that a node listens on; the options are those of
 // ActiveMQ's stock configuration.
 func connectorURI(opts Options) string {
-	uri := fmt.Sprintf("tcp://%s?maximumConnections=1000&wireFormat.maxFrameSize=104857600", Address(opts.Port))
+	uri := fmt.Sprintf("tcp://%s:%d?maximumConnections=1000&wireFormat.maxFrameSize=104857600", opts.Host, opts.Port)
 	if opts.URIOptions != "" {
 		uri += "&" + opts.URIOptions
 	}
