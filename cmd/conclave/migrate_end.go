@@ -74,18 +74,20 @@ func parseEnd(text, flag string, b *config.Broker, log *slog.Logger) (*storeEnd,
 func (e *storeEnd) name() string { return storeName(e.boot.config) }
 
 // acquire takes the lock, or says who has it.
-func (e *storeEnd) acquire(ctx context.Context) (err error) {
+func (e *storeEnd) acquire(ctx context.Context) error {
 	if dir := e.boot.config.StoreDirectory(); e.source && dir != "" {
 		if _, err := os.Stat(dir); err != nil {
 			return &codedError{exitUsage, fmt.Errorf("%s: %w", e.flag, err)}
 		}
 	}
-	if e.lease, err = e.locker.Acquire(ctx); errors.Is(err, lock.ErrHeld) {
+	lease, err := e.locker.Acquire(ctx)
+	if errors.Is(err, lock.ErrHeld) {
 		return fmt.Errorf("%s: %s is in use; stop its brokers first, slaves too: %w", e.flag, e.name(), err)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.flag, err)
 	}
+	e.lease = lease
 	return nil
 }
 
@@ -99,9 +101,16 @@ func (e *storeEnd) open(ctx context.Context) error {
 	return nil
 }
 
-// reopen shows what another process would find.
+// reopen is what another process would do, with an epoch of its own.
 func (e *storeEnd) reopen(ctx context.Context) error {
 	if err := e.close(); err != nil {
+		return err
+	}
+	if err := e.lease.Release(); err != nil {
+		return fmt.Errorf("%s: %w", e.flag, err)
+	}
+	e.lease = nil
+	if err := e.acquire(ctx); err != nil {
 		return err
 	}
 	return e.open(ctx)

@@ -127,7 +127,9 @@ func TestMixedPair(t *testing.T) {
 	program, err := lab.Java.Start(ctx, "Ledger", "url="+harness.Failover(master, slave), "run="+t.Name(), "until=told",
 		"messages=40000", "rate=300", "mode=auto", "pairs=false", "times="+filepath.Join(t.TempDir(), "times"))
 	require.NoError(t, err)
+	ours := map[string]bool{string(harness.Conclave): true, slave.URL(): true}
 	account, seen, ended := harness.Line{}, make(chan struct{}, 1<<10), make(chan struct{})
+	var unflagged int64 // duplicates that Conclave delivered without JMSRedelivered
 	go func() {
 		defer close(ended)
 		for text := range program.Lines {
@@ -139,6 +141,11 @@ func TestMixedPair(t *testing.T) {
 				}
 			case "LEDGER":
 				account = line
+				t.Log(text)
+			case "UNFLAGGED":
+				if ours[line.Values["by"]] {
+					unflagged += line.Int("n")
+				}
 				t.Log(text)
 			case "READY", "SENT":
 			default:
@@ -176,6 +183,7 @@ func TestMixedPair(t *testing.T) {
 	for _, promise := range []string{"unacked", "lost", "alien", "disorder", "again"} {
 		require.Zero(t, account.Int(promise), promise)
 	}
+	require.Zero(t, unflagged, "duplicates that Conclave delivered without JMSRedelivered")
 	require.True(t, master.Running(), "the master is gone")
 }
 
