@@ -34,8 +34,12 @@ func options() Options {
 // what was not synced lost, finds the source changed in between, and in the end
 // the target holds what the source does.
 func TestCopyIsExact(t *testing.T) {
+	testExact(t, func() (source, target medium) { return newDisk(), newDisk() })
+}
+
+func testExact(t *testing.T, media func() (source, target medium)) {
 	rapid.Check(t, func(r *rapid.T) {
-		source, target := newDisk(), newDisk()
+		source, target := media()
 		from := source.open(r)
 		w := &world{}
 		for range rapid.IntRange(0, 25).Draw(r, "steps") {

@@ -18,6 +18,14 @@ import (
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
+// medium is what a store is kept on.
+type medium interface {
+	open(t require.TestingT) Side
+	close(t require.TestingT)
+	// crash closes too, and loses what was not synced.
+	crash(t require.TestingT)
+}
+
 // disk is a journal on a disk in memory.
 type disk struct {
 	fs *vfs.Memory
@@ -36,7 +44,6 @@ func (d *disk) open(t require.TestingT) Side {
 
 func (d *disk) close(t require.TestingT) { require.NoError(t, d.j.Close()) }
 
-// crash loses what was not synced.
 func (d *disk) crash(t require.TestingT) {
 	fs := d.fs.Crash(nil)
 	_ = d.j.Close()
