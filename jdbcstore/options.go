@@ -74,6 +74,9 @@ var (
 	// ErrEncoding: the database has an encoding that cannot hold every text.
 	ErrEncoding = errors.New("encoding of the database cannot hold every text")
 	errOptions  = errors.New("wrong option")
+	errText     = errors.New("text that the database cannot hold")
+	errServer   = errors.New("database server cannot be used")
+	errXID      = errors.New("malformed transaction")
 )
 
 func (o *Options) complete() error {

@@ -1,7 +1,5 @@
 package jdbcstore
 
-import "strings"
-
 // SchemaVersion is written to the schema; a Store refuses a higher one.
 const SchemaVersion = 1
 
@@ -13,14 +11,7 @@ func Schema(o Options) ([]string, error) {
 	if err := t.complete(); err != nil {
 		return nil, err
 	}
-	r := strings.NewReplacer(
-		"{msgs}", t.msgs(), "{msgsbare}", t.bare(t.Messages), "{acks}", t.acks(), "{acksbare}", t.bare(t.Acks),
-		"{state}", t.state(), "{dests}", t.dests(), "{subs}", t.subs(), "{acked}", t.acked(),
-		"{counters}", t.counters(), "{producers}", t.producers(), "{prepared}", t.prepared(),
-		"{function}", t.full("CONCLAVE_FOREIGN"),
-		"{container}", t.ContainerType, "{msgid}", t.MessageIDType, "{sequence}", t.SequenceType,
-		"{long}", t.LongType, "{binary}", t.BinaryType, "{string}", t.StringType,
-	)
+	r := t.replacer()
 	var list []string
 	for _, group := range [][]string{activeMQTables, activeMQIndexes, ourTables, ourTriggers} {
 		for _, statement := range group {
@@ -67,7 +58,7 @@ var ourTables = []string{
 // ourTriggers notice a writer that is no Conclave: what we count may be wrong
 // afterwards.
 var ourTriggers = []string{
-	`CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE {state} SET FOREIGN_WRITES = TRUE WHERE ID = 1 AND NOT FOREIGN_WRITES; RETURN NULL; END $$`,
+	`CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGIN EXECUTE pg_catalog.format('UPDATE %I.{statebare} SET FOREIGN_WRITES = TRUE WHERE ID = 1 AND NOT FOREIGN_WRITES', TG_TABLE_SCHEMA); RETURN NULL; END $$`,
 	`DROP TRIGGER IF EXISTS CONCLAVE_FOREIGN ON {msgs}`,
 	`CREATE TRIGGER CONCLAVE_FOREIGN AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {msgs} FOR EACH STATEMENT WHEN (current_setting('conclave.writer', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION {function}()`,
 	`DROP TRIGGER IF EXISTS CONCLAVE_FOREIGN ON {acks}`,

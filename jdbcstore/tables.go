@@ -73,15 +73,20 @@ func (t *Tables) bare(name string) string {
 	return full[strings.IndexByte(full, '.')+1:]
 }
 
-func (t *Tables) msgs() string      { return t.full(t.Messages) }
-func (t *Tables) acks() string      { return t.full(t.Acks) }
-func (t *Tables) state() string     { return t.full("CONCLAVE_STATE") }
-func (t *Tables) dests() string     { return t.full("CONCLAVE_DESTS") }
-func (t *Tables) subs() string      { return t.full("CONCLAVE_SUBS") }
-func (t *Tables) acked() string     { return t.full("CONCLAVE_ACKED") }
-func (t *Tables) counters() string  { return t.full("CONCLAVE_COUNTERS") }
-func (t *Tables) producers() string { return t.full("CONCLAVE_PRODUCERS") }
-func (t *Tables) prepared() string  { return t.full("CONCLAVE_PREPARED") }
+// replacer puts names and types in place of what stands in braces.
+func (t *Tables) replacer() *strings.Replacer {
+	return strings.NewReplacer(
+		"{msgs}", t.full(t.Messages), "{msgsbare}", t.bare(t.Messages),
+		"{acks}", t.full(t.Acks), "{acksbare}", t.bare(t.Acks),
+		"{state}", t.full("CONCLAVE_STATE"), "{statebare}", t.bare("CONCLAVE_STATE"),
+		"{dests}", t.full("CONCLAVE_DESTS"), "{subs}", t.full("CONCLAVE_SUBS"),
+		"{acked}", t.full("CONCLAVE_ACKED"), "{counters}", t.full("CONCLAVE_COUNTERS"),
+		"{producers}", t.full("CONCLAVE_PRODUCERS"), "{prepared}", t.full("CONCLAVE_PREPARED"),
+		"{function}", t.full("CONCLAVE_FOREIGN"),
+		"{container}", t.ContainerType, "{msgid}", t.MessageIDType, "{sequence}", t.SequenceType,
+		"{long}", t.LongType, "{binary}", t.BinaryType, "{string}", t.StringType,
+	)
+}
 
 // length is how many characters a column type holds; a type without bound
 // holds as many as an index can.
