@@ -39,6 +39,9 @@ type Options struct {
 	// KahaDB holds further attributes of the kahaDB element by ActiveMQ's
 	// names: concurrentStoreAndDispatchQueues, journalMaxFileLength, …
 	KahaDB map[string]string
+	// JDBC has the node use PostgreSQL instead; Directory and KahaDB then mean
+	// nothing.
+	JDBC *JDBC
 	// URIOptions are appended to the connector's URI, as "k=v&k=v".
 	URIOptions string
 	// Broker is what else Conclave's broker element has, as YAML.
