@@ -58,11 +58,13 @@ type Store struct {
 	mixed      map[message.Destination]bool  // stateMu; there may be messages without their priority in its column
 	sizes      map[message.Destination]int64 // stateMu; bytes of a message, about
 
+	syncs     atomic.Int64 // units in pending that ask for a sync
 	producers *producers
 	recounted atomic.Bool  // there may be redelivery counters
 	size      atomic.Int64 // bytes of the tables
 
 	// The committer's:
+	company company
 	session *session
 	topics  topics
 	high    store.Seq // highest that was given to an Add

@@ -68,7 +68,7 @@ func jdbcXML(opts Options) (element, bean string, err error) {
 		return "", "", err
 	}
 	err = jdbcBean.Execute(&b, map[string]any{
-		"URL": fmt.Sprintf("jdbc:postgresql://%s%s", u.Host, u.Path), "User": u.User.Username(), "Password": password,
+		"URL": jdbcURL(u), "User": u.User.Username(), "Password": password,
 	})
 	return e.String(), b.String(), err
 }
@@ -90,4 +90,14 @@ func jdbcYAML(opts Options) map[string]any {
 		adapter["locker"] = map[string]any{opts.JDBC.Locker: locker}
 	}
 	return map[string]any{"jdbcPersistenceAdapter": adapter}
+}
+
+// jdbcURL is how Java's driver names a database; its parameters have the same
+// names.
+func jdbcURL(u *url.URL) string {
+	text := fmt.Sprintf("jdbc:postgresql://%s%s", u.Host, u.Path)
+	if u.RawQuery != "" {
+		text += "?" + u.RawQuery
+	}
+	return text
 }
