@@ -29,7 +29,7 @@ const (
 // puts each number in its place.
 func fillBacklog(t *testing.T, s *postgres.Server, database string, n int) {
 	t.Helper()
-	const sequence, digits = 0x7A7B7C7D7E7F7A7B, "0000000000"
+	const sequence, digits = 0x7A7B7C7D7E7F7A7B, "9876543210"
 	producer := message.ProducerID{Connection: "ID:elsewhere-40000-1600000000000-1:1", Session: 1, Value: 1}
 	entry := "ledger backlog " + digits + ";" + string(bytes.Repeat([]byte{'x'}, 100))
 	content := append(binary.BigEndian.AppendUint32(nil, uint32(len(entry))), entry...)

@@ -42,7 +42,7 @@ func TestFailover(t *testing.T) {
 	server := newServer(t, postgres.Options{})
 	database := newDatabase(t, server, "")
 	a, b := newPair(t, server.URL(database))
-	killAgainAndAgain(t, 10, a, b)
+	killAgainAndAgain(t, 10, server, database, a, b)
 }
 
 // TestFailoverWithBacklog: what lies in the queues costs nothing at take-over.
@@ -55,16 +55,16 @@ func TestFailoverWithBacklog(t *testing.T) {
 	size := backlogSize(t)
 	fillBacklog(t, server, database, size)
 	a, b := newPair(t, server.URL(database))
-	killAgainAndAgain(t, 10, a, b)
+	killAgainAndAgain(t, 10, server, database, a, b)
 	require.Equal(t, fmt.Sprint(size), backlogLeft(t, server, database))
 	takeBacklog(t, 1000, a, b)
 }
 
 // killAgainAndAgain kills whoever is master under load, measures how long it
 // takes to the next acknowledged send, and settles the accounts.
-func killAgainAndAgain(t *testing.T, kills int, a, b *harness.Broker) {
+func killAgainAndAgain(t *testing.T, kills int, server *postgres.Server, database string, a, b *harness.Broker) {
 	t.Helper()
-	x := &trial{T: t, a: a, b: b, history: harness.NewHistory(), random: random(t)}
+	x := &trial{T: t, server: server, database: database, a: a, b: b, history: harness.NewHistory(), random: random(t)}
 	x.work = crowd.Start(t, harness.Failover(a, b), x.history, x.random)
 	x.work.GoesOn(50)
 	var took []time.Duration

@@ -78,7 +78,7 @@ func TestStartIsRefused(t *testing.T) {
 				require.Contains(t, n.Log(), words)
 			}
 			require.NotContains(t, n.Log(), "goroutine ")
-			require.Equal(t, 1, n.Count("level=ERROR")+strings.Count(n.Log(), "Error:"), "it is said once:\n%s", n.Log())
+			require.Equal(t, 1, n.Count("conclave: "), "it is said once:\n%s", n.Log())
 		})
 	}
 }
@@ -166,7 +166,7 @@ func TestRowsThatCannotBeDecoded(t *testing.T) {
 	for id := range strings.FieldsSeq(broken) {
 		require.NoError(t, n.WaitFor(patience, "line about row "+id, func() bool {
 			for line := range strings.Lines(n.Log()) {
-				if strings.Contains(line, "="+id) && (strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR")) {
+				if strings.Contains(line, "row "+id+":") && (strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR")) {
 					return true
 				}
 			}
@@ -278,7 +278,7 @@ func TestFailIfLocked(t *testing.T) {
 	a := newNode(t, harness.Options{Name: "a", JDBC: &harness.JDBC{URL: url}})
 	require.NoError(t, a.StartServing(patience))
 	b := newNode(t, harness.Options{Name: "b", Broker: fmt.Sprintf(
-		"persistenceAdapter: {jdbcPersistenceAdapter: {dataSource: %q, locker: {postgresql-advisory-locker: {failIfLocked: true}}}}", url)})
+		"persistenceAdapter: {jdbcPersistenceAdapter: {dataSource: %q, locker: {database-locker: {failIfLocked: true}}}}", url)})
 	require.NoError(t, b.Start())
 	require.NoError(t, b.Process().WaitExit(patience))
 	require.Equal(t, 6, b.Process().ExitCode(), "%s", b.Log())

@@ -102,9 +102,10 @@ func limitRows() []row {
 			}},
 		{name: "others take all connections, store sessions ended", on: ordinaryRole, promise: "a pause until there is room", serve: backOnline,
 			strike: func(x *trial) {
+				sessions := x.pids(storeSession)
 				release := x.crowdOut()
 				wait(500 * time.Millisecond)
-				x.terminate(storeSession)
+				end(x, sessions)
 				wait(2 * time.Second)
 				release()
 				x.still()

@@ -11,19 +11,19 @@ import (
 // sessionRows are sessions that the server ends, as an administrator, a
 // firewall or a proxy would.
 func sessionRows() []row {
-	end := func(which string) func(x *trial) {
+	ended := func(which string) func(x *trial) {
 		return func(x *trial) {
 			x.still()
 			require.Positive(x, x.terminate(which))
 		}
 	}
 	return []row{
-		{name: "lock session ended", promise: "P1, P9", serve: backOnline, strike: end(lockSession)},
+		{name: "lock session ended", promise: "P1, P9", serve: backOnline, strike: ended(lockSession)},
 		{name: "slave's session ended", promise: "nobody notices", serve: 500 * time.Millisecond, after: slaveStillGood,
-			strike: end(slaveSession)},
-		{name: "store sessions ended", promise: "a pause, no exception", serve: backOnline, strike: end(storeSession)},
-		{name: "lock and store sessions ended", promise: "P1, P9", serve: backOnline, strike: end(anySession + " AND NOT " + slaveSession)},
-		{name: "all sessions ended", promise: "P1, P9", serve: backOnline, strike: end(anySession)},
+			strike: ended(slaveSession)},
+		{name: "store sessions ended", promise: "a pause, no exception", serve: backOnline, strike: ended(storeSession)},
+		{name: "lock and store sessions ended", promise: "P1, P9", serve: backOnline, strike: ended(anySession + " AND NOT " + slaveSession)},
+		{name: "all sessions ended", promise: "P1, P9", serve: backOnline, strike: ended(anySession)},
 		{name: "sessions ended at random moments", promise: "P1 to P6", serve: backOnline,
 			strike: func(x *trial) {
 				which := []string{lockSession, storeSession, slaveSession, anySession}

@@ -3,9 +3,12 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +27,8 @@ type row struct {
 	on   func(x *trial) // makes the server, nil: the shared one
 	// strike does it, and says from when on somebody has to serve again.
 	strike func(x *trial)
-	// impatient has clients give a silent broker up after two seconds.
+	// impatient has clients give a silent broker up after two seconds, and an
+	// address that does not answer after one.
 	impatient bool
 	// serve bounds the time from then to the first confirmed request.
 	serve time.Duration
@@ -77,7 +81,7 @@ func (r row) begin(t *testing.T) *trial {
 	require.NoError(t, x.b.WaitSlave(patience))
 	url := harness.Failover(x.a, x.b)
 	if r.impatient {
-		url += "&nested.wireFormat.maxInactivityDuration=2000&nested.wireFormat.maxInactivityDurationInitalDelay=1000"
+		url += "&nested.connectionTimeout=1000&nested.wireFormat.maxInactivityDuration=2000&nested.wireFormat.maxInactivityDurationInitalDelay=1000"
 	}
 	x.work = crowd.Start(t, url, x.history, x.random)
 	x.work.GoesOn(50)
@@ -136,15 +140,37 @@ const (
 	anySession   = "true"
 )
 
+// pids finds sessions of the brokers: the server's processes.
+func (x *trial) pids(which string) (pids []int) {
+	x.Helper()
+	out, err := x.server.Query("", fmt.Sprintf(`SELECT a.pid FROM pg_stat_activity a
+		WHERE a.datname = '%s' AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() AND %s`, x.database, which))
+	require.NoError(x, err)
+	for text := range strings.FieldsSeq(out) {
+		pid, err := strconv.Atoi(text)
+		require.NoError(x, err)
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
 // terminate ends sessions of the brokers and returns how many.
 func (x *trial) terminate(which string) int {
 	x.Helper()
-	out, err := x.server.Query("", fmt.Sprintf(`SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity a
-		WHERE a.datname = '%s' AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() AND %s`, x.database, which))
-	require.NoError(x, err)
-	n, err := strconv.Atoi(out)
-	require.NoError(x, err)
-	return n
+	pids := x.pids(which)
+	end(x, pids)
+	return len(pids)
+}
+
+// end does to sessions what pg_terminate_backend does, which needs a session
+// itself.
+func end(x *trial, pids []int) {
+	x.Helper()
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGTERM); !errors.Is(err, syscall.ESRCH) {
+			require.NoError(x, err)
+		}
+	}
 }
 
 // isSlaveAgain waits until a node that was master has logged that it is a
@@ -160,6 +186,12 @@ func (x *trial) end() []harness.Violation {
 	x.Helper()
 	x.work.End()
 	x.work.Drain(harness.Failover(x.a, x.b))
+	left := ""
+	require.True(x, harness.Eventually(patience, func() bool {
+		var err error
+		left, err = x.server.Query(x.database, "SELECT count(*) FROM activemq_msgs WHERE container <> 'queue://"+backlogQueue+"'")
+		return err == nil && left == "0"
+	}), "the queues are empty, and the tables have %s messages", left)
 	return x.history.Verify(time.Second)
 }
 
