@@ -71,15 +71,15 @@ peers: # ActiveMQ itself and a JDK, from Debian
 	fi
 
 interop: build peers ## real ActiveMQ clients and brokers against this one
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -parallel 3 -v ./test/interop/...
 
 jms: build peers ## what applications do with JMS, with real Java clients
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v ./test/jms
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -v ./test/mixed -alternations $(ALTERNATIONS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)
 
 ha: build ## pairs of real processes: take-over, clean stop, lost locks
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags traced -count=1 -timeout 10m -v ./test/ha
