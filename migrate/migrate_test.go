@@ -40,6 +40,8 @@ func TestCopyIsExact(t *testing.T) {
 func testExact(t *testing.T, media func() (source, target medium)) {
 	rapid.Check(t, func(r *rapid.T) {
 		source, target := media()
+		defer source.leave()
+		defer target.leave()
 		from := source.open(r)
 		w := &world{}
 		for range rapid.IntRange(0, 25).Draw(r, "steps") {

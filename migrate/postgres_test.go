@@ -31,6 +31,11 @@ func (d *tables) open(t require.TestingT) Side {
 }
 
 func (d *tables) close(t require.TestingT) { require.NoError(t, d.s.Close()) }
+func (d *tables) leave() {
+	if d.s != nil {
+		_ = d.s.Close()
+	}
+}
 func (d *tables) crash(t require.TestingT) { d.close(t) }
 
 // TestDatabaseCopyIsExact is TestCopyIsExact with a database on either side.

@@ -24,6 +24,7 @@ type medium interface {
 	close(t require.TestingT)
 	// crash closes too, and loses what was not synced.
 	crash(t require.TestingT)
+	leave() // is for a test that has failed
 }
 
 // disk is a journal on a disk in memory.
@@ -43,6 +44,12 @@ func (d *disk) open(t require.TestingT) Side {
 }
 
 func (d *disk) close(t require.TestingT) { require.NoError(t, d.j.Close()) }
+
+func (d *disk) leave() {
+	if d.j != nil {
+		_ = d.j.Close()
+	}
+}
 
 func (d *disk) crash(t require.TestingT) {
 	fs := d.fs.Crash(nil)
