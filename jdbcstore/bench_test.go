@@ -159,3 +159,65 @@ func BenchmarkPurge(b *testing.B) {
 		require.NoError(b, <-done)
 	}
 }
+
+// BenchmarkDurable is a durable subscription that reads and acknowledges a
+// backlog in order.
+func BenchmarkDurable(b *testing.B) {
+	s := mustOpen(b, options(emptySchema(b)))
+	news := message.NewTopic("NEWS")
+	info := &message.SubscriptionInfo{ClientID: "a", Name: "sub", Destination: news, SubscribedDestination: news}
+	other := &message.SubscriptionInfo{ClientID: "b", Name: "sub", Destination: news, SubscribedDestination: news}
+	for _, i := range []*message.SubscriptionInfo{info, other} {
+		require.NoError(b, await(s, store.Single(store.Op{Action: store.AddSubscription, Destination: news, Info: i, Subscription: i.Key()}, true, nil)))
+	}
+	var wait sync.WaitGroup
+	for n := range b.N {
+		require.NoError(b, s.Admit(context.Background()))
+		wait.Add(1)
+		s.Append(store.Single(store.Op{Action: store.Add, Destination: news, Message: topicMessage(int64(n))}, false, func(error) { wait.Done() }))
+	}
+	wait.Wait()
+	measured(b, int64(b.N)*2, func() {
+		for _, key := range []string{info.Key(), other.Key()} {
+			after := store.Seq(0)
+			for {
+				page, err := s.PageSubscription(nil, news, key, after, 400, 4<<20)
+				require.NoError(b, err)
+				if len(page) == 0 {
+					break
+				}
+				for _, e := range page {
+					wait.Add(1)
+					s.Append(store.Single(store.Op{Action: store.Acknowledge, Destination: news, ID: e.Message.ID, Seq: e.Seq, Subscription: key}, false, func(error) { wait.Done() }))
+					after = e.Seq
+				}
+			}
+			wait.Wait()
+		}
+	})
+	require.Zero(b, number(b, `SELECT count(*) FROM `+s.o.Tables.Prefix+`ACTIVEMQ_MSGS`))
+}
+
+// BenchmarkTakeOver opens a schema with a large backlog. Its figure is the
+// time to the first page.
+func BenchmarkTakeOver(b *testing.B) {
+	o := options(emptySchema(b))
+	s := mustOpen(b, o)
+	u := store.Single(benchAdd(1, 1), true, nil)
+	require.NoError(b, await(s, u))
+	require.NoError(b, s.Close())
+	sql(b, `SET conclave.writer = 'on'`, `BEGIN; SET LOCAL conclave.writer = 'on'; INSERT INTO `+o.Tables.Prefix+`ACTIVEMQ_MSGS(ID, CONTAINER, MSGID_PROD, MSGID_SEQ, EXPIRATION, PRIORITY, MSG)
+		SELECT i + 1, CONTAINER, MSGID_PROD, i, 0, 0, MSG FROM `+o.Tables.Prefix+`ACTIVEMQ_MSGS, generate_series(1, 1000000) i; UPDATE `+o.Tables.Prefix+`CONCLAVE_DESTS SET MESSAGES = 1000001; COMMIT`)
+	b.ResetTimer()
+	for range b.N {
+		s := mustOpen(b, o)
+		require.Equal(b, int64(1000001), s.Recovered().Destinations[0].Messages)
+		page, err := s.Page(nil, benchQueue, 0, 100, 1<<20)
+		require.NoError(b, err)
+		require.Len(b, page, 100)
+		require.NoError(b, await(s, store.Single(store.Op{Action: store.Recount, Destination: benchQueue, Seq: page[5].Seq, Redeliveries: 1}, true, nil)))
+		b.StopTimer()
+		require.NoError(b, s.Close())
+		b.StartTimer()
+	}
+}

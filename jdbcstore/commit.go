@@ -138,7 +138,7 @@ func (s *Store) split(units []*store.Unit, err error) {
 			continue
 		}
 		if w.err == nil {
-			w.err = err
+			w.err = explainRefusal(err)
 		}
 		s.done(u, w)
 	}

@@ -17,7 +17,7 @@ import (
 // segmentBits is how many messages a segment has, as a power of two.
 const segmentBits = 12
 
-// segmentOf counts from 1: 0 is none.
+// segmentOf is never 0, which would be no segment.
 func segmentOf(seq store.Seq) store.Segment { return store.Segment(seq>>segmentBits) + 1 }
 
 // Store keeps messages in a PostgreSQL schema. See store.Store for its
