@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // ErrNoExclusion reports a database, or something in front of one, whose
@@ -125,6 +127,31 @@ func (p *proof) locksExclude(ctx context.Context) error {
 		if got == nil || *got != step.want {
 			return fmt.Errorf("%w: %s", ErrNoExclusion, step.why)
 		}
+	}
+	return nil
+}
+
+// proveFence tries whether a lock that lasts as long as a transaction keeps
+// another transaction out: that is what a fence is made of.
+func proveFence(ctx context.Context, source *Source, s *session) error {
+	other, err := attach(ctx, source)
+	if err != nil {
+		return fmt.Errorf("prove exclusion with a second session: %w", err)
+	}
+	defer other.end()
+	key := trialKey()
+	var granted bool
+	err = pgx.BeginFunc(ctx, s.Conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock_shared($1)", key); err != nil {
+			return err
+		}
+		return other.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", key).Scan(&granted)
+	})
+	if err != nil {
+		return fmt.Errorf("prove exclusion: %w", err)
+	}
+	if granted {
+		return fmt.Errorf("%w: %s", ErrNoExclusion, ineffective)
 	}
 	return nil
 }
