@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -32,10 +33,8 @@ func proveExclusion(ctx context.Context, source *Source, s *session, log *slog.L
 	}
 	defer other.end()
 	p := &proof{one: s, two: other, key: trialKey()}
-	for _, step := range []func(context.Context) error{p.sessionsStay, p.settingsStay, p.locksExclude} {
-		if err := step(ctx); err != nil {
-			return err
-		}
+	if err := p.run(ctx); err != nil {
+		return err
 	}
 	if s.backend != int64(s.PgConn().PID()) {
 		log.Warn("the database is reached through a proxy: if this host vanishes, it is the proxy that has to notice", "database", source.String())
@@ -50,6 +49,23 @@ func proveExclusion(ctx context.Context, source *Source, s *session, log *slog.L
 type proof struct {
 	one, two *session
 	key      int64
+}
+
+// proofTime is enough for a slow database. A pooler that has one session to
+// lend keeps the second connection waiting.
+const proofTime = 10 * time.Second
+
+func (p *proof) run(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, proofTime)
+	defer cancel()
+	for _, step := range []func(context.Context) error{p.sessionsStay, p.settingsStay, p.locksExclude} {
+		if err := step(bounded); err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w: one session waits for another: %s", ErrNoExclusion, pooled)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trialKey is even; Keys are odd.
