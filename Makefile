@@ -105,6 +105,7 @@ DATABASE_TESTS := ./test/harness ./test/harness/postgres ./test/postgres
 DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
 BACKLOG ?= 200000
 
+bench: PEERS += $(DATABASE)
 bench: build peers ## figures beside ActiveMQ's, in the same run
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench
 
