@@ -209,14 +209,14 @@ func (s *schedule) arrive(m *message.Message, op *store.Op) {
 	if !s.enabled {
 		return
 	}
-	due, hash := dueOf(m)
+	a := alarmOf(m, op.Seq)
 	s.mu.Lock()
 	s.visible = max(s.visible, op.Seq)
 	if s.loading || op.Seq <= s.cursor {
 		s.mu.Unlock() // it is read from the store, or has been
 		return
 	}
-	first := s.enterLocked(alarm{due: due, seq: op.Seq, hash: hash, size: sizeOf(m)})
+	first := s.enterLocked(a)
 	s.mu.Unlock()
 	if first {
 		s.stir()

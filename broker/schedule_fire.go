@@ -354,12 +354,12 @@ func (s *schedule) spawn(u *batch, j *job) error {
 
 // succeed adds j in a new state.
 func (s *schedule) succeed(u *batch, j job, due int64) error {
-	j.due = due
+	j.due, j.m = due, j.m.Copy()
+	j.m.ID = s.unique()
 	m, err := j.encode()
 	if err != nil {
 		return err
 	}
-	m.ID = s.unique()
 	u.add(s, m)
 	return nil
 }

@@ -248,7 +248,7 @@ func (s *schedule) reply(m *message.Message, to message.Destination) error {
 	}
 	d := m.Copy()
 	d.ID, d.Producer = s.unique(), s.producer
-	d.Persistent, d.Expiration, d.Type = false, j.expiration, "Advisory"
+	d.Persistent, d.Expiration, d.BrokerOutTime, d.Type = false, j.expiration, 0, "Advisory"
 	d.OriginalDestination, d.Destination = m.Destination, to
 	d.Properties, err = message.AppendProperties(nil, j.properties.Remove(jobProperty).Set(scheduledJobID, j.id))
 	if err != nil {
