@@ -36,10 +36,11 @@ var jobQueue = message.NewQueue("ActiveMQ.Scheduler.Jobs")
 
 // job is one as it is read from the store.
 type job struct {
-	m          *message.Message // as stored
-	properties message.Properties
+	m          *message.Message   // as stored, or as it was sent; not changed
+	properties message.Properties // m's, unless redone
+	redone     bool
 	plan       plan
-	id         string
+	id         string // "": m's
 	message    string
 	view       string
 	due        int64
@@ -55,9 +56,8 @@ var errNoJob = errors.New("not a scheduled message")
 // newJob makes a job of a message that a client has sent. Its properties must
 // have been read by readPlan and checked.
 func newJob(m *message.Message, properties message.Properties, p plan) *job {
-	j := &job{m: m.Copy(), properties: properties, plan: p, id: m.ID.String(), persistent: m.Persistent, expiration: m.Expiration}
+	j := &job{m: m, properties: properties, plan: p, persistent: m.Persistent, expiration: m.Expiration}
 	j.cron, j.repeat = p.begin()
-	j.m.Persistent, j.m.Expiration = true, 0
 	return j
 }
 
@@ -69,12 +69,26 @@ func (p *plan) begin() (cron bool, repeat int32) {
 	return false, p.repeat
 }
 
+// name is the scheduledJobId.
+func (j *job) name() string {
+	if j.id == "" {
+		return j.m.ID.String()
+	}
+	return j.id
+}
+
+// renamed stores j under another message id.
+func (j *job) renamed(id message.MessageID) {
+	j.id, j.m = j.name(), j.m.Copy()
+	j.m.ID = id
+}
+
 // encode returns j as a message to store.
 func (j *job) encode() (*message.Message, error) {
 	m := j.m.Copy()
-	m.BrokerOutTime = j.due
+	m.Persistent, m.Expiration, m.BrokerOutTime = true, 0, j.due
 	state := j.state()
-	if len(state) == 0 && !mentionsJob(m.Properties) {
+	if len(state) == 0 && !j.redone && !mentionsJob(m.Properties) {
 		return m, nil
 	}
 	properties := j.properties.Remove(jobProperty)
@@ -91,19 +105,28 @@ func (j *job) encode() (*message.Message, error) {
 
 // state is what of j cannot be seen from the rest of its message.
 func (j *job) state() (state message.Properties) {
-	keep := func(differs bool, name string, value any) {
-		if differs {
-			state = append(state, message.Property{Name: name, Value: value})
-		}
-	}
 	cron, repeat := j.plan.begin()
-	keep(j.id != j.m.ID.String(), jobID, j.id)
-	keep(j.message != "", jobMessage, j.message)
-	keep(j.view != "", jobView, j.view)
-	keep(j.repeat != repeat, jobRepeat, j.repeat)
-	keep(j.cron != cron, jobCron, j.cron)
-	keep(!j.persistent, jobPersistent, j.persistent)
-	keep(j.expiration != 0, jobExpiration, j.expiration)
+	if j.id != "" {
+		state = append(state, message.Property{Name: jobID, Value: j.id})
+	}
+	if j.message != "" {
+		state = append(state, message.Property{Name: jobMessage, Value: j.message})
+	}
+	if j.view != "" {
+		state = append(state, message.Property{Name: jobView, Value: j.view})
+	}
+	if j.repeat != repeat {
+		state = append(state, message.Property{Name: jobRepeat, Value: j.repeat})
+	}
+	if j.cron != cron {
+		state = append(state, message.Property{Name: jobCron, Value: j.cron})
+	}
+	if !j.persistent {
+		state = append(state, message.Property{Name: jobPersistent, Value: j.persistent})
+	}
+	if j.expiration != 0 {
+		state = append(state, message.Property{Name: jobExpiration, Value: j.expiration})
+	}
 	return state
 }
 
@@ -121,7 +144,6 @@ func parseJob(m *message.Message) (*job, error) {
 	if !ok {
 		return nil, errNoJob
 	}
-	j.id = m.ID.String()
 	j.cron, j.repeat = j.plan.begin()
 	if value, given := properties.Get(jobProperty); given {
 		if err := j.readState(value); err != nil {
@@ -167,7 +189,7 @@ func put[T any](is bool, to *T, v T) int {
 }
 
 // hashOf is the hash of a stored job's id, without reading the rest.
-func hashOf(m *message.Message) uint32 {
+func hashOf(m *message.Message) uint16 {
 	if mentionsJob(m.Properties) {
 		value, _, _ := message.LookupProperty(m.Properties, jobProperty)
 		j := job{}
@@ -175,7 +197,11 @@ func hashOf(m *message.Message) uint32 {
 			return hashID(j.id)
 		}
 	}
-	return hashID(m.ID.String())
+	if m.ID.TextView != "" {
+		return hashID(m.ID.String())
+	}
+	var key [128]byte
+	return hashID(m.ID.AppendProducerKey(key[:0]))
 }
 
 // alarmOf is the alarm of a stored job. What is no job is due at once, and is
@@ -188,13 +214,13 @@ func mentionsJob(properties []byte) bool {
 	return bytes.Contains(properties, []byte(jobProperty))
 }
 
-// hashID is FNV-1a: jobs in memory are found by it.
-func hashID(id string) uint32 {
+// hashID is FNV-1a, folded: jobs in memory are found by it.
+func hashID[S string | []byte](id S) uint16 {
 	h := uint32(2166136261)
 	for i := range len(id) {
 		h = (h ^ uint32(id[i])) * 16777619
 	}
-	return h
+	return uint16(h>>16 ^ h)
 }
 
 // mentionsSchedule reports whether the properties may ask for a later delivery.
@@ -218,7 +244,7 @@ func (j *job) delivery(nowMS int64, unique func() message.MessageID) (*message.M
 		d.ID.TextView = j.view
 	}
 	properties := j.properties.Remove(jobProperty).Remove(scheduledPeriod).Remove(scheduledDelay).
-		Remove(scheduledRepeat).Remove(scheduledCron).Set(scheduledJobID, j.id)
+		Remove(scheduledRepeat).Remove(scheduledCron).Set(scheduledJobID, j.name())
 	if d.Properties, err = message.AppendProperties(nil, properties); err != nil {
 		return nil, err
 	}
