@@ -42,6 +42,7 @@ type subscriber struct {
 func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p *Policy) *subscriber {
 	s := &subscriber{
 		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
+		waiting: newBacklog(p.PrioritizedMessages),
 		extend: p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
