@@ -43,7 +43,7 @@ func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p 
 	s := &subscriber{
 		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
 		waiting: newBacklog(p.PrioritizedMessages),
-		extend: p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
+		extend:  p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
 	s.hold = newHold(c.peer, s.release)
