@@ -63,6 +63,7 @@ type master struct {
 	broker    *broker.Broker
 	listeners []*transport.Listener
 	start     control.Start // how it went
+	list      func()        // ends the file of the destinations
 
 	network     *network.Network
 	known       atomic.Pointer[string]  // address, when the ports are open
@@ -96,6 +97,7 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 		m.network.Stop()
 		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
 	}
+	m.list = newDestinationFile(b.config, b.log).keep(m.broker, lease)
 	took.lap(&took.ports)
 	s := &m.start
 	*s = control.Start{TakeoverMS: took.total(), StoreMS: took.store, BrokerMS: took.broker, PortsMS: took.ports}
@@ -198,6 +200,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 	if c.SchedulerSupport {
 		warnOfJobs(c, b.log)
 	}
+	options.Destinations = append(options.Destinations, newDestinationFile(c, b.log).read()...)
 	if lease != nil {
 		options.Lease, options.LeaseTrust = lease, leaseTrust
 	}
