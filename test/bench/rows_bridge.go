@@ -47,7 +47,7 @@ func (b *bench) member(c cell, name string, edit func(*harness.Options)) (*harne
 	if c.column.Earlier {
 		binary = b.opts.against
 	}
-	o := c.column.options(binary, c.dir+"/"+name)
+	o := c.column.options(binary, c.dir+"/"+name, nil)
 	o.Name = name
 	if edit != nil {
 		edit(&o)
