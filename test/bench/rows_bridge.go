@@ -29,7 +29,7 @@ func bridgeRow() row {
 			defer near.Kill()
 			s := b.complete(scenario{Consumers: 1})
 			s.Drain = b.opts.drain / 2
-			if err := preload(ctx, near.URL(), s.Destination, s.Drain, s.Size); err != nil {
+			if err := preload(ctx, near.URL(), s.Destination, s.Drain, s.Size, 100); err != nil {
 				return nil, err
 			}
 			s.URL = far.URL()
