@@ -77,13 +77,13 @@ type NetworkConnector struct {
 	DurableDestinations             []NetworkDestination `config:"durableDestinations"`
 }
 
-// unsetTTL stands for a TTL that is NetworkTTL's.
-const unsetTTL = math.MinInt32
+// UnsetTTL stands for a TTL that is NetworkTTL's.
+const UnsetTTL = math.MinInt32
 
 func (c *NetworkConnector) setDefaults() {
 	c.Name = "NC"
 	c.AutoStart = true
-	c.NetworkTTL, c.ConsumerTTL, c.MessageTTL = 1, unsetTTL, unsetTTL
+	c.NetworkTTL, c.ConsumerTTL, c.MessageTTL = 1, UnsetTTL, UnsetTTL
 	c.ConduitSubscriptions = true
 	c.SuppressDuplicateTopicSubscriptions = true
 	c.DecreaseNetworkConsumerPriority = true
@@ -116,16 +116,14 @@ func (NetworkConnector) others() others {
 }
 
 func (c *NetworkConnector) check(b *binder, path string) {
-	if c.ConsumerTTL == unsetTTL {
-		c.ConsumerTTL = c.NetworkTTL
-	}
-	if c.MessageTTL == unsetTTL {
-		c.MessageTTL = c.NetworkTTL
-	}
 	const most = 1 << 16
 	b.within(path+".networkTTL", int64(c.NetworkTTL), -1, most)
-	b.within(path+".consumerTTL", int64(c.ConsumerTTL), -1, most)
-	b.within(path+".messageTTL", int64(c.MessageTTL), -1, most)
+	if c.ConsumerTTL != UnsetTTL {
+		b.within(path+".consumerTTL", int64(c.ConsumerTTL), -1, most)
+	}
+	if c.MessageTTL != UnsetTTL {
+		b.within(path+".messageTTL", int64(c.MessageTTL), -1, most)
+	}
 	b.within(path+".prefetchSize", int64(c.PrefetchSize), 1, 1<<20)
 	b.within(path+".advisoryPrefetchSize", int64(c.AdvisoryPrefetchSize), 0, 1<<20)
 	b.within(path+".advisoryAckPercentage", int64(c.AdvisoryAckPercentage), 0, 100)

@@ -141,7 +141,11 @@ func (n *Network) subscriptions(c *Configuration) *openwire.BrokerSubscriptionIn
 			NetworkSubscription: strings.HasPrefix(s.Name, durablePrefix),
 		})
 	}
-	for _, consumer := range n.broker.Consumers() {
+	consumers := n.broker.Consumers()
+	if c.UseVirtualDestSubs {
+		consumers = append(consumers, n.broker.VirtualConsumers()...)
+	}
+	for _, consumer := range consumers {
 		if c.forcesDurable(consumer) {
 			info.Subscriptions = append(info.Subscriptions, consumer)
 		}

@@ -63,7 +63,7 @@ func (b *bootstrap) connect(m *master) error {
 
 func bridgeConfiguration(c *config.NetworkConnector) network.Configuration {
 	return network.Configuration{
-		Name: c.Name, Duplex: c.Duplex, ConsumerTTL: c.ConsumerTTL, MessageTTL: c.MessageTTL,
+		Name: c.Name, Duplex: c.Duplex, ConsumerTTL: ttl(c.ConsumerTTL, c), MessageTTL: ttl(c.MessageTTL, c),
 		DynamicOnly: c.DynamicOnly, StaticBridge: c.StaticBridge,
 		ConduitSubscriptions:                c.ConduitSubscriptions,
 		ConduitNetworkQueueSubscriptions:    c.ConduitNetworkQueueSubscriptions,
@@ -87,6 +87,14 @@ func bridgeConfiguration(c *config.NetworkConnector) network.Configuration {
 		StaticallyIncludedDestinations:  rules(c.StaticallyIncludedDestinations),
 		DurableDestinations:             rules(c.DurableDestinations),
 	}
+}
+
+// ttl is a TTL, or networkTTL where it is not given.
+func ttl(own int, c *config.NetworkConnector) int {
+	if own == config.UnsetTTL {
+		return c.NetworkTTL
+	}
+	return own
 }
 
 func rules(list []config.NetworkDestination) []network.Rule {
