@@ -251,3 +251,32 @@ func TestClusterOfProcesses(t *testing.T) {
 		c.await("clients survive", func() bool { return c.look()[at(first)] == n })
 	}
 }
+
+// A pair's slave takes over under an address that clients have not heard of:
+// they go to the other broker, and are spread again when the bridge is back.
+func TestClusterWithPair(t *testing.T) {
+	const n = 40
+	a, pair := newMember(t, harness.Conclave, "a"), []*member{newMember(t, harness.Conclave, "b"), newMember(t, harness.Conclave, "b")}
+	for _, m := range append(pair, a) {
+		m.Connector = map[string]string{"updateClusterClients": "true", "rebalanceClusterClients": "true", "updateClusterClientsOnRemove": "true"}
+	}
+	a.link("masterslave:("+pair[0].url()+","+pair[1].url()+")", "")
+	dir := t.TempDir()
+	var brokers []*harness.Broker
+	for i, m := range pair {
+		m.Directory = dir
+		m.link("static:("+a.url()+")", "")
+		brokers = append(brokers, m.start1(t, i == 0))
+	}
+	first := a.start(t)
+	c := newClients(t, n, "failover:("+a.url()+")?randomize=false")
+	even := func(b *harness.Broker) func() bool {
+		return func() bool {
+			return c.look()[strconv.Itoa(first.Port())] == n/2 && c.at[strconv.Itoa(b.Port())] == n/2
+		}
+	}
+	c.await("clients are spread", even(brokers[0]))
+	require.NoError(t, brokers[0].Kill())
+	c.await("clients are spread over the slave", even(brokers[1]))
+	c.still(time.Second)
+}
