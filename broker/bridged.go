@@ -49,6 +49,7 @@ type bridged struct {
 	serial   atomic.Int64
 	loaded   chan struct{} // closed when known has what is in the store
 	passing  recent        // what is not persistent
+	leaving  leaving
 	surplus  chan struct{} // capacity 1: there is something to forget
 
 	mu      sync.Mutex

@@ -89,6 +89,7 @@ type Broker struct {
 	routing       routing
 	flow          flow
 	usage         usage
+	queued, heard *usage // fixed; what queues and topics take of it
 	quota         quota
 	limitsChecked time.Time // the housekeeper's
 	advise        advisories
@@ -99,6 +100,7 @@ type Broker struct {
 	audits        audits
 	branches      branches
 	durables      durables
+	selectors     selectors
 	patrols       patrols
 	kept          atomic.Int64 // bytes that topics keep for retroactive consumers
 	sequence      atomic.Int64 // last MessageID.BrokerSequence
@@ -159,6 +161,7 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.split()
 	b.events = newEvents(options.Logging, b.log)
 	b.hooks = options.PluginOptions.hooks()
 	b.quota.init(b)
@@ -169,6 +172,7 @@ func New(options Options) (*Broker, error) {
 	b.schedule.init(b)
 	b.duplicates.init(b)
 	b.bridged.init(b)
+	b.selectors.init(b)
 	if err := b.routing.init(b); err != nil {
 		return nil, err
 	}
@@ -205,7 +209,7 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
-		if b.schedule.recover(d) || b.duplicates.recover(d) || b.bridged.recover(d) {
+		if b.schedule.recover(d) || b.duplicates.recover(d) || b.bridged.recover(d) || b.selectors.recover(d) {
 			continue
 		}
 		t, _, err := b.create(d.Destination, d)

@@ -40,6 +40,7 @@ func (c *Connection) addConsumer(info *message.ConsumerInfo, f *forward) error {
 	}
 	c.consumers[info.ID] = s
 	session.consumers[info.ID] = true
+	c.b.selectors.come(&granted)
 	c.b.advise.consumer(s)
 	return nil
 }
@@ -228,6 +229,7 @@ func (c *Connection) dropConsumer(id message.ConsumerID, lastDelivered int64) {
 		c.b.registry.unwatch(s)
 	}
 	s.close(lastDelivered)
+	c.b.selectors.leave(s.details())
 	c.b.advise.consumerGone(s)
 }
 

@@ -118,6 +118,7 @@ func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination)
 	c.awaits = false
 	if c.forward != nil {
 		c.forward.goes()
+		c.b.bridged.leaving.add(r)
 	}
 	c.peer.Deliver(message.Delivery{
 		Consumer:          c.info.ID,

@@ -182,7 +182,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
-	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 && !d.arrives(*source) {
+	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 && (!d.arrives(*source) || d.returns()) {
 		return nil
 	}
 	if m.Expired(m.BrokerInTime) {

@@ -43,7 +43,8 @@ type subscriber struct {
 func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p *Policy) *subscriber {
 	s := &subscriber{
 		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
-		extend: p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
+		waiting: newBacklog(p.PrioritizedMessages),
+		extend:  p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
 	s.hold = newHold(c.peer, s.release)

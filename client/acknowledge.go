@@ -2,9 +2,7 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -35,7 +33,7 @@ func (c *Consumer) Acknowledge(ctx context.Context, d message.Delivery) error {
 // that is not null; then it stays in delivered until the transaction's end.
 func (c *Consumer) acknowledgeAll(ctx context.Context, tx message.TransactionID) error {
 	c.refresh()
-	if len(c.delivered) == 0 {
+	if len(c.delivered) == 0 || !tx.IsZero() && c.session.conn.target.options.TransactedIndividualAck {
 		return nil
 	}
 	if err := c.ack(ctx, message.StandardAck, c.delivered, tx); err != nil {
@@ -56,58 +54,13 @@ func (c *Consumer) committed() {
 	clear(c.delivered)
 	c.delivered = c.delivered[:0]
 	c.joined = nil
-}
-
-// redeliver puts what was given out and not acknowledged back to the front of
-// the queue, or gives it up when it has been delivered too often. (ActiveMQ:
-// ActiveMQMessageConsumer.rollback)
-func (c *Consumer) redeliver(ctx context.Context) error {
-	c.refresh()
-	c.joined = nil
-	if len(c.delivered) == 0 {
-		return nil
-	}
-	for i := range c.delivered {
-		c.delivered[i].RedeliveryCounter++
-	}
-	kind := message.RedeliveredAck
-	count := c.delivered[len(c.delivered)-1].RedeliveryCounter
-	limit := c.opts.MaximumRedeliveries
-	if limit >= 0 && count > limit {
-		kind = message.PoisonAck
-	}
-	back := c.delivered
-	c.delivered = nil
-	c.unreported = max(0, c.unreported-len(back))
-	if kind == message.PoisonAck {
-		return c.poison(ctx, back, count)
-	}
-	if err := c.ack(ctx, kind, back, message.TransactionID{}); err != nil {
-		return err
-	}
-	c.queue = append(back, c.queue[c.next:]...)
-	c.next = 0
-	c.notBefore = time.Now().Add(c.opts.RedeliveryDelay)
-	return nil
-}
-
-func (c *Consumer) poison(ctx context.Context, run []delivery, count int32) error {
-	last := &run[len(run)-1]
-	text := fmt.Sprintf("Delivery[%d] exceeds redelivery policy limit: %d", count, c.opts.MaximumRedeliveries)
-	return c.sendAck(ctx, last.link, &message.Ack{
-		Type:        message.PoisonAck,
-		Count:       int32(len(run)),
-		Destination: last.Destination,
-		Consumer:    c.info.ID,
-		First:       run[0].Message.ID,
-		Last:        last.Message.ID,
-		PoisonCause: &message.Throwable{Class: "java.lang.Throwable", Message: text},
-	})
+	c.delay = 0
 }
 
 // ackedRing remembers the messages that were acknowledged last, since the
 // acknowledgements are lost with a link that had not sent them.
 type ackedRing struct {
+	depth    int
 	keys     []message.MessageKey
 	next     int
 	suspects map[message.MessageKey]struct{} // nil until a link was lost
@@ -115,20 +68,29 @@ type ackedRing struct {
 
 // remember notes an acknowledgement that failover may lose.
 func (c *Consumer) remember(id message.MessageID) {
-	if c.session.conn.target.failover != nil {
+	if c.session.conn.target.failover != nil && c.acked.depth > 0 {
 		c.acked.add(id)
 	}
 }
 
-const ackedDepth = 2048 // ActiveMQ: auditDepth
+// auditDepth is how many acknowledgements are remembered, 0: none.
+func (o *Options) auditDepth() int {
+	switch {
+	case o.NoDuplicateCheck:
+		return 0
+	case o.AuditDepth > 0:
+		return o.AuditDepth
+	}
+	return 2048 // as ActiveMQ
+}
 
 func (r *ackedRing) add(id message.MessageID) {
-	if len(r.keys) < ackedDepth {
+	if len(r.keys) < r.depth {
 		r.keys = append(r.keys, id.Key())
 		return
 	}
 	r.keys[r.next] = id.Key()
-	r.next = (r.next + 1) % ackedDepth
+	r.next = (r.next + 1) % r.depth
 }
 
 // suspect is called after a loss: what was acknowledged last may come again.

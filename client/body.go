@@ -1,12 +1,9 @@
 package client
 
 import (
-	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -15,8 +12,9 @@ import (
 // malformed.
 var ErrBody = errors.New("message body")
 
-// maxBody bounds what a compressed body may grow to.
-const maxBody = 100 << 20
+// New returns a message without a body, of properties alone. (ActiveMQ:
+// ActiveMQMessage)
+func New() *message.Message { return &message.Message{Body: message.Plain} }
 
 // NewText returns a text message. (ActiveMQ: ActiveMQTextMessage)
 func NewText(text string) *message.Message {
@@ -32,20 +30,45 @@ func NewBytes(b []byte) *message.Message {
 	return &message.Message{Body: message.Bytes, Content: b}
 }
 
-// Text returns the body of a text message; a null text is "".
-func Text(m *message.Message) (string, error) {
-	if m.Body != message.Text {
-		return "", fmt.Errorf("%w: not a text message", ErrBody)
+// NewMap returns a map message of the entries, whose values are of the types
+// that message.AppendValue names. (ActiveMQ: ActiveMQMapMessage)
+func NewMap(entries message.Properties) (*message.Message, error) {
+	content, err := message.AppendProperties(nil, entries)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	b := m.Content
-	if m.Compressed {
+	return &message.Message{Body: message.Map, Content: content}, nil
+}
+
+// NewStream returns a stream message of the values, each nil, bool, int8,
+// message.Char, int16, int32, int64, float32, float64, string or []byte; an int
+// is taken as int64. (ActiveMQ: ActiveMQStreamMessage)
+func NewStream(values ...any) (*message.Message, error) {
+	content := []byte{}
+	for i, v := range values {
+		switch v.(type) {
+		case message.Properties, []any:
+			return nil, fmt.Errorf("%w: value %d: %T in a stream", ErrBody, i, v)
+		}
 		var err error
-		if b, err = inflate(b); err != nil {
-			return "", err
+		if content, err = message.AppendValue(content, v); err != nil {
+			return nil, fmt.Errorf("%w: value %d: %w", ErrBody, i, err)
 		}
 	}
-	if len(b) == 0 {
-		return "", nil
+	return &message.Message{Body: message.Stream, Content: content}, nil
+}
+
+// NewObject returns an object message of what Java's serialization has made.
+// (ActiveMQ: ActiveMQObjectMessage)
+func NewObject(serialized []byte) *message.Message {
+	return &message.Message{Body: message.Object, Content: serialized}
+}
+
+// Text returns the body of a text message; a null text is "".
+func Text(m *message.Message) (string, error) {
+	b, err := plain(m, message.Text, "a text")
+	if err != nil || len(b) == 0 {
+		return "", err
 	}
 	if len(b) < 4 || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-4) {
 		return "", fmt.Errorf("%w: text shorter than its length says", ErrBody)
@@ -59,45 +82,43 @@ func Text(m *message.Message) (string, error) {
 
 // Bytes returns the body of a bytes message, which aliases the message unless
 // it is compressed.
-func Bytes(m *message.Message) ([]byte, error) {
-	if m.Body != message.Bytes {
-		return nil, fmt.Errorf("%w: not a bytes message", ErrBody)
-	}
-	if !m.Compressed {
-		return m.Content, nil
-	}
-	if len(m.Content) < 4 { // the plain length stands before the deflated bytes
-		return nil, fmt.Errorf("%w: compressed bytes without their length", ErrBody)
-	}
-	return inflate(m.Content[4:])
-}
+func Bytes(m *message.Message) ([]byte, error) { return plain(m, message.Bytes, "a bytes") }
 
-func inflate(b []byte) ([]byte, error) {
-	r, err := zlib.NewReader(bytes.NewReader(b))
+// Map returns the entries of a map message, in their order.
+func Map(m *message.Message) (message.Properties, error) {
+	b, err := plain(m, message.Map, "a map")
+	if err != nil {
+		return nil, err
+	}
+	entries, err := message.ParseProperties(b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	out, err := io.ReadAll(io.LimitReader(r, maxBody+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBody, err)
-	}
-	if len(out) > maxBody {
-		return nil, fmt.Errorf("%w: grows beyond %d bytes", ErrBody, maxBody)
-	}
-	return out, nil
+	return entries, nil
 }
 
-// Properties returns the application's properties of a message.
-func Properties(m *message.Message) (message.Properties, error) {
-	return message.ParseProperties(m.Properties)
+// Stream returns the values of a stream message.
+func Stream(m *message.Message) ([]any, error) {
+	b, err := plain(m, message.Stream, "a stream")
+	var values []any
+	for err == nil && len(b) > 0 {
+		if len(values) == maxValues {
+			return nil, fmt.Errorf("%w: more than %d values", ErrBody, maxValues)
+		}
+		var v any
+		if v, b, err = message.ParseValue(b); err == nil {
+			values = append(values, v)
+		} else {
+			err = fmt.Errorf("%w: %w", ErrBody, err)
+		}
+	}
+	return values, err
 }
 
-// SetProperties replaces the application's properties of a message.
-func SetProperties(m *message.Message, p message.Properties) error {
-	b, err := message.AppendProperties(nil, p)
-	if err != nil {
-		return err
-	}
-	m.Properties = b
-	return nil
-}
+// maxValues bounds what is read of a stream message: a value takes one byte
+// there and 16 in memory.
+const maxValues = 1 << 20
+
+// Object returns the serialized bytes of an object message. Nothing is made
+// from them.
+func Object(m *message.Message) ([]byte, error) { return plain(m, message.Object, "an object") }

@@ -21,9 +21,16 @@ type Conn struct {
 	info   message.ConnectionInfo // never changes
 
 	commandID atomic.Int32
-	requests  sync.Pool     // of *request with a channel
-	closing   chan struct{} // closed when Close begins
-	finished  chan struct{} // closed when the supervisor has ended and err is set
+	requests  sync.Pool          // of *request with a channel
+	end       context.CancelFunc // ends the goroutines that keep the connection
+	finished  chan struct{}      // closed when the supervisor has ended and err is set
+	helpers   sync.WaitGroup     // goroutines beside the supervisor and the link's
+
+	addresses *addresses
+	standby   *standby      // nil where the URL wants none
+	moves     chan struct{} // capacity 1: there may be a reason to leave the present broker
+	found     chan struct{} // capacity 1: a broker has been found
+	rebalance atomic.Bool   // the list of brokers has changed, and the broker asks for a choice
 
 	mu        sync.Mutex
 	link      *link                             // guarded by mu; nil between two links
@@ -37,6 +44,7 @@ type Conn struct {
 	temps     map[message.Destination]struct{}  // guarded by mu; temporary destinations of this connection
 	next      struct{ session, temp, tx int64 } // guarded by mu; last number given
 	broker    *openwire.BrokerInfo              // guarded by mu; of the present or last link
+	cache     messageCache                      // guarded by mu; with trackMessages
 	losses    int                               // guarded by mu; links lost so far
 	announced bool                              // guarded by mu; a broker has accepted info
 }
@@ -52,28 +60,59 @@ func Dial(ctx context.Context, url string, opts Options) (*Conn, error) {
 		return nil, err
 	}
 	c := newConn(t)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	c.end = end
+	if t.source != nil {
+		c.helpers.Go(func() { c.discover(life) })
+	}
 	l, err := c.connect(ctx, nil)
 	if err != nil {
+		end()
+		c.helpers.Wait()
 		return nil, err
 	}
 	c.link = l
-	go c.supervise(l)
-	info := c.info
-	if _, err := c.call(ctx, &info); err != nil {
+	if c.standby != nil {
+		c.helpers.Go(func() { c.standby.run(life) })
+	}
+	c.connected(l)
+	go c.supervise(life, l)
+	if err := c.announce(ctx); err != nil {
 		c.abandon()
 		return nil, fmt.Errorf("connect to %s: %w", l.endpoint, err)
 	}
-	c.mu.Lock()
-	c.announced = true
-	c.mu.Unlock()
 	return c, nil
+}
+
+// announce introduces the client to its first broker.
+func (c *Conn) announce(ctx context.Context) error {
+	ctx, cancel := limited(ctx, c.target.options.ConnectResponseTimeout)
+	defer cancel()
+	info := c.info
+	if _, err := c.call(ctx, &info); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.announced = true
+	return nil
+}
+
+// limited is ctx with a time limit, if that is positive.
+func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 func newConn(t *target) *Conn {
 	c := &Conn{
 		target:    t,
 		log:       t.options.Log,
-		closing:   make(chan struct{}),
+		addresses: newAddresses(t),
+		moves:     make(chan struct{}, 1),
+		found:     make(chan struct{}, 1),
 		finished:  make(chan struct{}),
 		changed:   make(chan struct{}),
 		pending:   make(map[int32]*request),
@@ -87,7 +126,11 @@ func newConn(t *target) *Conn {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.target.options.Prefetch = t.options.Prefetch.withDefaults()
-	id := newConnectionID()
+	c.standby = newStandby(c)
+	if t.failover != nil {
+		c.cache.limit = t.failover.maxCacheSize
+	}
+	id := newConnectionID(t.options.ConnectionIDPrefix)
 	c.info = message.ConnectionInfo{
 		ID:            id,
 		ClientID:      t.options.ClientID,
@@ -98,7 +141,7 @@ func newConn(t *target) *Conn {
 		FaultTolerant: t.failover != nil,
 	}
 	if c.info.ClientID == "" {
-		c.info.ClientID = clientIDOf(id)
+		c.info.ClientID = clientIDOf(id, t.options.ClientIDPrefix)
 	}
 	return c
 }
@@ -157,6 +200,8 @@ func (c *Conn) Close(ctx context.Context) error {
 	c.mu.Unlock()
 	var err error
 	if l != nil {
+		ctx, cancel := limited(ctx, delayOr(c.target.options.CloseTimeout, defaultCloseTimeout))
+		defer cancel()
 		_, err = c.call(ctx, &message.RemoveInfo{Object: c.info.ID, LastDelivered: message.LastDeliveredUnset})
 		if err == nil {
 			_ = l.out.force(openwire.Header{CommandID: c.commandID.Add(1)}, &openwire.Shutdown{})
@@ -180,13 +225,22 @@ func (c *Conn) abandon() {
 	c.shut = true
 	l := c.link
 	c.mu.Unlock()
-	close(c.closing)
+	c.end()
 	if l != nil {
 		l.out.close()
 		_ = l.nc.SetWriteDeadline(time.Now().Add(leaveTime))
 	}
 	<-c.finished
 }
+
+// present is the link in use, nil between two.
+func (c *Conn) present() *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.link
+}
+
+const defaultCloseTimeout = 15 * time.Second // ActiveMQ: closeTimeout
 
 // leaveTime is how long a peer that does not read can hold up the end of a
 // connection.

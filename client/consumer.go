@@ -11,24 +11,6 @@ import (
 	"github.com/conclavemq/conclave/openwire"
 )
 
-// ConsumerOptions configure a consumer.
-type ConsumerOptions struct {
-	Selector     string
-	Prefetch     int32  // 0: the connection's for this kind of destination, -1: none, each Receive asks
-	Subscription string // name of a durable topic subscription, "" none
-	NoLocal      bool   // not what this connection sent
-	Exclusive    bool
-	Retroactive  bool
-	Priority     int8 // 0–127
-	Browser      bool // see Session.Browse
-	// MaximumRedeliveries is how often a message is delivered again after
-	// rollbacks before it goes to the dead-letter queue; 0 is ActiveMQ's 6, -1
-	// without end.
-	MaximumRedeliveries int32
-	// RedeliveryDelay is waited before a delivery is repeated after a rollback.
-	RedeliveryDelay time.Duration
-}
-
 // delivery is a message with the link that it came on: it can be acknowledged
 // there alone.
 type delivery struct {
@@ -40,7 +22,8 @@ type delivery struct {
 type Consumer struct {
 	session *Session
 	info    message.ConsumerInfo // never changes
-	opts    ConsumerOptions
+	policy  RedeliveryPolicy     // filled; never changes
+	batches bool                 // acknowledges several at once; never changes
 
 	prefetch atomic.Int32
 
@@ -62,9 +45,13 @@ type Consumer struct {
 	acked         ackedRing
 	outgoing      message.Ack // reused: sending does not keep it
 	pulling       bool        // a pull is under way
+	standing      bool        // and waits for a message
 	joined        *transaction
-	notBefore     time.Time
-	lastDelivered int64 // broker sequence
+	delay         time.Duration // of the last redelivery
+	notBefore     time.Time     // of the next delivery
+	aside         []aside       // what waits to be repeated while others pass
+	ackedAt       time.Time     // of the last batch
+	lastDelivered int64         // broker sequence
 	closed        bool
 }
 
@@ -74,29 +61,16 @@ const maxArrived = 1 << 20
 
 // Consumer opens a consumer. Messages arrive from then on, up to the prefetch.
 func (s *Session) Consumer(ctx context.Context, d message.Destination, opts ConsumerOptions) (*Consumer, error) {
-	if err := checkDestination(d); err != nil {
+	c := s.conn
+	s.nextConsumer++
+	info, err := s.describe(d, &opts)
+	if err != nil {
 		return nil, err
 	}
-	s.nextConsumer++
-	c := s.conn
-	consumer := &Consumer{session: s, opts: opts, wake: make(chan struct{}, 1), lastDelivered: message.LastDeliveredUnset}
-	if opts.MaximumRedeliveries == 0 {
-		consumer.opts.MaximumRedeliveries = 6
-	}
-	consumer.info = message.ConsumerInfo{
-		ID:               message.ConsumerID{Connection: s.info.ID.Connection, Session: s.info.ID.Value, Value: s.nextConsumer},
-		Destination:      d,
-		DispatchAsync:    true,
-		NoLocal:          opts.NoLocal,
-		Exclusive:        opts.Exclusive,
-		Retroactive:      opts.Retroactive,
-		Browser:          opts.Browser,
-		Priority:         opts.Priority,
-		Selector:         opts.Selector,
-		SubscriptionName: opts.Subscription,
-		ClientID:         c.info.ClientID,
-		PrefetchSize:     c.prefetchFor(d, opts),
-	}
+	consumer := &Consumer{session: s, info: info, wake: make(chan struct{}, 1), lastDelivered: message.LastDeliveredUnset,
+		policy: c.target.options.policyFor(info.Destination, &opts)}
+	consumer.batches = s.mode == DupsOKAcknowledge || info.OptimizedAcknowledge
+	consumer.acked.depth = c.target.options.auditDepth()
 	consumer.prefetch.Store(consumer.info.PrefetchSize)
 	c.mu.Lock()
 	c.consumers[consumer.info.ID] = consumer
@@ -112,21 +86,6 @@ func (s *Session) Consumer(ctx context.Context, d message.Destination, opts Cons
 	c.mu.Unlock()
 	s.order = append(s.order, consumer)
 	return consumer, nil
-}
-
-func (c *Conn) prefetchFor(d message.Destination, opts ConsumerOptions) int32 {
-	p := &c.target.options.Prefetch
-	switch {
-	case opts.Prefetch != 0:
-		return prefetchOr(opts.Prefetch, 0)
-	case opts.Browser:
-		return p.QueueBrowser
-	case d.Kind.IsQueue():
-		return p.Queue
-	case opts.Subscription != "":
-		return p.DurableTopic
-	}
-	return p.Topic
 }
 
 // ID is the consumer's identifier.
@@ -213,7 +172,7 @@ func (c *Consumer) retire(ctx context.Context) {
 	if c.closed {
 		return
 	}
-	if c.session.mode == DupsOKAcknowledge {
+	if c.batches {
 		_ = c.acknowledgeAll(ctx, message.TransactionID{})
 	}
 	c.closed = true

@@ -9,7 +9,7 @@ import (
 
 // handler returns what the reader of l calls with every command. It is the
 // only caller of the consumers' push for that link.
-func (c *Conn) handler(l *link) func(openwire.Header, any) error {
+func (c *Conn) handler(l *link) handler {
 	var last *Consumer // deliveries come in runs
 	told := c.target.options.Transport.Command
 	return func(h openwire.Header, cmd any) error {
@@ -49,9 +49,7 @@ func (c *Conn) control(l *link, h openwire.Header, cmd any) error {
 			return l.out.force(openwire.Header{}, &openwire.KeepAlive{})
 		}
 	case *openwire.BrokerInfo:
-		c.mu.Lock()
-		c.broker = cmd
-		c.mu.Unlock()
+		c.introduce(cmd)
 	case *openwire.ProducerAck:
 		c.mu.Lock()
 		p := c.producers[cmd.Producer]
@@ -69,10 +67,19 @@ func (c *Conn) control(l *link, h openwire.Header, cmd any) error {
 		if c.target.options.OnError != nil {
 			c.target.options.OnError(err)
 		}
+	case *openwire.ConnectionControl:
+		return c.obey(cmd)
 	case *openwire.Shutdown:
 		return io.EOF
 	}
 	return nil // the rest concerns bridges and later versions
+}
+
+// introduce keeps what a broker says of itself.
+func (c *Conn) introduce(info *openwire.BrokerInfo) {
+	c.mu.Lock()
+	c.broker = info
+	c.mu.Unlock()
 }
 
 func (c *Conn) consumer(id message.ConsumerID) *Consumer {

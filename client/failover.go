@@ -4,24 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"time"
 )
 
-// supervise waits for each link's end and makes the next one, until the
-// connection is closed or may not be made again.
-func (c *Conn) supervise(l *link) {
+// supervise waits for each link's end, or for a reason to leave it, and makes
+// the next one, until the connection is closed or may not be made again. life
+// ends with Close.
+func (c *Conn) supervise(life context.Context, l *link) {
 	defer close(c.finished)
+	defer c.helpers.Wait()
+	defer c.end()
 	for {
-		<-l.done
-		err := fmt.Errorf("%s: %w: %w", l.endpoint, ErrConnectionLost, l.err)
-		again := c.detach(err)
-		if !again {
+		better := c.watch(life, l)
+		err := errMoved
+		if better != nil {
+			c.leave(l)
+		} else {
+			err = fmt.Errorf("%s: %w: %w", l.endpoint, ErrConnectionLost, l.err)
+		}
+		if !c.detach(l, err) {
+			if better != nil {
+				better.abort()
+			}
 			return
 		}
-		c.log.Warn("connection lost, connecting again", "broker", l.endpoint.String(), "error", l.err)
-		next, err := c.reconnect(l)
+		if better == nil {
+			c.log.Warn("connection lost, connecting again", "broker", l.endpoint.String(), "error", l.err)
+		}
+		next, err := c.reconnect(life, l, better)
 		if err != nil {
 			c.fail(err)
 			return
@@ -33,12 +43,13 @@ func (c *Conn) supervise(l *link) {
 
 // detach takes a dead link out of use and says whether another is wanted. If
 // not, the connection has failed with err.
-func (c *Conn) detach(err error) bool {
+func (c *Conn) detach(l *link, err error) bool {
 	c.mu.Lock()
 	if c.shut {
 		err = ErrClosed
 	}
-	if c.shut || c.target.failover == nil || c.target.failover.maxAttempts == 0 {
+	moved := errors.Is(err, errMoved)
+	if c.shut || c.target.failover == nil || c.target.failover.maxAttempts == 0 && !moved {
 		c.mu.Unlock()
 		c.fail(err)
 		return false
@@ -56,6 +67,12 @@ func (c *Conn) detach(err error) bool {
 	}
 	c.notifyLocked()
 	c.mu.Unlock()
+	if !moved {
+		c.addresses.failed(l.endpoint)
+	}
+	if told := c.target.options.Transport.Interrupted; told != nil {
+		told(err)
+	}
 	return true
 }
 
@@ -80,24 +97,61 @@ func (c *Conn) fail(err error) {
 	for _, r := range waiting {
 		r.finish(answer{err: err})
 	}
+	if told := c.target.options.Transport.Exception; told != nil && !errors.Is(err, ErrClosed) {
+		told(err)
+	}
 }
 
-// reconnect makes the next link after lost and tells its broker everything.
-func (c *Conn) reconnect(lost *link) (*link, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() { // ends with ctx at the latest
-		select {
-		case <-c.closing:
-			cancel()
-		case <-ctx.Done():
+// reconnect makes the next link after lost, of candidate if that is not nil,
+// and tells its broker everything.
+func (c *Conn) reconnect(life context.Context, lost, candidate *link) (*link, error) {
+	defer c.timeSends()()
+	next := c.adopt(lost, candidate, c.standby.take(false))
+	if next == nil {
+		var err error
+		next, err = c.connect(life, lost)
+		if errors.Is(err, context.Canceled) {
+			err = ErrClosed
 		}
-	}()
-	l, err := c.connect(ctx, lost)
-	if errors.Is(err, context.Canceled) {
-		err = ErrClosed
+		if err != nil {
+			return nil, err
+		}
 	}
-	return l, err
+	c.connected(next)
+	return next, nil
+}
+
+// adopt takes the first of the links, opened before, that can be made the
+// connection's, and ends the others.
+func (c *Conn) adopt(lost *link, candidates ...*link) (adopted *link) {
+	for _, l := range candidates {
+		switch {
+		case l == nil:
+		case adopted == nil && c.take(l) == nil:
+			adopted = l
+		default:
+			l.abort()
+		}
+	}
+	return adopted
+}
+
+// take makes a link that was opened before the connection's.
+func (c *Conn) take(l *link) error {
+	l.serve(c.handler(l))
+	if info := l.broker.Load(); info != nil {
+		c.introduce(info)
+	}
+	return c.restore(l)
+}
+
+// connected is called with each link that has become the connection's.
+func (c *Conn) connected(l *link) {
+	c.addresses.settled()
+	c.standby.stir()
+	if told := c.target.options.Transport.Resumed; told != nil {
+		told(l.endpoint.String())
+	}
 }
 
 // connect tries the brokers in turn, round after round, as the failover
@@ -109,19 +163,19 @@ func (c *Conn) connect(ctx context.Context, lost *link) (*link, error) {
 	if fo == nil {
 		return c.attach(ctx, c.target.endpoints[0], lost)
 	}
-	attempts := fo.maxAttempts
-	if lost == nil && fo.startupMaxAttempts >= 0 {
-		attempts = max(fo.startupMaxAttempts, 1)
-	}
-	delay := fo.initialReconnectDelay
+	attempts, delay := fo.attempts(lost != nil), fo.first(lost != nil)
 	if lost != nil {
 		if err := sleep(ctx, delay); err != nil {
 			return nil, err
 		}
+		delay = fo.after(delay)
 	}
 	for round := 1; ; round++ {
-		var failure error
-		for _, e := range c.order(lost) {
+		c.readDocument(ctx)
+		c.rebalance.Store(false) // what is chosen now is of the newest list
+		list := c.addresses.list()
+		failure := errNoBroker
+		for _, e := range list {
 			l, err := c.attach(ctx, e, lost)
 			if err == nil {
 				return l, nil
@@ -131,50 +185,35 @@ func (c *Conn) connect(ctx context.Context, lost *link) (*link, error) {
 			}
 			failure = err
 		}
-		if round%warnEvery == 1 {
-			c.log.Warn("no broker serves, trying again", "brokers", len(c.target.endpoints), "rounds", round, "error", failure)
-		}
 		if attempts >= 0 && round >= attempts {
 			return nil, fmt.Errorf("%w: %d attempts: %w", ErrConnectionLost, round, failure)
 		}
-		if err := sleep(ctx, delay); err != nil {
+		if fo.warnAfter > 0 && (round == 1 || round%fo.warnAfter == 0) {
+			c.log.Warn("no broker serves, trying again", "brokers", len(list), "rounds", round, "error", failure)
+		}
+		if err := c.pause(ctx, delay); err != nil {
 			return nil, fmt.Errorf("%w (%w)", err, failure)
 		}
 		delay = fo.after(delay)
 	}
 }
 
-// warnEvery is how many rounds pass between warnings. (ActiveMQ:
-// warnAfterReconnectAttempts)
-const warnEvery = 10
+var (
+	errNoBroker = errors.New("no broker is known")
+	errMoved    = errors.New("moving to another broker")
+)
 
-// after gives the delay that follows a delay.
-func (fo *failoverOptions) after(delay time.Duration) time.Duration {
-	if !fo.exponentialBackOff {
-		return delay
+// pause sleeps between two rounds; a broker that has just been found ends it.
+func (c *Conn) pause(ctx context.Context, d time.Duration) error {
+	expired, stop := after(d)
+	defer stop()
+	select {
+	case <-expired:
+	case <-c.found:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return min(time.Duration(float64(delay)*fo.backOffMultiplier), fo.maxReconnectDelay)
-}
-
-// order lists the brokers in the order to try them.
-func (c *Conn) order(lost *link) []endpoint {
-	list := slices.Clone(c.target.endpoints)
-	if c.target.failover.randomize {
-		rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	}
-	if lost != nil {
-		slices.SortStableFunc(list, func(a, b endpoint) int {
-			return boolInt(a.address == lost.endpoint.address) - boolInt(b.address == lost.endpoint.address)
-		})
-	}
-	return list
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return nil
 }
 
 // attach makes a link to one broker, restores the connection's state there
@@ -184,13 +223,14 @@ func (c *Conn) attach(ctx context.Context, e endpoint, lost *link) (*link, error
 	if err != nil {
 		return nil, err
 	}
+	l.serve(c.handler(l))
 	if lost != nil {
 		if err := c.restore(l); err != nil {
 			l.nc.Close()
 			return nil, err
 		}
 	}
-	l.run(c.handler(l))
+	l.run()
 	return l, nil
 }
 
@@ -203,4 +243,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// after is a channel that is closed when d has passed.
+func after(d time.Duration) (expired <-chan struct{}, stop func()) {
+	ch := make(chan struct{})
+	t := time.AfterFunc(d, func() { close(ch) })
+	return ch, func() { t.Stop() }
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // newConnectionID makes an identifier of ActiveMQ's form,
-// "ID:host-number-milliseconds-1:1", that no other connection has. (ActiveMQ:
+// "ID:host-number-milliseconds-1:1", or with another prefix than "ID:host", that no other connection has. (ActiveMQ:
 // IdGenerator)
-func newConnectionID() message.ConnectionID {
+func newConnectionID(prefix string) message.ConnectionID {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
@@ -24,10 +24,16 @@ func newConnectionID() message.ConnectionID {
 		}
 		return '-'
 	}, host)
-	return message.ConnectionID(fmt.Sprintf("ID:%s-%d-%d-1:1", host, rand.Uint32(), time.Now().UnixMilli()))
+	if prefix == "" {
+		prefix = "ID:" + host
+	}
+	return message.ConnectionID(fmt.Sprintf("%s-%d-%d-1:1", prefix, rand.Uint32(), time.Now().UnixMilli()))
 }
 
 // clientIDOf is the client identifier of a connection that was given none.
-func clientIDOf(id message.ConnectionID) string {
+func clientIDOf(id message.ConnectionID, prefix string) string {
+	if prefix != "" {
+		id = newConnectionID(prefix)
+	}
 	return strings.TrimSuffix(string(id), "-1:1") + "-0:1"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"sync/atomic"
 	"time"
@@ -22,11 +23,19 @@ type link struct {
 	dec      *openwire.Decoder
 	silence  time.Duration // longest that the peer may be silent, 0 for ever
 
+	handle atomic.Pointer[handler]             // what the reader calls
+	broker atomic.Pointer[openwire.BrokerInfo] // of a link that waits
+	onEnd  func()                              // called after done; may be nil
+
 	heard atomic.Uint32 // reads so far: shows that the peer lives
 	done  chan struct{} // closed when both goroutines have ended and err is set
 	err   error         // why the link ended; set before done is closed
 	cause chan error    // capacity 1: the first failure
 }
+
+// handler is called by a link's reader with each command; an error ends the
+// link.
+type handler func(openwire.Header, any) error
 
 // listener counts the reads that brought something.
 type listener struct {
@@ -54,8 +63,16 @@ func (c *Conn) openLink(ctx context.Context, e endpoint) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.wire.apply(nc)
+	if e.wire.secure {
+		raw := nc
+		if nc, err = e.secure(ctx, raw, c.target.tls); err != nil {
+			raw.Close()
+			return nil, fmt.Errorf("%s: %w", e, err)
+		}
+	}
 	l := &link{endpoint: e, nc: nc, done: make(chan struct{}), cause: make(chan error, 1)}
-	l.in = frames{r: listener{nc, &l.heard}, limit: e.wire.maxFrameSize}
+	l.in = frames{r: listener{nc, &l.heard}, limit: e.wire.frameLimit()}
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
 	err = l.negotiate(e.wire)
 	if !stop() && err == nil {
@@ -101,19 +118,76 @@ func (l *link) negotiate(w wireOptions) error {
 	l.out = newOutbox(openwire.NewEncoder(format))
 	l.dec = openwire.NewDecoder(format)
 	l.silence = time.Duration(format.MaxInactivityMS) * time.Millisecond
-	if tcp, ok := l.nc.(*net.TCPConn); ok {
-		_ = tcp.SetNoDelay(w.noDelay)
+	if w.noInactivity {
+		l.silence = 0
 	}
 	return l.nc.SetDeadline(time.Time{})
 }
 
-// run starts the reader and the writer. handle is called by the reader with
-// each command; an error from it ends the link.
-func (l *link) run(handle func(openwire.Header, any) error) {
+// apply sets the options of the socket.
+func (o *socketOptions) apply(nc net.Conn) {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	_ = tcp.SetNoDelay(o.noDelay)
+	if o.keepAlive {
+		_ = tcp.SetKeepAlive(true)
+	}
+	if o.linger >= 0 {
+		_ = tcp.SetLinger(o.linger)
+	}
+	if o.bufferSize > 0 {
+		_ = tcp.SetReadBuffer(o.bufferSize)
+		_ = tcp.SetWriteBuffer(o.bufferSize)
+	}
+}
+
+// frameLimit is the largest frame that is read.
+func (w *wireOptions) frameLimit() int64 {
+	if !w.maxFrameEnabled {
+		return math.MaxInt32
+	}
+	return w.maxFrameSize
+}
+
+// serve has the reader call h from its next command on.
+func (l *link) serve(h handler) { l.handle.Store(&h) }
+
+// idle is the handler of a link that waits to be needed.
+func (l *link) idle(h openwire.Header, cmd any) error {
+	switch cmd := cmd.(type) {
+	case *openwire.KeepAlive:
+		if h.ResponseRequired {
+			return l.out.force(openwire.Header{}, &openwire.KeepAlive{})
+		}
+	case *openwire.BrokerInfo:
+		l.broker.Store(cmd)
+	case *openwire.Shutdown:
+		return io.EOF
+	case *openwire.ConnectionControl:
+		if cmd.Close || cmd.Exit {
+			return io.EOF
+		}
+	}
+	return nil
+}
+
+// ended reports whether the link is over.
+func (l *link) ended() bool { return isDone(l.done) }
+
+// abort ends a link that runs.
+func (l *link) abort() {
+	l.nc.Close()
+	<-l.done
+}
+
+// run starts the reader and the writer.
+func (l *link) run() {
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
-		l.fail(l.read(handle))
+		l.fail(l.read())
 		l.out.close()
 		l.nc.Close() // the writer must not wait for a peer that is not read
 	}()
@@ -124,6 +198,9 @@ func (l *link) run(handle func(openwire.Header, any) error) {
 		<-reading
 		l.err = <-l.cause
 		close(l.done)
+		if l.onEnd != nil {
+			l.onEnd()
+		}
 	}()
 }
 
@@ -135,7 +212,7 @@ func (l *link) fail(err error) {
 	}
 }
 
-func (l *link) read(handle func(openwire.Header, any) error) (err error) {
+func (l *link) read() (err error) {
 	defer func() { // one broken frame must not end the program
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: decoder failed: %v", ErrProtocol, p)
@@ -150,7 +227,7 @@ func (l *link) read(handle func(openwire.Header, any) error) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := handle(h, cmd); err != nil {
+		if err := (*l.handle.Load())(h, cmd); err != nil {
 			return err
 		}
 	}
@@ -169,6 +246,10 @@ func (l *link) write() error {
 		defer t.Stop()
 		tick = t.C
 	}
+	limit := l.silence
+	if own := l.endpoint.wire.writeTimeout; own > 0 {
+		limit = own
+	}
 	idle, silent, heard := true, 0, l.heard.Load()
 	var buf []byte
 	for {
@@ -180,7 +261,7 @@ func (l *link) write() error {
 			} else if silent++; silent > 3 {
 				return errSilent
 			}
-			if idle {
+			if idle && !l.endpoint.wire.noKeepAlive {
 				if err := l.out.force(openwire.Header{}, &openwire.KeepAlive{}); err != nil {
 					return err
 				}
@@ -195,8 +276,8 @@ func (l *link) write() error {
 			continue
 		}
 		idle = false
-		if l.silence > 0 {
-			_ = l.nc.SetWriteDeadline(time.Now().Add(l.silence))
+		if limit > 0 {
+			_ = l.nc.SetWriteDeadline(time.Now().Add(limit))
 		}
 		if _, err := l.nc.Write(buf); err != nil {
 			return err

@@ -4,36 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/conclavemq/conclave/message"
 )
-
-// ProducerOptions configure a producer. The zero value sends persistent
-// messages of priority 4 that never expire.
-type ProducerOptions struct {
-	NonPersistent bool
-	Priority      Priority
-	TTL           time.Duration // 0: never expires
-	NoTimestamp   bool          // JMS: setDisableMessageTimestamp
-	WindowSize    int32         // bytes that may be unacknowledged by the broker, 0 unbounded
-	// KeepHeaders sends messages with the priority, persistence, timestamp and
-	// expiration that they have, for those that are sent on.
-	KeepHeaders bool
-}
-
-// Priority of messages; the zero value is JMS's default of 4.
-type Priority uint8
-
-// PriorityOf gives the Priority of level 0–9.
-func PriorityOf(level uint8) Priority { return Priority(min(level, 9) + 1) }
-
-func (p Priority) level() uint8 {
-	if p == 0 {
-		return 4
-	}
-	return uint8(p - 1)
-}
 
 // Producer sends messages. (JMS: MessageProducer)
 type Producer struct {
@@ -48,24 +22,30 @@ type Producer struct {
 // Producer opens a producer. With a null destination each message must name
 // its own.
 func (s *Session) Producer(ctx context.Context, d message.Destination, opts ProducerOptions) (*Producer, error) {
-	if err := checkDestination(d); err != nil {
+	d, extra, err := parseDestination(d)
+	if err == nil {
+		err = extra.only("producer.")
+	}
+	if err != nil {
 		return nil, err
 	}
-	s.nextProducer++
-	p := &Producer{session: s, opts: opts}
-	p.window.limit = int64(opts.WindowSize)
-	p.info = message.ProducerInfo{
-		ID:          message.ProducerID{Connection: s.info.ID.Connection, Session: s.info.ID.Value, Value: s.nextProducer},
-		Destination: d,
-		WindowSize:  opts.WindowSize,
-	}
 	c := s.conn
-	if opts.WindowSize > 0 {
+	s.nextProducer++
+	opts.NoTimestamp = opts.NoTimestamp || c.target.options.NoTimestamps
+	p := &Producer{session: s, opts: opts}
+	p.info = message.ProducerInfo{
+		ID:            message.ProducerID{Connection: s.info.ID.Connection, Session: s.info.ID.Value, Value: s.nextProducer},
+		Destination:   d,
+		DispatchAsync: extra.producer.DispatchAsync,
+		WindowSize:    windowOf(opts.WindowSize, c.target.options.ProducerWindow, extra.window),
+	}
+	p.window.limit = int64(p.info.WindowSize)
+	if p.info.WindowSize > 0 {
 		c.mu.Lock()
 		c.producers[p.info.ID] = p
 		c.mu.Unlock()
 	}
-	_, err := c.call(ctx, &p.info)
+	_, err = c.call(ctx, &p.info)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -76,6 +56,17 @@ func (s *Session) Producer(ctx context.Context, d message.Destination, opts Prod
 	return p, nil
 }
 
+// windowOf is the window that a destination, a producer or a connection names.
+func windowOf(own, byDefault int32, named *int32) int32 {
+	switch {
+	case named != nil:
+		return *named
+	case own != 0:
+		return max(own, 0)
+	}
+	return byDefault
+}
+
 // ID is the producer's identifier.
 func (p *Producer) ID() message.ProducerID { return p.info.ID }
 
@@ -84,12 +75,28 @@ func (p *Producer) ID() message.ProducerID { return p.info.ID }
 // say otherwise; other messages are only on their way. m may be changed and
 // sent again afterwards. (JMS: MessageProducer.send)
 func (p *Producer) Send(ctx context.Context, m *message.Message) error {
+	return p.send(ctx, m, &p.opts)
+}
+
+// SendWith sends m as Send does, with delivery options of its own.
+func (p *Producer) SendWith(ctx context.Context, m *message.Message, d DeliveryOptions) error {
+	opts := p.opts
+	opts.NonPersistent, opts.Priority, opts.TTL, opts.KeepHeaders = d.NonPersistent, d.Priority, d.TTL, false
+	return p.send(ctx, m, &opts)
+}
+
+func (p *Producer) send(ctx context.Context, m *message.Message, opts *ProducerOptions) error {
 	o := &p.session.conn.target.options
-	sync := o.SyncSend || !p.opts.NonPersistent && p.session.mode != Transacted && !o.AsyncSend
-	tx, err := p.prepare(ctx, m)
+	if o.SendTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.SendTimeout)
+		defer cancel()
+	}
+	m, tx, err := p.prepare(ctx, m, opts)
 	if err != nil {
 		return err
 	}
+	sync := o.SyncSend || !opts.NonPersistent && tx == nil && !o.AsyncSend
 	if !sync {
 		return p.post(ctx, tx, m)
 	}
@@ -122,7 +129,7 @@ func (p *Producer) answered(tx *transaction) error {
 // lost connection means sending again, and done is called once with the
 // outcome, by the connection's reader: it must not block.
 func (p *Producer) SendAsync(ctx context.Context, m *message.Message, done func(error)) error {
-	tx, err := p.prepare(ctx, m)
+	m, tx, err := p.prepare(ctx, m, &p.opts)
 	if err != nil {
 		return err
 	}
@@ -134,7 +141,7 @@ func (p *Producer) SendAsync(ctx context.Context, m *message.Message, done func(
 	}
 	c := p.session.conn
 	if c.target.failover != nil {
-		m = m.Copy() // kept until the answer
+		m = c.target.options.keep(m) // until the answer
 	}
 	return c.issue(ctx, &request{cmd: m, notify: done})
 }
@@ -142,68 +149,105 @@ func (p *Producer) SendAsync(ctx context.Context, m *message.Message, done func(
 // post sends without an answer.
 func (p *Producer) post(ctx context.Context, tx *transaction, m *message.Message) error {
 	c := p.session.conn
-	if tx == nil || c.target.failover == nil {
+	switch fo := c.target.failover; {
+	case fo == nil:
 		return c.post(ctx, m)
+	case tx != nil:
+		return p.postInTransaction(ctx, tx, c.target.options.keep(m))
+	case fo.trackMessages:
+		m = c.target.options.keep(m)
+		c.mu.Lock()
+		c.cache.put(m)
+		l := c.link
+		c.mu.Unlock()
+		return c.postTracked(ctx, l, m)
 	}
+	return c.post(ctx, m)
+}
+
+// postInTransaction keeps m, too, so that a failover can repeat it.
+func (p *Producer) postInTransaction(ctx context.Context, tx *transaction, m *message.Message) error {
+	c := p.session.conn
 	c.mu.Lock()
 	if tx.rollbackOnly {
 		c.mu.Unlock()
 		return fmt.Errorf("send: %w", ErrRolledBack)
 	}
-	tx.track(m)
+	tx.track(p, m)
 	l := c.link
 	c.mu.Unlock()
 	return c.postTracked(ctx, l, m)
 }
 
-// prepare sets the message's headers and takes its place in the window.
-func (p *Producer) prepare(ctx context.Context, m *message.Message) (*transaction, error) {
+// prepare sets the message's headers and takes its place in the window. What
+// it returns is what goes out: m itself, or a compressed copy.
+func (p *Producer) prepare(ctx context.Context, m *message.Message, opts *ProducerOptions) (*message.Message, *transaction, error) {
 	if p.closed {
-		return nil, fmt.Errorf("producer %s: %w", p.info.ID, ErrClosed)
+		return nil, nil, fmt.Errorf("producer %s: %w", p.info.ID, ErrClosed)
+	}
+	if err := p.address(m); err != nil {
+		return nil, nil, err
+	}
+	c := p.session.conn
+	if err := c.awaitBroker(ctx); err != nil {
+		return nil, nil, err
 	}
 	tx, err := p.session.begin(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if p.info.WindowSize > 0 {
-		if err := p.window.acquire(ctx, m.Size()); err != nil {
-			return nil, err
+	out := m
+	if c.target.options.Compression && !m.Compressed {
+		out = m.Copy()
+		if err := Compress(out); err != nil {
+			return nil, nil, err
 		}
 	}
-	if !p.info.Destination.IsZero() {
-		m.Destination = p.info.Destination
-	} else if m.Destination.IsZero() {
-		return nil, errors.New("message without a destination")
+	if p.info.WindowSize > 0 {
+		if err := p.window.acquire(ctx, out.Size()); err != nil {
+			return nil, nil, err
+		}
 	}
 	p.sequence++
+	p.label(m, tx, opts)
+	if out != m {
+		p.label(out, tx, opts)
+		out.Timestamp, out.Expiration = m.Timestamp, m.Expiration
+	}
+	return out, tx, nil
+}
+
+// label sets the headers of the next message.
+func (p *Producer) label(m *message.Message, tx *transaction, opts *ProducerOptions) {
 	m.Producer = p.info.ID
 	m.ID = message.MessageID{Producer: p.info.ID, ProducerSequence: p.sequence}
-	if !p.opts.KeepHeaders {
-		m.Persistent = !p.opts.NonPersistent
-		m.Priority = p.opts.Priority.level()
-		p.stamp(m)
-	}
+	opts.stamp(m)
 	m.RedeliveryCounter = 0
 	m.BrokerPath = nil
 	m.Transaction = message.TransactionID{}
 	if tx != nil {
 		m.Transaction = tx.id
 	}
-	return tx, nil
 }
 
-func (p *Producer) stamp(m *message.Message) {
-	m.Timestamp, m.Expiration = 0, 0
-	if p.opts.NoTimestamp && p.opts.TTL <= 0 {
-		return
+// address sets where m goes: the producer's destination, or its own.
+func (p *Producer) address(m *message.Message) error {
+	if !p.info.Destination.IsZero() {
+		m.Destination = p.info.Destination
+		return nil
 	}
-	now := time.Now().UnixMilli()
-	if !p.opts.NoTimestamp {
-		m.Timestamp = now
+	if m.Destination.IsZero() {
+		return errors.New("message without a destination")
 	}
-	if p.opts.TTL > 0 {
-		m.Expiration = now + max(p.opts.TTL.Milliseconds(), 1)
+	if strings.IndexByte(m.Destination.Name, '?') < 0 {
+		return nil
 	}
+	d, extra, err := parseDestination(m.Destination)
+	if err == nil {
+		err = extra.only("producer.")
+	}
+	m.Destination = d
+	return err
 }
 
 // Close takes leave of the broker.
@@ -216,6 +260,9 @@ func (p *Producer) Close(ctx context.Context) error {
 	c.mu.Lock()
 	delete(c.producers, p.info.ID)
 	delete(p.session.announced, p)
+	if tx := p.session.tx; tx != nil && c.target.failover != nil && c.target.failover.trackProducers {
+		tx.closed(p)
+	}
 	c.mu.Unlock()
 	_, err := c.call(ctx, remove(p.info.ID, message.LastDeliveredUnset))
 	return unlessGone(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/conclavemq/conclave/message"
@@ -14,50 +15,94 @@ import (
 // is acknowledged when Receive returns. A browser's end is a delivery without
 // a message. (JMS: MessageConsumer.receive)
 func (c *Consumer) Receive(ctx context.Context) (message.Delivery, error) {
+	d, err := c.following(ctx, true)
+	if err != nil || d.Message == nil {
+		return d.Delivery, err
+	}
+	return d.Delivery, c.give(ctx, d)
+}
+
+// TryReceive is Receive without waiting for a message; ok is false where there
+// is none. A consumer without prefetch asks the broker, and waits for its
+// answer. (JMS: MessageConsumer.receiveNoWait)
+func (c *Consumer) TryReceive(ctx context.Context) (d message.Delivery, ok bool, err error) {
+	one, err := c.following(ctx, false)
+	if errors.Is(err, errNothing) {
+		return message.Delivery{}, false, nil
+	}
+	if err != nil || one.Message == nil {
+		return message.Delivery{}, false, err
+	}
+	return one.Delivery, true, c.give(ctx, one)
+}
+
+// errNothing: no message is there.
+var errNothing = errors.New("no message")
+
+// following takes the next delivery that is to be given out; those that are
+// not are acknowledged as what they are.
+func (c *Consumer) following(ctx context.Context, wait bool) (delivery, error) {
 	for {
-		d, err := c.take(ctx)
+		d, err := c.take(ctx, wait)
 		if err != nil {
-			return message.Delivery{}, err
+			return delivery{}, err
 		}
 		c.pulling = false
-		if d.Message == nil { // the end of a browse
+		if d.Message == nil { // the end of a browse, or of a pull
 			if c.info.Browser {
-				return d.Delivery, nil
+				return d, nil
+			}
+			if !wait {
+				return delivery{}, errNothing
 			}
 			continue
 		}
-		if d.Message.Expiration > 0 && d.Message.Expired(time.Now().UnixMilli()) {
-			if err := c.ack(ctx, message.ExpiredAck, []delivery{d}, message.TransactionID{}); err != nil {
-				return message.Delivery{}, err
-			}
-			continue
+		pass, err := c.sift(ctx, &d)
+		if err != nil {
+			return delivery{}, err
 		}
-		if c.acked.again(d.Message.ID) {
-			// It was given out and acknowledged before a link was lost, and the
-			// acknowledgement with it.
-			if err := c.ack(ctx, message.IndividualAck, []delivery{d}, message.TransactionID{}); err != nil {
-				return message.Delivery{}, err
-			}
-			continue
+		if pass {
+			return d, nil
 		}
-		return d.Delivery, c.give(ctx, d)
 	}
 }
 
+// sift reports whether d is to be given out.
+func (c *Consumer) sift(ctx context.Context, d *delivery) (bool, error) {
+	switch {
+	case d.Message.Expiration > 0 && !c.session.conn.target.options.KeepExpired && d.Message.Expired(time.Now().UnixMilli()):
+		return false, c.ack(ctx, message.ExpiredAck, []delivery{*d}, message.TransactionID{})
+	case c.acked.again(d.Message.ID):
+		// It was given out and acknowledged before a link was lost, and the
+		// acknowledgement with it.
+		return false, c.ack(ctx, message.IndividualAck, []delivery{*d}, message.TransactionID{})
+	case c.worn(d):
+		text := fmt.Sprintf("Dispatch[%d] to %s exceeds redelivery policy limit:%s", d.RedeliveryCounter, c.info.ID, &c.policy)
+		return false, c.poison(ctx, []delivery{*d}, text, nil)
+	}
+	return true, nil
+}
+
 // take returns the next delivery.
-func (c *Consumer) take(ctx context.Context) (delivery, error) {
+func (c *Consumer) take(ctx context.Context, wait bool) (delivery, error) {
 	for {
-		if err := c.fill(ctx); err != nil {
+		if err := c.fill(ctx, wait); err != nil {
 			return delivery{}, err
 		}
-		if wait := time.Until(c.notBefore); !c.notBefore.IsZero() && wait > 0 {
-			if err := sleep(ctx, wait); err != nil {
+		if left := time.Until(c.notBefore); !c.notBefore.IsZero() && left > 0 {
+			if !wait {
+				return delivery{}, errNothing
+			}
+			if err := sleep(ctx, left); err != nil {
 				return delivery{}, err
 			}
 		}
 		c.notBefore = time.Time{}
 		if c.refresh(); c.next == len(c.queue) {
 			continue // a link was lost meanwhile
+		}
+		if c.session.conn.target.options.PriorityOrder {
+			c.sort()
 		}
 		d := c.queue[c.next]
 		c.queue[c.next] = delivery{}
@@ -66,21 +111,44 @@ func (c *Consumer) take(ctx context.Context) (delivery, error) {
 	}
 }
 
+// sort has what is most urgent come first. (ActiveMQ: messagePrioritySupported)
+func (c *Consumer) sort() {
+	c.mu.Lock()
+	if len(c.arrived) > 0 {
+		c.queue = append(c.queue[c.next:], c.arrived...)
+		c.next = 0
+		clear(c.arrived)
+		c.arrived = c.arrived[:0]
+	}
+	c.mu.Unlock()
+	slices.SortStableFunc(c.queue[c.next:], func(a, b delivery) int { return urgency(b) - urgency(a) })
+}
+
+func urgency(d delivery) int {
+	if d.Message == nil {
+		return -1
+	}
+	return int(d.Message.Priority)
+}
+
 // fill waits until the queue has something.
-func (c *Consumer) fill(ctx context.Context) error {
+func (c *Consumer) fill(ctx context.Context, wait bool) error {
 	for {
 		c.refresh()
+		var due time.Time
+		if len(c.aside) > 0 {
+			due = c.ripen(time.Now())
+		}
 		if c.next < len(c.queue) {
 			return nil
 		}
-		if c.session.mode == DupsOKAcknowledge && len(c.delivered) > 0 {
-			if !c.arrives() {
-				if err := c.acknowledgeAll(ctx, message.TransactionID{}); err != nil {
-					return err
-				}
+		if c.batches && len(c.delivered) > 0 && !c.arrives() {
+			if err := c.acknowledgeAll(ctx, message.TransactionID{}); err != nil {
+				return err
 			}
 		}
-		if err := c.pull(ctx); err != nil {
+		asked, err := c.pull(ctx, wait)
+		if err != nil {
 			return err
 		}
 		c.mu.Lock()
@@ -95,9 +163,13 @@ func (c *Consumer) fill(ctx context.Context) error {
 			c.mu.Unlock()
 			return err
 		}
+		if !wait && !asked {
+			c.mu.Unlock()
+			return errNothing
+		}
 		c.waiting = true
 		c.mu.Unlock()
-		if err := c.await(ctx); err != nil {
+		if err := c.await(ctx, due); err != nil {
 			return err
 		}
 	}
@@ -110,11 +182,18 @@ func (c *Consumer) arrives() bool {
 	return len(c.arrived) > 0
 }
 
-// await waits for a signal.
-func (c *Consumer) await(ctx context.Context) error {
+// await waits for a signal, until due if that is not zero.
+func (c *Consumer) await(ctx context.Context, due time.Time) error {
+	var expired <-chan struct{}
+	if !due.IsZero() {
+		var stop func()
+		expired, stop = after(time.Until(due))
+		defer stop()
+	}
 	select {
 	case <-c.wake:
 		return nil
+	case <-expired:
 	case <-ctx.Done():
 	}
 	c.mu.Lock()
@@ -140,7 +219,7 @@ func (c *Consumer) refresh() {
 	if len(c.delivered) > 0 {
 		c.session.spoil()
 	}
-	c.queue, c.next = nil, 0
+	c.queue, c.next, c.aside = nil, 0, nil
 	c.delivered, c.unreported = nil, 0
 	c.pulling, c.notBefore = false, time.Time{}
 	c.acked.suspect()
@@ -155,13 +234,21 @@ func (s *Session) spoil() {
 	}
 }
 
-// pull asks for a message where nothing is prefetched.
-func (c *Consumer) pull(ctx context.Context) error {
-	if c.pulling || c.prefetch.Load() > 0 || c.info.PrefetchSize > 0 {
-		return nil
+// pull asks for a message where nothing is prefetched, and reports whether the
+// broker owes an answer; without wait it answers in any case.
+func (c *Consumer) pull(ctx context.Context, wait bool) (asked bool, err error) {
+	if c.prefetch.Load() > 0 || c.info.PrefetchSize > 0 {
+		return false, nil
 	}
-	c.pulling = true
-	return c.session.conn.post(ctx, &message.Pull{Consumer: c.info.ID, Destination: c.info.Destination})
+	if c.pulling {
+		return !c.standing, nil
+	}
+	c.pulling, c.standing = true, wait
+	pull := &message.Pull{Consumer: c.info.ID, Destination: c.info.Destination}
+	if !wait {
+		pull.TimeoutMS = -1
+	}
+	return true, c.session.conn.post(ctx, pull)
 }
 
 // give notes that d goes to the application and acknowledges it as the mode
@@ -170,6 +257,9 @@ func (c *Consumer) give(ctx context.Context, d delivery) error {
 	c.lastDelivered = d.Message.ID.BrokerSequence
 	switch c.session.mode {
 	case AutoAcknowledge:
+		if c.batches {
+			return c.gather(ctx, d, 65)
+		}
 		c.remember(d.Message.ID)
 		one := [1]delivery{d}
 		return c.ack(ctx, message.StandardAck, one[:], message.TransactionID{})
@@ -179,17 +269,33 @@ func (c *Consumer) give(ctx context.Context, d delivery) error {
 			return err
 		}
 		c.delivered = append(c.delivered, d)
+		if c.session.conn.target.options.TransactedIndividualAck {
+			return c.ack(ctx, message.IndividualAck, []delivery{d}, tx.id)
+		}
 		return c.report(ctx, tx.id)
 	case DupsOKAcknowledge:
-		c.delivered = append(c.delivered, d)
-		if 2*len(c.delivered) >= int(c.prefetch.Load()) {
-			return c.acknowledgeAll(ctx, message.TransactionID{})
-		}
-		return nil
+		return c.gather(ctx, d, 50)
 	}
 	c.delivered = append(c.delivered, d)
 	return c.report(ctx, message.TransactionID{})
 }
+
+// gather acknowledges in batches: at a part of the prefetch, or in time.
+func (c *Consumer) gather(ctx context.Context, d delivery, percent int) error {
+	c.delivered = append(c.delivered, d)
+	full := 100*len(c.delivered) >= percent*int(c.prefetch.Load())
+	if !full && c.session.mode == AutoAcknowledge {
+		limit := delayOr(c.session.conn.target.options.OptimizeAcknowledgeTimeout, optimizeTimeout)
+		full = limit > 0 && !c.ackedAt.IsZero() && time.Since(c.ackedAt) >= limit
+	}
+	if !full {
+		return nil
+	}
+	c.ackedAt = time.Now()
+	return c.acknowledgeAll(ctx, message.TransactionID{})
+}
+
+const optimizeTimeout = 300 * time.Millisecond // ActiveMQ: optimizeAcknowledgeTimeOut
 
 // join makes the consumer part of the session's transaction, which then cannot
 // be repeated after failover.
@@ -234,6 +340,11 @@ func (c *Consumer) ack(ctx context.Context, kind message.AckType, run []delivery
 
 func (c *Consumer) sendAck(ctx context.Context, l *link, ack *message.Ack) error {
 	conn := c.session.conn
+	if conn.target.options.SyncAcks && conn.present() == l {
+		own := *ack
+		_, err := conn.call(ctx, &own)
+		return err
+	}
 	err := l.out.put(ctx, openwire.Header{CommandID: conn.commandID.Add(1)}, ack)
 	if errors.Is(err, errLinkDown) {
 		if conn.target.failover != nil {

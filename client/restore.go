@@ -1,7 +1,10 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/openwire"
@@ -28,6 +31,9 @@ func (c *Conn) restore(l *link) error {
 // restoreLocked returns the requests that need no broker any more, with their
 // outcomes.
 func (c *Conn) restoreLocked(l *link) (map[*request]error, error) {
+	if c.shut {
+		return nil, ErrClosed
+	}
 	send := func(cmd any) error {
 		return l.out.force(openwire.Header{CommandID: c.commandID.Add(1)}, cmd)
 	}
@@ -43,26 +49,49 @@ func (c *Conn) restoreLocked(l *link) (map[*request]error, error) {
 			return nil, err
 		}
 	}
-	for _, s := range c.sessions {
+	sessions := slices.SortedFunc(maps.Values(c.sessions), func(a, b *Session) int { return cmp.Compare(a.info.ID.Value, b.info.ID.Value) })
+	for _, s := range sessions {
 		if err := s.restore(send); err != nil {
 			return nil, err
 		}
 	}
-	for _, s := range c.sessions {
+	for _, s := range sessions {
 		if err := s.repeat(send); err != nil {
 			return nil, err
 		}
 	}
+	if err := c.cache.each(send); err != nil {
+		return nil, err
+	}
 	return c.resendLocked(l)
 }
 
-// repeat sends what a transaction in progress consists of.
+// repeat sends what the transactions in progress consist of.
 func (s *Session) repeat(send func(any) error) error {
-	if s.tx == nil || s.tx.rollbackOnly {
+	for tx := range s.transactions() {
+		if err := tx.repeat(send); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *transaction) repeat(send func(any) error) error {
+	if t.rollbackOnly || t.prepared {
 		return nil
 	}
-	for _, cmd := range s.tx.commands {
+	for _, p := range t.gone {
+		if err := send(&p.info); err != nil {
+			return err
+		}
+	}
+	for _, cmd := range t.commands {
 		if err := send(cmd); err != nil {
+			return err
+		}
+	}
+	for _, p := range t.gone {
+		if err := send(remove(p.info.ID, message.LastDeliveredUnset)); err != nil {
 			return err
 		}
 	}
@@ -78,20 +107,46 @@ func (c *Conn) resendLocked(l *link) (map[*request]error, error) {
 		case *message.RemoveInfo, *message.Ack:
 			answered[r] = nil // went with the link
 		case *openwire.TransactionInfo:
-			if cmd.Operation == openwire.Rollback {
-				answered[r] = nil
-			} else {
-				answered[r] = fmt.Errorf("%w: failover before %s was answered", ErrRolledBack, cmd.Transaction)
+			outcome, decided := afterLoss(cmd)
+			if decided {
+				answered[r] = outcome
+				continue
 			}
-		default:
-			if err := l.out.force(openwire.Header{CommandID: r.id, ResponseRequired: true}, cmd); err != nil {
+			if err := resend(l, r); err != nil {
 				return nil, err
 			}
-			continue
+		default:
+			if err := resend(l, r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for r := range answered {
 		delete(c.pending, r.id)
 	}
 	return answered, nil
+}
+
+func resend(l *link, r *request) error {
+	return l.out.force(openwire.Header{CommandID: r.id, ResponseRequired: true}, r.cmd)
+}
+
+// afterLoss is what becomes of a transaction's command that a lost broker has
+// not answered: decided says that it is not sent again. A local transaction
+// has gone with its connection; so has a branch that was not prepared, and a
+// prepare whose answer is missing counts as failed, so that its manager rolls
+// the branch back. The outcome of a prepared branch is sent until it is
+// answered.
+func afterLoss(cmd *openwire.TransactionInfo) (outcome error, decided bool) {
+	switch cmd.Operation {
+	case openwire.End:
+		return nil, true
+	case openwire.Rollback:
+		return nil, !cmd.Transaction.XA
+	case openwire.Prepare, openwire.CommitOnePhase:
+		return fmt.Errorf("%w: failover before %s was answered", ErrRolledBack, cmd.Transaction), true
+	case openwire.CommitTwoPhase, openwire.Recover, openwire.Forget:
+		return nil, false
+	}
+	return nil, true
 }

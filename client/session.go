@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -38,6 +37,7 @@ type Session struct {
 	announced map[*Producer]struct{} // guarded by conn.mu; those to restore
 	ready     bool                   // guarded by conn.mu; the session is to be restored
 	closed    bool                   // guarded by conn.mu
+	xa        *branches              // nil: local transactions
 	tx        *transaction           // guarded by conn.mu; nil: none begun
 }
 
@@ -111,9 +111,12 @@ func (s *Session) Acknowledge(ctx context.Context) error {
 
 // Recover delivers again, flagged as redelivered, all that was received and
 // not acknowledged. (JMS: Session.recover)
-func (s *Session) Recover(ctx context.Context) error {
+func (s *Session) Recover(ctx context.Context) error { return s.recover(ctx, nil) }
+
+// recover is Recover with what a dead letter is to say of the cause; nil: none.
+func (s *Session) recover(ctx context.Context, cause error) error {
 	for _, c := range s.order {
-		if err := c.redeliver(ctx); err != nil {
+		if err := c.redeliver(ctx, cause); err != nil {
 			return err
 		}
 	}
@@ -122,17 +125,11 @@ func (s *Session) Recover(ctx context.Context) error {
 
 // interruptLocked is told that the connection's link was lost.
 func (s *Session) interruptLocked() {
-	if s.tx != nil && s.tx.unrepeatable {
-		s.tx.rollbackOnly = true
+	for tx := range s.transactions() {
+		if tx.unrepeatable {
+			tx.rollbackOnly = true
+		}
 	}
-}
-
-// checkDestination refuses what the client cannot honour.
-func checkDestination(d message.Destination) error {
-	if name, options, ok := strings.Cut(d.Name, "?"); ok {
-		return fmt.Errorf("destination %s: options %q: %w", name, options, ErrUnsupportedOption)
-	}
-	return nil
 }
 
 // restore announces the session and what belongs to it to a new link. The

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/openwire"
@@ -12,10 +13,13 @@ import (
 // transaction is a session's local transaction from its first message on.
 type transaction struct {
 	id           message.TransactionID
-	commands     []any // guarded by conn.mu; with failover what to repeat: begin and sends
-	size         int64 // guarded by conn.mu; bytes of the messages in commands
-	unrepeatable bool  // guarded by conn.mu; has acknowledgements, or too much to keep
-	rollbackOnly bool  // guarded by conn.mu; its link was lost and it cannot be repeated
+	commands     []any       // guarded by conn.mu; with failover what to repeat: begin and sends
+	size         int64       // guarded by conn.mu; bytes of the messages in commands
+	producers    []*Producer // guarded by conn.mu; of the sends in commands
+	gone         []*Producer // guarded by conn.mu; those of them that were closed since
+	unrepeatable bool        // guarded by conn.mu; has acknowledgements, or too much to keep
+	prepared     bool        // guarded by conn.mu; the broker keeps it
+	rollbackOnly bool        // guarded by conn.mu; its link was lost and it cannot be repeated
 }
 
 // maxTracked bounds what is kept of a transaction for repetition. A larger one
@@ -31,8 +35,11 @@ func (s *Session) begin(ctx context.Context) (*transaction, error) {
 	c := s.conn
 	c.mu.Lock()
 	tx := s.tx
-	if tx != nil {
+	if tx != nil || s.xa != nil {
 		c.mu.Unlock()
+		if tx == nil {
+			return nil, ErrNoBranch
+		}
 		return tx, nil
 	}
 	c.next.tx++
@@ -62,9 +69,9 @@ func (c *Conn) postTracked(ctx context.Context, l *link, cmd any) error {
 	return err
 }
 
-// track keeps a copy of a message that was sent in the transaction. The caller
-// holds conn.mu.
-func (t *transaction) track(m *message.Message) {
+// track keeps a message that was sent in the transaction, which must not change
+// any more. The caller holds conn.mu.
+func (t *transaction) track(p *Producer, m *message.Message) {
 	if t.unrepeatable {
 		return
 	}
@@ -72,7 +79,19 @@ func (t *transaction) track(m *message.Message) {
 		t.commands, t.unrepeatable = nil, true
 		return
 	}
-	t.commands = append(t.commands, m.Copy())
+	t.commands = append(t.commands, m)
+	if n := len(t.producers); (n == 0 || t.producers[n-1] != p) && !slices.Contains(t.producers, p) {
+		t.producers = append(t.producers, p)
+	}
+}
+
+// closed notes that a producer was closed before the transaction's end: a
+// repetition announces it once more. The caller holds conn.mu. (ActiveMQ:
+// trackTransactionProducers)
+func (t *transaction) closed(p *Producer) {
+	if slices.Contains(t.producers, p) {
+		t.gone = append(t.gone, p)
+	}
 }
 
 func (t *transaction) command(op openwire.TransactionOperation) *openwire.TransactionInfo {
@@ -84,7 +103,7 @@ func (t *transaction) command(op openwire.TransactionOperation) *openwire.Transa
 // is not known after the broker was lost meanwhile, in which case a commit
 // that reached it may have taken effect. (JMS: Session.commit)
 func (s *Session) Commit(ctx context.Context) error {
-	if s.mode != Transacted {
+	if s.mode != Transacted || s.xa != nil {
 		return ErrNotTransacted
 	}
 	if s.tx == nil {
@@ -107,7 +126,7 @@ func (s *Session) Commit(ctx context.Context) error {
 			err = fmt.Errorf("%w: %w", ErrRolledBack, err)
 		}
 		for _, c := range s.order {
-			_ = c.redeliver(ctx)
+			_ = c.redeliver(ctx, err)
 		}
 		return fmt.Errorf("commit %s: %w", tx.id, err)
 	}
@@ -119,14 +138,16 @@ func (s *Session) Commit(ctx context.Context) error {
 
 // Rollback undoes everything that was sent and received since the last Commit
 // or Rollback; what was received comes again. (JMS: Session.rollback)
-func (s *Session) Rollback(ctx context.Context) error {
-	if s.mode != Transacted {
+func (s *Session) Rollback(ctx context.Context) error { return s.rollback(ctx, nil) }
+
+func (s *Session) rollback(ctx context.Context, cause error) error {
+	if s.mode != Transacted || s.xa != nil {
 		return ErrNotTransacted
 	}
 	if err := s.rollbackTransaction(ctx); err != nil {
 		return err
 	}
-	return s.Recover(ctx)
+	return s.recover(ctx, cause)
 }
 
 func (s *Session) rollbackTransaction(ctx context.Context) error {

@@ -1,56 +1,75 @@
 package client
 
 import (
-	"strconv"
 	"time"
 )
 
 // The options that a URL may name, by ActiveMQ's names.
 
 var wireSetters = map[string]setter[wireOptions]{
-	"wireFormat.version":                          number(32, func(w *wireOptions) *int32 { return &w.version }),
+	"wireFormat.version":                          number(32, 1, 12, func(w *wireOptions) *int32 { return &w.version }),
 	"wireFormat.cacheEnabled":                     boolean(func(w *wireOptions) *bool { return &w.cacheEnabled }),
-	"wireFormat.cacheSize":                        number(16, func(w *wireOptions) *int32 { return &w.cacheSize }),
+	"wireFormat.cacheSize":                        number(16, 0, 1<<15-1, func(w *wireOptions) *int32 { return &w.cacheSize }),
 	"wireFormat.tightEncodingEnabled":             boolean(func(w *wireOptions) *bool { return &w.tightEncoding }),
 	"wireFormat.stackTraceEnabled":                boolean(func(w *wireOptions) *bool { return &w.stackTrace }),
 	"wireFormat.tcpNoDelayEnabled":                boolean(func(w *wireOptions) *bool { return &w.noDelay }),
-	"wireFormat.maxFrameSize":                     number(64, func(w *wireOptions) *int64 { return &w.maxFrameSize }),
+	"wireFormat.maxFrameSize":                     number(64, 1, 1<<63-1, func(w *wireOptions) *int64 { return &w.maxFrameSize }),
+	"wireFormat.maxFrameSizeEnabled":              boolean(func(w *wireOptions) *bool { return &w.maxFrameEnabled }),
 	"wireFormat.maxInactivityDuration":            milliseconds(func(w *wireOptions) *time.Duration { return &w.inactivity }),
 	"wireFormat.maxInactivityDurationInitalDelay": milliseconds(func(w *wireOptions) *time.Duration { return &w.inactivityInitial }),
+	"wireFormat.host":                             text(func(w *wireOptions) *string { return &w.host }),
 	"connectionTimeout":                           milliseconds(func(w *wireOptions) *time.Duration { return &w.connectTimeout }),
 	"tcpNoDelay":                                  boolean(func(w *wireOptions) *bool { return &w.noDelay }),
-	"socketBufferSize":                            number(32, func(w *wireOptions) *int { return &w.bufferSize }),
-}
-
-var jmsSetters = map[string]setter[Options]{
-	"jms.userName":                            text(func(o *Options) *string { return &o.UserName }),
-	"jms.password":                            text(func(o *Options) *string { return &o.Password }),
-	"jms.clientID":                            text(func(o *Options) *string { return &o.ClientID }),
-	"jms.useAsyncSend":                        boolean(func(o *Options) *bool { return &o.AsyncSend }),
-	"jms.alwaysSyncSend":                      boolean(func(o *Options) *bool { return &o.SyncSend }),
-	"jms.prefetchPolicy.queuePrefetch":        prefetch(func(p *Prefetch) *int32 { return &p.Queue }),
-	"jms.prefetchPolicy.queueBrowserPrefetch": prefetch(func(p *Prefetch) *int32 { return &p.QueueBrowser }),
-	"jms.prefetchPolicy.topicPrefetch":        prefetch(func(p *Prefetch) *int32 { return &p.Topic }),
-	"jms.prefetchPolicy.durableTopicPrefetch": prefetch(func(p *Prefetch) *int32 { return &p.DurableTopic }),
-	"jms.prefetchPolicy.all": prefetch(
-		func(p *Prefetch) *int32 { return &p.Queue },
-		func(p *Prefetch) *int32 { return &p.QueueBrowser },
-		func(p *Prefetch) *int32 { return &p.Topic },
-		func(p *Prefetch) *int32 { return &p.DurableTopic }),
+	"keepAlive":                                   boolean(func(w *wireOptions) *bool { return &w.keepAlive }),
+	"soLinger":                                    number(32, -1, 1<<16, func(w *wireOptions) *int { return &w.linger }),
+	"soTimeout":                                   tuning[wireOptions], // ActiveMQ goes on after it
+	"soWriteTimeout":                              milliseconds(func(w *wireOptions) *time.Duration { return &w.writeTimeout }),
+	"socketBufferSize":                            number(32, 1, 1<<30, func(w *wireOptions) *int { return &w.bufferSize }),
+	"useInactivityMonitor":                        inverse(func(w *wireOptions) *bool { return &w.noInactivity }),
+	"useKeepAlive":                                inverse(func(w *wireOptions) *bool { return &w.noKeepAlive }),
+	"verifyHostName":                              inverse(func(w *wireOptions) *bool { return &w.noVerify }),
+	"enabledProtocols":                            text(func(w *wireOptions) *string { return &w.protocols }),
+	"enabledCipherSuites":                         text(func(w *wireOptions) *string { return &w.cipherSuites }),
+	"ioBufferSize":                                tuning[wireOptions],
+	"closeAsync":                                  tuning[wireOptions],
+	"daemon":                                      tuning[wireOptions],
+	"startLogging":                                tuning[wireOptions],
+	"dynamicManagement":                           refused[wireOptions]("there is no JMX"),
+	"jmxPort":                                     refused[wireOptions]("there is no JMX"),
+	"trace":                                       refused[wireOptions]("use Options.Transport.Command to see commands"),
+	"logWriterName":                               refused[wireOptions]("use Options.Transport.Command to see commands"),
+	"soTrafficClass":                              refused[wireOptions]("set it in Options.DialContext"),
+	"trafficClass":                                refused[wireOptions]("set it in Options.DialContext"),
+	"diffServ":                                    refused[wireOptions]("set it in Options.DialContext"),
+	"typeOfService":                               refused[wireOptions]("set it in Options.DialContext"),
+	"useLocalHost":                                refused[wireOptions]("addresses are resolved as they are written"),
+	"minmumWireFormatVersion":                     refused[wireOptions]("every version from 1 is spoken"),
+	"needClientAuth":                              refused[wireOptions]("it is for a broker's connector"),
+	"wantClientAuth":                              refused[wireOptions]("it is for a broker's connector"),
+	"wireFormat.sizePrefixDisabled":               refused[wireOptions]("a stream needs sizes"),
 }
 
 var failoverSetters = map[string]setter[failoverOptions]{
 	"initialReconnectDelay":       milliseconds(func(f *failoverOptions) *time.Duration { return &f.initialReconnectDelay }),
 	"maxReconnectDelay":           milliseconds(func(f *failoverOptions) *time.Duration { return &f.maxReconnectDelay }),
+	"reconnectDelay":              milliseconds(func(f *failoverOptions) *time.Duration { return &f.reconnectDelay }),
 	"useExponentialBackOff":       boolean(func(f *failoverOptions) *bool { return &f.exponentialBackOff }),
-	"reconnectDelayExponent":      multiplier,
-	"backOffMultiplier":           multiplier,
-	"maxReconnectAttempts":        number(32, func(f *failoverOptions) *int { return &f.maxAttempts }),
-	"startupMaxReconnectAttempts": number(32, func(f *failoverOptions) *int { return &f.startupMaxAttempts }),
+	"reconnectDelayExponent":      fraction(func(f *failoverOptions) *float64 { return &f.backOffMultiplier }),
+	"backOffMultiplier":           fraction(func(f *failoverOptions) *float64 { return &f.backOffMultiplier }),
+	"maxReconnectAttempts":        number(32, -1, 1<<31-1, func(f *failoverOptions) *int { return &f.maxAttempts }),
+	"startupMaxReconnectAttempts": number(32, -1, 1<<31-1, func(f *failoverOptions) *int { return &f.startupMaxAttempts }),
+	"warnAfterReconnectAttempts":  number(32, -1<<31, 1<<31-1, func(f *failoverOptions) *int { return &f.warnAfter }),
 	"randomize":                   boolean(func(f *failoverOptions) *bool { return &f.randomize }),
-}
-
-func multiplier(f *failoverOptions, v string) (err error) {
-	f.backOffMultiplier, err = strconv.ParseFloat(v, 64)
-	return err
+	"backup":                      boolean(func(f *failoverOptions) *bool { return &f.backup }),
+	"backupPoolSize":              number(32, 1, maxBackups, func(f *failoverOptions) *int { return &f.backupPoolSize }),
+	"priorityBackup":              boolean(func(f *failoverOptions) *bool { return &f.priorityBackup }),
+	"priorityURIs":                text(func(f *failoverOptions) *string { return &f.priorityURIs }),
+	"timeout":                     timeLimit(func(f *failoverOptions) *time.Duration { return &f.timeout }),
+	"trackMessages":               boolean(func(f *failoverOptions) *bool { return &f.trackMessages }),
+	"trackTransactionProducers":   boolean(func(f *failoverOptions) *bool { return &f.trackProducers }),
+	"maxCacheSize":                number(64, 0, 1<<31-1, func(f *failoverOptions) *int64 { return &f.maxCacheSize }),
+	"updateURIsSupported":         boolean(func(f *failoverOptions) *bool { return &f.updateURIs }),
+	"updateURIsURL":               text(func(f *failoverOptions) *string { return &f.updateURIsURL }),
+	"rebalanceUpdateURIs":         boolean(func(f *failoverOptions) *bool { return &f.rebalanceURIs }),
+	"reconnectSupported":          boolean(func(f *failoverOptions) *bool { return &f.reconnectSupported }),
 }

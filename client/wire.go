@@ -34,7 +34,7 @@ func DialWire(ctx context.Context, url string, opts Options) (*Wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Wire{conn: newConn(t), pending: map[int32]func(any, error){}}
+	w := &Wire{conn: &Conn{target: t}, pending: map[int32]func(any, error){}}
 	list := slices.Clone(t.endpoints)
 	if t.failover != nil && t.failover.randomize {
 		rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
@@ -60,7 +60,8 @@ func CheckURL(url string) error {
 // one goroutine; it may keep the command. An error from it ends the wire.
 func (w *Wire) Run(handle func(openwire.Header, any) error) {
 	w.handle = handle
-	w.link.run(w.receive)
+	w.link.serve(w.receive)
+	w.link.run()
 	go w.settle()
 }
 

@@ -34,6 +34,7 @@ type node struct {
 	network  *network.Network
 	listener *transport.Listener
 	url      string
+	store    *memory.Store
 }
 
 var starts atomic.Int64
@@ -71,7 +72,7 @@ func startNode(t *testing.T, name string, edit ...func(*broker.Options)) *node {
 	}
 	b, err := broker.New(options)
 	require.NoError(t, err)
-	n := &node{t: t, name: name, broker: b}
+	n := &node{t: t, name: name, broker: b, store: s}
 	n.network = network.New(network.Options{Broker: b, BrokerURL: func() string { return n.url }, Log: log})
 	uri, err := transport.ParseURI("tcp://127.0.0.1:0")
 	require.NoError(t, err)
@@ -240,4 +241,27 @@ func (n *node) depth(d message.Destination) int64 {
 		}
 	}
 	return 0
+}
+
+func (n *node) stats(d message.Destination) broker.DestinationStats {
+	for _, s := range n.broker.Destinations() {
+		if s.Destination == d {
+			return s
+		}
+	}
+	return broker.DestinationStats{}
+}
+
+// show logs what a queue holds and who consumes it.
+func (n *node) show(d message.Destination) {
+	for _, c := range n.broker.Consumers() {
+		if c.Destination == d {
+			n.t.Logf("%s: consumer %s network=%t path=%v", n.name, c.ID, c.NetworkSubscription, c.BrokerPath)
+		}
+	}
+	entries, err := n.store.Page(nil, d, 0, 100, 1<<20)
+	n.t.Logf("%s: store %v %d", n.name, err, len(entries))
+	for _, e := range entries {
+		n.t.Logf("%s: %d %s path %v", n.name, e.Seq, e.Message.ID, e.Message.BrokerPath)
+	}
 }

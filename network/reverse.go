@@ -3,7 +3,6 @@ package network
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/conclavemq/conclave/message"
@@ -17,7 +16,6 @@ type Reverse struct {
 	bridge *bridge
 	wire   Wire
 	began  time.Time
-	once   sync.Once
 	done   chan struct{} // closed when the bridge has ended
 }
 

@@ -33,12 +33,13 @@ type bootstrap struct {
 	journal  atomic.Pointer[journal.Journal] // once it is open
 	suitable *suitability                    // of the storage; nil if there is none
 	serving  atomic.Pointer[master]
+	database databaseLocker // nil if the store is in no database
 }
 
 // newFollower makes what follows the journal while this process is a slave;
 // nil if nothing shall.
 func newFollower(c *config.Broker, log *slog.Logger) (*journal.Follower, error) {
-	if !c.Persistent || !c.HotStandby {
+	if !c.Persistent || !c.HotStandby || c.Database() != nil {
 		return nil, nil
 	}
 	return journal.Follow(journal.FollowOptions{Directory: kahaDB(c).Directory, Log: log})
@@ -62,6 +63,7 @@ type master struct {
 	broker    *broker.Broker
 	listeners []*transport.Listener
 	start     control.Start // how it went
+	list      func()        // ends the file of the destinations
 
 	network     *network.Network
 	known       atomic.Pointer[string]  // address, when the ports are open
@@ -80,7 +82,7 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	if err != nil {
 		return nil, err
 	}
-	if m.store, err = b.openStore(lease); err != nil {
+	if m.store, err = b.openStore(ctx, lease); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	took.lap(&took.store)
@@ -95,6 +97,7 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 		m.network.Stop()
 		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
 	}
+	m.list = newDestinationFile(b.config, b.log).keep(m.broker, lease)
 	took.lap(&took.ports)
 	s := &m.start
 	*s = control.Start{TakeoverMS: took.total(), StoreMS: took.store, BrokerMS: took.broker, PortsMS: took.ports}
@@ -106,9 +109,12 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	return m, nil
 }
 
-func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
+func (b *bootstrap) openStore(ctx context.Context, lease store.Lease) (store.Store, error) {
 	if !b.config.Persistent {
 		return memory.New(), nil
+	}
+	if j := b.config.Database(); j != nil {
+		return b.openDatabase(ctx, j, lease)
 	}
 	k := kahaDB(b.config)
 	b.log.Info("Using Persistence Adapter: KahaDBPersistenceAdapter[" + k.Directory + "]")
@@ -181,7 +187,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		MemoryLimit:                      memoryLimit(c, b.log),
 		SendFailIfNoSpace:                c.SystemUsage.SendFailIfNoSpace,
 		SendFailIfNoSpaceAfterTimeout:    c.SystemUsage.SendFailIfNoSpaceAfterTimeout,
-		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
+		ConcurrentStoreAndDispatchQueues: c.Persistent && c.Database() == nil && kahaDB(c).ConcurrentStoreAndDispatchQueues,
 		DisableAdvisories:                !c.AdvisorySupport,
 		PopulateUserID:                   c.PopulateJMSXUserID,
 		RoutingOptions:                   routingOptions(c),
@@ -194,6 +200,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 	if c.SchedulerSupport {
 		warnOfJobs(c, b.log)
 	}
+	options.Destinations = append(options.Destinations, newDestinationFile(c, b.log).read()...)
 	if lease != nil {
 		options.Lease, options.LeaseTrust = lease, leaseTrust
 	}

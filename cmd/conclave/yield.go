@@ -115,6 +115,7 @@ func pause(d time.Duration) { <-time.After(d) }
 
 // closeBelow closes what lies below the connections.
 func (m *master) closeBelow(ctx context.Context) error {
+	m.list()
 	var errs []error
 	if err := m.broker.Close(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stop broker: %w", err))

@@ -29,7 +29,7 @@ func bridgeRow() row {
 			defer near.Kill()
 			s := b.complete(scenario{Consumers: 1})
 			s.Drain = b.opts.drain / 2
-			if err := preload(ctx, near.URL(), s.Destination, s.Drain, s.Size); err != nil {
+			if err := preload(ctx, near.URL(), s.Destination, s.Drain, s.Size, 100); err != nil {
 				return nil, err
 			}
 			s.URL = far.URL()
@@ -47,7 +47,7 @@ func (b *bench) member(c cell, name string, edit func(*harness.Options)) (*harne
 	if c.column.Earlier {
 		binary = b.opts.against
 	}
-	o := c.column.options(binary, c.dir+"/"+name)
+	o := c.column.options(binary, c.dir+"/"+name, nil)
 	o.Name = name
 	if edit != nil {
 		edit(&o)

@@ -48,6 +48,10 @@ func conclaveCommand(opts Options) ([]string, error) {
 	for name, value := range opts.KahaDB {
 		kahaDB[name] = value
 	}
+	adapter := map[string]any{"kahaDB": kahaDB}
+	if opts.JDBC != nil {
+		adapter = jdbcYAML(opts)
+	}
 	connector := map[string]any{"name": "openwire", "uri": connectorURI(opts)}
 	for name, value := range opts.Connector {
 		connector[name] = value
@@ -55,7 +59,7 @@ func conclaveCommand(opts Options) ([]string, error) {
 	broker := map[string]any{
 		"brokerName":          opts.Name,
 		"dataDirectory":       filepath.Join(opts.WorkDir, "data"),
-		"persistenceAdapter":  map[string]any{"kahaDB": kahaDB},
+		"persistenceAdapter":  adapter,
 		"transportConnectors": []any{connector},
 	}
 	if err := yaml.Unmarshal([]byte(opts.Broker), &broker); err != nil {
