@@ -44,17 +44,22 @@ type cluster struct {
 	options Cluster
 	self    func() string // nil: not known
 
-	mu    sync.Mutex
-	peers []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
-	joins int                // guarded by mu: peers that have come
-	left  time.Time          // guarded by mu: when a peer last went
-	turns [2]int             // guarded by mu: where the next client's list begins; see control
+	mu     sync.Mutex
+	peers  []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
+	joins  int                // guarded by mu: peers that have come
+	left   time.Time          // guarded by mu: when a peer last went
+	spread *spread            // guarded by mu: under way, or the last
+	turns  [2]int             // guarded by mu: where the next client's list begins; see control
 }
 
 // AddPeer tells clients of a broker that has joined the network.
 func (p *Protocol) AddPeer(info codec.BrokerInfo) {
-	if p.cluster.options.Update && p.cluster.add(info) {
-		p.updateClients(p.cluster.options.Rebalance)
+	switch {
+	case !p.cluster.options.Update || !p.cluster.add(info):
+	case p.cluster.options.Rebalance:
+		p.spreadClients()
+	default:
+		p.updateClients()
 	}
 }
 
@@ -62,15 +67,14 @@ func (p *Protocol) AddPeer(info codec.BrokerInfo) {
 // else they keep it. (ActiveMQ: removeBrokerInClusterUpdate)
 func (p *Protocol) RemovePeer(info codec.BrokerInfo) {
 	if p.cluster.options.Update && p.cluster.options.OnRemove && p.cluster.remove(info) {
-		p.updateClients(false)
+		p.updateClients()
 	}
 }
 
-// updateClients sends each fault-tolerant client that is settled, or all if
-// they are not to be spread, the list in an order of its own. ActiveMQ spreads
-// clients when a broker leaves, too, whose own have to go elsewhere anyway. A client that has that list already, whatever its order, does nothing.
-// (ActiveMQ: TransportConnector.updateClientClusterInfo)
-func (p *Protocol) updateClients(rebalance bool) {
+// updateClients sends each fault-tolerant client the list, as it stays where it
+// is. ActiveMQ spreads clients when a broker leaves, too, whose own have to go
+// elsewhere anyway. (ActiveMQ: TransportConnector.updateClientClusterInfo)
+func (p *Protocol) updateClients() {
 	p.mu.Lock()
 	sessions := make([]*session, 0, len(p.sessions))
 	for s := range p.sessions {
@@ -78,11 +82,9 @@ func (p *Protocol) updateClients(rebalance bool) {
 	}
 	p.mu.Unlock()
 	for _, s := range sessions {
-		if !rebalance {
-			s.unsettled.Store(false)
-		}
-		if s.updatable() && !s.unsettled.Load() {
-			s.send(p.cluster.control(rebalance, false))
+		s.unsettled.Store(false)
+		if s.updatable() {
+			s.send(p.cluster.control(false, false))
 		}
 	}
 }
@@ -192,6 +194,27 @@ func (c *cluster) greeting() *codec.ConnectionControl {
 // their own, since some of them will do nothing: the others are to be spread
 // evenly nevertheless.
 func (c *cluster) control(rebalance, late bool) *codec.ConnectionControl {
+	urls := c.addresses()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.options.Rebalance && len(urls) > 0 {
+		turn := &c.turns[0]
+		if late {
+			turn = &c.turns[1]
+		}
+		at := *turn % len(urls)
+		urls = slices.Concat(urls[at:], urls[:at])
+		*turn++
+	}
+	return listed(urls, rebalance)
+}
+
+func listed(urls []string, rebalance bool) *codec.ConnectionControl {
+	return &codec.ConnectionControl{ConnectedBrokers: strings.Join(urls, ","), Rebalance: rebalance}
+}
+
+// addresses are those of all brokers, each once, this one's first.
+func (c *cluster) addresses() []string {
 	var urls []string
 	if c.self != nil {
 		if url := c.self(); url != "" {
@@ -205,16 +228,7 @@ func (c *cluster) control(rebalance, late bool) *codec.ConnectionControl {
 			urls = append(urls, c.peers[i].URL)
 		}
 	}
-	if c.options.Rebalance && len(urls) > 0 {
-		turn := &c.turns[0]
-		if late {
-			turn = &c.turns[1]
-		}
-		at := *turn % len(urls)
-		urls = append(urls[at:], urls[:at]...)
-		*turn++
-	}
-	return &codec.ConnectionControl{ConnectedBrokers: strings.Join(urls, ","), Rebalance: rebalance}
+	return urls
 }
 
 // infos introduces the other brokers to a client, nil where it is not to know.
