@@ -15,13 +15,16 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer
 
-.PHONY: build run test race fuzz fuzz-list lint interop jms mixed ha fault nfs model postgres bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres bench combined peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
 
 run: build ## a broker on tcp://127.0.0.1:61616 with its store in ./data/kahadb
 	./$(BIN) start
+
+combined: build ## three brokers on this machine: A, bridged with the pair of B and C; see etc/combined-a.yaml
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) etc/combined.sh
 
 test: ## every test that needs only Go
 	$(GO) vet ./...
@@ -54,8 +57,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,jms,fault,nfs,mixed,model,traced,postgres ./...
-	$(STATICCHECK) -tags interop,jms,fault,nfs,mixed,model,traced,postgres ./...
+	$(GO) vet -tags interop,jms,network,fault,nfs,mixed,model,traced,postgres ./...
+	$(STATICCHECK) -tags interop,jms,network,fault,nfs,mixed,model,traced,postgres ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -77,6 +80,10 @@ jms: build peers ## what applications do with JMS, with real Java clients
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
+KILLS        ?= 5
+
+network: build peers ## networks of Conclaves and ActiveMQs, with real Java clients; needs root for partitions
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -kills $(KILLS)
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)
@@ -96,10 +103,16 @@ model: ## the election as a model, explored in full (needs spin and gcc)
 
 postgres: PEERS += $(DATABASE)
 postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -v $(DATABASE_TESTS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) BACKLOG=$(BACKLOG) $(GO) test -tags postgres -count=1 -timeout 20m -v -parallel 4 $(DATABASE_TESTS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v -parallel 3 ./test/jms -store postgres -run '$(DATABASE_JMS)'
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop -store postgres -run 'TestFailoverLedger$$'
 
-DATABASE_TESTS := ./test/harness/postgres
+# The packages that test with a database, and what of the JMS suites is run on one.
+DATABASE_TESTS := ./test/harness ./test/harness/postgres ./migrate ./test/postgres
+DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
+BACKLOG ?= 200000
 
+bench: PEERS += $(DATABASE)
 bench: build peers ## figures beside ActiveMQ's, in the same run
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench
 

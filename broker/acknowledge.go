@@ -271,6 +271,7 @@ func causeOf(t *message.Throwable) string {
 
 // consumeOne forgets one message for good.
 func (b *Broker) consumeOne(r *ref, sync bool, d *durable, done func(error)) {
+	defer passedOn(r)
 	r.home.settle(r)
 	if !r.stored {
 		done(b.owned())
@@ -314,6 +315,9 @@ func (b *Broker) consume(refs []*ref, sync bool, d *durable, done func(error)) {
 		return
 	}
 	b.remove(u, len(u.Ops), d, done)
+	for _, r := range refs {
+		passedOn(r)
+	}
 }
 
 // remove appends a unit of n removals. A durable subscription has to know

@@ -19,6 +19,8 @@ const (
 	advisoryProducerAnonymous = advisoryProducer + "Anonymous"
 	advisoryConsumer          = message.AdvisoryPrefix + "Consumer."
 	advisoryMasterBroker      = message.AdvisoryPrefix + "MasterBroker"
+	advisoryNetworkBridge     = message.AdvisoryPrefix + "NetworkBridge"
+	advisoryForwardFailure    = advisoryNetworkBridge + ".ForwardFailure"
 )
 
 // advisories tells who listens what comes and goes; a new listener is told
@@ -36,6 +38,7 @@ type advisories struct {
 	consumers    map[message.ConsumerID]*message.ConsumerInfo     // mu
 	producers    map[message.ProducerID]*message.ProducerInfo     // mu
 	destinations map[message.Destination]*message.DestinationInfo // mu
+	demands      demands
 }
 
 func (a *advisories) init(b *Broker) {
@@ -46,6 +49,7 @@ func (a *advisories) init(b *Broker) {
 	a.consumers = map[message.ConsumerID]*message.ConsumerInfo{}
 	a.producers = map[message.ProducerID]*message.ProducerInfo{}
 	a.destinations = map[message.Destination]*message.DestinationInfo{}
+	a.demands.init(b.options.VirtualDestSubs)
 }
 
 // remember notes what will be told to later listeners, or forgets it.
@@ -88,6 +92,7 @@ func (a *advisories) consumer(s subscription) {
 		return
 	}
 	a.remember(func() { a.consumers[info.ID] = info })
+	a.demand(info)
 	a.fireConsumer(info.Destination, info)
 }
 
@@ -98,6 +103,7 @@ func (a *advisories) consumerGone(s subscription) {
 		return
 	}
 	a.remember(func() { delete(a.consumers, info.ID) })
+	a.demandGone(info.ID)
 	a.fireConsumer(info.Destination, &message.RemoveInfo{Object: info.ID})
 }
 
@@ -158,6 +164,11 @@ func (a *advisories) destination(dest message.Destination, op message.Destinatio
 			delete(a.destinations, dest)
 		}
 	})
+	if op == message.AddDestination {
+		a.fed(dest)
+	} else {
+		a.fedNoMore(dest)
+	}
 	a.fire(destinationTopic(dest.Kind), info)
 	if op == message.RemoveDestination {
 		a.forgetTopics(dest)
@@ -346,7 +357,13 @@ func (a *advisories) present(wants func(string) bool) []told {
 	for _, info := range a.consumers {
 		list = append(list, told{topic: about(advisoryConsumer, info.Destination), data: info})
 	}
+	for _, info := range a.demands.consumers {
+		list = append(list, told{topic: about(advisoryVirtualConsumer, info.Destination), data: info})
+	}
 	a.mu.Unlock()
+	for _, p := range a.b.bridges.all() {
+		list = append(list, told{topic: advisoryNetworkBridge, data: p.Info, properties: bridgeProperties(p.createdByPeer, p.remoteIP)})
+	}
 	kept := list[:0]
 	for _, x := range list {
 		if !wants(x.topic) {

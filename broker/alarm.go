@@ -1,18 +1,20 @@
 package broker
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
-// alarm is a job in memory: 24 bytes.
+// alarm is a job in memory: 24 bytes while it is near, about 7 in a run.
 type alarm struct {
 	due  int64 // ms since 1970
 	seq  store.Seq
-	hash uint32 // of its id
 	size uint32 // bytes that it counts for
+	hash uint16 // of its id
 }
 
 func sizeOf(m *message.Message) uint32 { return uint32(min(m.Size(), math.MaxUint32)) }
@@ -20,83 +22,136 @@ func sizeOf(m *message.Message) uint32 { return uint32(min(m.Size(), math.MaxUin
 // before orders alarms by time, and those of one time as they came.
 func (a alarm) before(b alarm) bool { return a.due < b.due || a.due == b.due && a.seq < b.seq }
 
-// alarms is a heap: none comes before the one at half its place.
-type alarms []alarm
+func (a alarm) compare(b alarm) int {
+	return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq))
+}
+
+// alarms are jobs by time: the next ones and what has just come in a heap, the
+// rest in runs.
+type alarms struct {
+	near  alarmHeap
+	runs  []*alarmRun
+	limit int // of near, before it is folded; 0: nearAlarms
+}
+
+// nearAlarms is when the later half of what is near becomes a run.
+const nearAlarms = 8192
 
 func (l *alarms) push(a alarm) {
-	*l = append(*l, a)
-	h := *l
-	i := len(h) - 1
-	for i > 0 && a.before(h[(i-1)/2]) {
-		h[i] = h[(i-1)/2]
-		i = (i - 1) / 2
+	l.near.push(a)
+	if len(l.near) >= cmp.Or(l.limit, nearAlarms) {
+		l.fold()
 	}
-	h[i] = a
+}
+
+// fold makes a run of the later half of what is near.
+func (l *alarms) fold() {
+	slices.SortFunc(l.near, alarm.compare)
+	half := len(l.near) / 2
+	w := runWriter{run: &alarmRun{}}
+	for _, a := range l.near[half:] {
+		w.add(a)
+	}
+	l.near = l.near[:half]
+	l.keep(w.run)
+}
+
+// keep adds a run, and merges it with those that are no longer, so that there
+// are few and each alarm is moved a few times at most.
+func (l *alarms) keep(r *alarmRun) {
+	if r.n == 0 {
+		return
+	}
+	for i := len(l.runs) - 1; i >= 0; i-- {
+		if other := l.runs[i]; other.n <= r.n && other.n+r.n <= longestRun {
+			l.runs = slices.Delete(l.runs, i, i+1)
+			r = merge(other, r)
+		}
+	}
+	l.runs = append(l.runs, r)
+}
+
+// earliest is the run whose head is the next alarm, or nil if one in near is.
+func (l *alarms) earliest() *alarmRun {
+	var best *alarmRun
+	for _, r := range l.runs {
+		if best == nil || r.head.before(best.head) {
+			best = r
+		}
+	}
+	if best != nil && len(l.near) > 0 && l.near[0].before(best.head) {
+		return nil
+	}
+	return best
+}
+
+// first is the next alarm; false if there is none.
+func (l *alarms) first() (alarm, bool) {
+	if r := l.earliest(); r != nil {
+		return r.head, true
+	}
+	if len(l.near) == 0 {
+		return alarm{}, false
+	}
+	return l.near[0], true
 }
 
 // pop takes the first out. There must be one.
 func (l *alarms) pop() alarm {
-	h := *l
-	first, last := h[0], len(h)-1
-	h[0] = h[last]
-	*l = h[:last]
-	l.sink(0)
+	r := l.earliest()
+	if r == nil {
+		return l.near.pop()
+	}
+	first := r.head
+	if !r.next() {
+		l.runs = slices.DeleteFunc(l.runs, func(other *alarmRun) bool { return other == r })
+	}
 	return first
 }
 
-// sink moves the alarm at i down to where it belongs.
-func (l alarms) sink(i int) {
-	if i >= len(l) {
-		return
-	}
-	a := l[i]
-	for {
-		child := 2*i + 1
-		if child+1 < len(l) && l[child+1].before(l[child]) {
-			child++
-		}
-		if child >= len(l) || !l[child].before(a) {
+// takeDue moves what is due at nowMS to dst, no more than n alarms and, beyond
+// the first, bytes.
+func (l *alarms) takeDue(dst []alarm, nowMS int64, n int, bytes int64) []alarm {
+	for len(dst) < n {
+		a, ok := l.first()
+		if !ok || a.due > nowMS {
 			break
 		}
-		l[i] = l[child]
-		i = child
-	}
-	l[i] = a
-}
-
-// takeDue moves what is due at nowMS to dst, no more than n alarms and, beyond
-// the first, bytes. What then takes little of its array gives the rest back.
-func (l *alarms) takeDue(dst []alarm, nowMS int64, n int, bytes int64) []alarm {
-	for len(*l) > 0 && len(dst) < n && (*l)[0].due <= nowMS {
-		if bytes -= int64((*l)[0].size); bytes < 0 && len(dst) > 0 {
+		if bytes -= int64(a.size); bytes < 0 && len(dst) > 0 {
 			break
 		}
 		dst = append(dst, l.pop())
 	}
-	l.shrink()
 	return dst
 }
 
 // takeAll moves the alarms that pick wants to dst.
 func (l *alarms) takeAll(dst []alarm, pick func(alarm) bool) []alarm {
-	kept := (*l)[:0]
-	for _, a := range *l {
-		if pick(a) {
-			dst = append(dst, a)
-		} else {
-			kept = append(kept, a)
+	runs := l.runs
+	l.runs = nil
+	for _, r := range runs {
+		kept := runWriter{run: &alarmRun{}}
+		for more := r.n > 0; more; more = r.next() {
+			if pick(r.head) {
+				dst = append(dst, r.head)
+			} else {
+				kept.add(r.head)
+			}
 		}
+		l.keep(kept.run)
 	}
-	*l = kept
-	for i := len(kept)/2 - 1; i >= 0; i-- {
-		kept.sink(i)
-	}
-	l.shrink()
-	return dst
+	return l.near.takeAll(dst, pick)
 }
 
-func (l *alarms) shrink() {
-	if cap(*l) > 1024 && len(*l) < cap(*l)/4 {
-		*l = append(make(alarms, 0, len(*l)*2), *l...)
+// all calls f with each alarm, in no order.
+func (l *alarms) all(f func(alarm)) {
+	for _, a := range l.near {
+		f(a)
+	}
+	for _, r := range l.runs {
+		c := *r
+		for more := c.n > 0; more; more = c.next() {
+			f(c.head)
+		}
 	}
 }

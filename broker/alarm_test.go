@@ -13,21 +13,16 @@ import (
 // alarms against a sorted list.
 func TestAlarms(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		var l alarms
+		l := alarms{limit: rapid.SampledFrom([]int{0, 2, 5}).Draw(r, "limit")}
 		var want []alarm
 		sort := func() {
-			slices.SortFunc(want, func(a, b alarm) int {
-				if a.before(b) {
-					return -1
-				}
-				return 1
-			})
+			slices.SortFunc(want, alarm.compare)
 		}
 		seq := store.Seq(0)
 		r.Repeat(map[string]func(*rapid.T){
 			"push": func(r *rapid.T) {
 				seq++
-				a := alarm{due: rapid.Int64Range(0, 20).Draw(r, "due"), seq: seq, size: 100}
+				a := alarm{due: rapid.Int64Range(-5, 20).Draw(r, "due"), seq: seq, size: 100, hash: uint16(seq * 40503)}
 				l.push(a)
 				want = append(want, a)
 				sort()
@@ -51,11 +46,46 @@ func TestAlarms(t *testing.T) {
 				require.Len(r, got, n-len(want))
 			},
 			"": func(r *rapid.T) {
-				require.Len(r, l, len(want))
-				if len(want) > 0 {
-					require.Equal(r, want[0], l[0])
+				var all []alarm
+				l.all(func(a alarm) { all = append(all, a) })
+				require.ElementsMatch(r, want, all)
+				if first, ok := l.first(); ok {
+					require.Equal(r, want[0], first)
 				}
 			},
 		})
 	})
+}
+
+// A million alarms are merged into few runs, of few bytes each, and come out in
+// order, whatever order they came in.
+func TestManyAlarms(t *testing.T) {
+	const n = 1_000_000
+	for name, due := range map[string]func(i int) int64{
+		"rising":  func(i int) int64 { return 1_800_000_000_000 + int64(i)/10 },
+		"falling": func(i int) int64 { return 1_800_000_000_000 - int64(i) },
+		"mixed":   func(i int) int64 { return 1_800_000_000_000 + int64(uint32(i)*2654435761)%100_000_000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l alarms
+			for i := range n {
+				l.push(alarm{due: due(i), seq: store.Seq(i + 1), size: uint32(2000 + i%7)})
+			}
+			bytes := cap(l.near) * 24
+			for _, r := range l.runs {
+				bytes += len(r.chunks) * runChunk
+			}
+			require.Less(t, float64(bytes)/n, 11.0)
+			require.LessOrEqual(t, len(l.runs), 40)
+			var last alarm
+			for i := range n {
+				a := l.pop()
+				require.True(t, i == 0 || last.before(a))
+				last = a
+			}
+			_, ok := l.first()
+			require.False(t, ok)
+			require.Empty(t, l.runs)
+		})
+	}
 }

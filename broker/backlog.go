@@ -1,6 +1,9 @@
 package broker
 
-import "github.com/conclavemq/conclave/message"
+import (
+	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
+)
 
 // waiter is a message that waits for a subscriber.
 type waiter struct {
@@ -10,54 +13,116 @@ type waiter struct {
 	key   any // what UniqueProperty compares; nil none
 }
 
-// backlog is a ring of waiters, the oldest first.
+// backlog is what waits for a subscriber, in the order of delivery: the oldest
+// first, or, with priorities, the oldest of the highest.
 type backlog struct {
-	ring   []waiter
-	head   int
+	rings  []ring // by falling priority, or one
 	n      int
 	mortal int // those that can expire
 }
 
-func (q *backlog) push(w waiter) {
-	if q.n == len(q.ring) {
-		grown := make([]waiter, max(16, 2*len(q.ring)))
-		for i := range q.n {
-			grown[i] = *q.at(i)
-		}
-		q.ring, q.head = grown, 0
+// newBacklog makes a backlog, with priorities or without. (ActiveMQ:
+// PrioritizedPendingList, OrderedPendingList)
+func newBacklog(prioritized bool) backlog {
+	if prioritized {
+		return backlog{rings: make([]ring, store.Priorities)}
 	}
+	return backlog{rings: make([]ring, 1)}
+}
+
+func (q *backlog) prioritized() bool { return len(q.rings) > 1 }
+
+func (q *backlog) push(w waiter) {
+	r := &q.rings[0]
+	if q.prioritized() {
+		r = &q.rings[store.Priorities-1-int(store.Priority(w.m))]
+	}
+	r.push(w)
 	q.n++
-	*q.at(q.n - 1) = w
 	if w.m.Expiration > 0 {
 		q.mortal++
 	}
 }
 
-// at is the i-th oldest.
-func (q *backlog) at(i int) *waiter {
-	if i += q.head; i >= len(q.ring) {
-		i -= len(q.ring)
+// find is where the i-th lies.
+func (q *backlog) find(i int) (*ring, int) {
+	k := 0
+	for i >= q.rings[k].n {
+		i -= q.rings[k].n
+		k++
 	}
-	return &q.ring[i]
+	return &q.rings[k], i
+}
+
+// at is the i-th.
+func (q *backlog) at(i int) *waiter {
+	r, i := q.find(i)
+	return r.at(i)
 }
 
 func (q *backlog) pop() waiter { return q.remove(0) }
 
-// remove takes the i-th oldest out.
+// remove takes the i-th out.
 func (q *backlog) remove(i int) waiter {
-	w := *q.at(i)
-	for ; i > 0; i-- {
-		*q.at(i) = *q.at(i - 1)
-	}
-	*q.at(0) = waiter{}
-	if q.head++; q.head == len(q.ring) {
-		q.head = 0
-	}
-	if q.n--; q.n == 0 && len(q.ring) > 1024 {
-		q.ring, q.head = nil, 0
-	}
+	r, i := q.find(i)
+	w := r.remove(i)
+	q.n--
 	if w.m.Expiration > 0 {
 		q.mortal--
+	}
+	return w
+}
+
+// least is the oldest, or, with priorities, the oldest of the lowest. There
+// must be one.
+func (q *backlog) least() int {
+	i := q.n
+	for k := len(q.rings) - 1; ; k-- {
+		if i -= q.rings[k].n; q.rings[k].n > 0 {
+			return i
+		}
+	}
+}
+
+// ring is waiters as they came.
+type ring struct {
+	list []waiter
+	head int
+	n    int
+}
+
+func (r *ring) push(w waiter) {
+	if r.n == len(r.list) {
+		grown := make([]waiter, max(16, 2*len(r.list)))
+		for i := range r.n {
+			grown[i] = *r.at(i)
+		}
+		r.list, r.head = grown, 0
+	}
+	r.n++
+	*r.at(r.n - 1) = w
+}
+
+// at is the i-th oldest.
+func (r *ring) at(i int) *waiter {
+	if i += r.head; i >= len(r.list) {
+		i -= len(r.list)
+	}
+	return &r.list[i]
+}
+
+// remove takes the i-th oldest out.
+func (r *ring) remove(i int) waiter {
+	w := *r.at(i)
+	for ; i > 0; i-- {
+		*r.at(i) = *r.at(i - 1)
+	}
+	*r.at(0) = waiter{}
+	if r.head++; r.head == len(r.list) {
+		r.head = 0
+	}
+	if r.n--; r.n == 0 && len(r.list) > 1024 {
+		r.list, r.head = nil, 0
 	}
 	return w
 }

@@ -143,3 +143,42 @@ func BenchmarkQueue(b *testing.B) {
 	b.Run("concurrent", func(b *testing.B) { benchmarkQueue(b, true, true) })
 	b.Run("transient", func(b *testing.B) { benchmarkQueue(b, false, false) })
 }
+
+// BenchmarkBacklog sends to a queue that nobody reads, and the same messages
+// with a delay.
+func BenchmarkBacklog(b *testing.B) {
+	for name, scheduler := range map[string]bool{"queue": false, "jobs": true} {
+		b.Run(name, func(b *testing.B) {
+			s := memory.New()
+			br, err := New(Options{Name: "bench", ID: "ID:bench", Store: s, Log: slog.New(slog.DiscardHandler), SchedulerOptions: SchedulerOptions{SchedulerSupport: scheduler}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			dest := message.NewQueue("BENCH")
+			producer := benchConnect(b, br, "p", newPeer())
+			pid := message.ProducerID{Connection: "p", Session: 1, Value: 1}
+			if err := producer.AddProducer(&message.ProducerInfo{ID: pid, Destination: dest}); err != nil {
+				b.Fatal(err)
+			}
+			properties, err := message.AppendProperties(nil, message.Properties{{Name: scheduledDelay, Value: int64(100_000_000)}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			body := make([]byte, 1024)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				producer.Send(context.Background(), &message.Message{
+					Persistent: true, Destination: dest, Producer: pid, Properties: properties,
+					ID: message.MessageID{Producer: pid, ProducerSequence: int64(i + 1)}, Content: body,
+				}, false, func(err error) {
+					if err != nil {
+						panic(err)
+					}
+				})
+			}
+			b.StopTimer()
+			_ = br.Close(context.Background())
+			_ = s.Close()
+		})
+	}
+}

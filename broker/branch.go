@@ -291,11 +291,10 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 		t.finishBranch(nil, t.b.owned(), nil, done)
 		return
 	}
-	announced := make([]target, 0, len(adds))
-	for _, dest := range adds {
-		if target, err := t.b.storedTarget(dest); err == nil {
-			announced = append(announced, t.b.announced(target))
-		}
+	announced, err := t.announceAll(adds)
+	if err != nil {
+		t.tryLater(err, announced, done)
+		return
 	}
 	t.b.began()
 	unit := &store.Unit{Transaction: t.id, Outcome: store.Commit, Sync: true}
@@ -310,7 +309,24 @@ func (t *transaction) commitBranch(onePhase bool, done func(error)) {
 	t.b.store.Append(unit)
 }
 
-// tryLater leaves the branch prepared that the store could not commit now.
+// announceAll announces an Add to each of a branch's destinations, one for each
+// message. They are there until that has arrived.
+func (t *transaction) announceAll(adds []message.Destination) ([]target, error) {
+	announced := make([]target, 0, len(adds))
+	for _, dest := range adds {
+		target, err := t.b.storedTarget(dest)
+		if err == nil {
+			target, err = t.b.announce(target)
+		}
+		if err != nil {
+			return announced, err
+		}
+		announced = append(announced, target)
+	}
+	return announced, nil
+}
+
+// tryLater leaves the branch prepared that could not be committed now.
 func (t *transaction) tryLater(err error, announced []target, done func(error)) {
 	refuseAll(announced)
 	t.mu.Lock()

@@ -89,15 +89,18 @@ type Broker struct {
 	routing       routing
 	flow          flow
 	usage         usage
+	queued, heard *usage // fixed; what queues and topics take of it
 	quota         quota
 	limitsChecked time.Time // the housekeeper's
 	advise        advisories
 	burials       burials
+	bridges       bridges
 	hooks         []hook  // fixed; of messages that are sent
 	events        *events // fixed; nil: what clients do is not logged
 	audits        audits
 	branches      branches
 	durables      durables
+	selectors     selectors
 	patrols       patrols
 	kept          atomic.Int64 // bytes that topics keep for retroactive consumers
 	sequence      atomic.Int64 // last MessageID.BrokerSequence
@@ -118,6 +121,8 @@ type Broker struct {
 
 	schedule   schedule
 	duplicates duplicates
+	bridged    bridged
+	peers      peers
 
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
@@ -156,6 +161,7 @@ func New(options Options) (*Broker, error) {
 	b.flow.init(b)
 	b.usage.limit = cmp.Or(options.MemoryLimit, defaultMemoryLimit)
 	b.usage.flow = &b.flow
+	b.split()
 	b.events = newEvents(options.Logging, b.log)
 	b.hooks = options.PluginOptions.hooks()
 	b.quota.init(b)
@@ -165,6 +171,8 @@ func New(options Options) (*Broker, error) {
 	b.durables.init(b)
 	b.schedule.init(b)
 	b.duplicates.init(b)
+	b.bridged.init(b)
+	b.selectors.init(b)
 	if err := b.routing.init(b); err != nil {
 		return nil, err
 	}
@@ -179,6 +187,7 @@ func New(options Options) (*Broker, error) {
 	b.run(b.housekeep)
 	b.schedule.start()
 	b.duplicates.start()
+	b.bridged.start()
 	if b.options.PurgePeriod > 0 {
 		b.run(b.purgeInactive)
 	}
@@ -200,7 +209,7 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
-		if b.schedule.recover(d) || b.duplicates.recover(d) {
+		if b.schedule.recover(d) || b.duplicates.recover(d) || b.bridged.recover(d) || b.selectors.recover(d) {
 			continue
 		}
 		t, _, err := b.create(d.Destination, d)

@@ -19,6 +19,9 @@ type Connection struct {
 	peer Peer
 	// steals: its connector allows link stealing.
 	steals bool
+	// bridges: it is the local end of a bridge; see Broker.ConnectBridge.
+	bridges bool
+	source  atomic.Pointer[string] // name of the broker at the far end, of a network connection; see FromBroker
 
 	interrupt context.CancelFunc // ends what blocks in Send
 	life      context.Context    // ended by interrupt; merged caches it joined to the caller's
@@ -63,17 +66,17 @@ const (
 // (ActiveMQ: TransportConnection.processAddConnection,
 // RegionBroker.addConnection)
 func (b *Broker) Connect(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
-	return b.connect(info, peer, false)
+	return b.connect(info, peer, false, false)
 }
 
 // Steal is Connect for a connector that lets a new connection with a client id
 // end the old one, and a new durable subscriber the old one, instead of being
 // refused. (ActiveMQ: allowLinkStealing)
 func (b *Broker) Steal(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
-	return b.connect(info, peer, true)
+	return b.connect(info, peer, true, false)
 }
 
-func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals bool) (*Connection, error) {
+func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals, bridges bool) (*Connection, error) {
 	if info.ClientID == "" {
 		return nil, failure(ErrInvalidClientID, "No clientID specified for connection request")
 	}
@@ -81,7 +84,7 @@ func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals bool) (
 		return nil, failure(ErrUnknownConnection, "No connection id specified for connection request")
 	}
 	c := &Connection{
-		b: b, info: *info, peer: peer, steals: steals,
+		b: b, info: *info, peer: peer, steals: steals, bridges: bridges,
 		gone:         make(chan struct{}),
 		sessions:     map[message.SessionID]*session{},
 		producers:    map[message.ProducerID]*producer{},

@@ -9,7 +9,9 @@ import (
 
 // AddConsumer announces a consumer; a repeated announcement does nothing.
 // Deliveries may begin before it returns.
-func (c *Connection) AddConsumer(info *message.ConsumerInfo) error {
+func (c *Connection) AddConsumer(info *message.ConsumerInfo) error { return c.addConsumer(info, nil) }
+
+func (c *Connection) addConsumer(info *message.ConsumerInfo, f *forward) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.usable(); err != nil {
@@ -32,18 +34,19 @@ func (c *Connection) AddConsumer(info *message.ConsumerInfo) error {
 	}
 	granted := *info
 	granted.PrefetchSize = c.prefetch(info, info.PrefetchSize)
-	s, err := c.subscribe(&granted)
+	s, err := c.subscribe(&granted, f)
 	if err != nil {
 		return err
 	}
 	c.consumers[info.ID] = s
 	session.consumers[info.ID] = true
+	c.b.selectors.come(&granted)
 	c.b.advise.consumer(s)
 	return nil
 }
 
 // subscribe makes a consumer of the kind that info asks for.
-func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error) {
+func (c *Connection) subscribe(info *message.ConsumerInfo, f *forward) (subscription, error) {
 	parts := info.Destination.Parts()
 	if info.Destination.IsZero() || len(parts) == 0 || len(parts) > maxParts {
 		return nil, failure(ErrInvalidDestination, "Consumer %s has no valid destination", info.ID)
@@ -68,10 +71,12 @@ func (c *Connection) subscribe(info *message.ConsumerInfo) (subscription, error)
 		return br, nil
 	case parts[0].Kind.IsQueue():
 		q := c.newConsumer(info, filter)
+		q.forward = f
 		return q, c.attach(q, parts)
 	}
 	policy := c.b.policy(parts[0])
 	s := c.newSubscriber(info, filter, &policy)
+	s.forward = f
 	return s, c.attach(s, parts)
 }
 
@@ -173,7 +178,7 @@ func (c *Connection) consumable(dest message.Destination) (target, error) {
 	if t := c.b.registry.find(dest); t != nil {
 		return t, nil
 	}
-	if ownerOf(dest) != c.info.ID {
+	if ownerOf(dest) != c.info.ID && !c.bridges {
 		return nil, &MissingDestination{dest}
 	}
 	return c.addTemporary(dest)
@@ -224,6 +229,7 @@ func (c *Connection) dropConsumer(id message.ConsumerID, lastDelivered int64) {
 		c.b.registry.unwatch(s)
 	}
 	s.close(lastDelivered)
+	c.b.selectors.leave(s.details())
 	c.b.advise.consumerGone(s)
 }
 

@@ -29,6 +29,7 @@ type consumer struct {
 	durable *durable
 	extend  bool // usePrefetchExtension
 	pace    pace
+	forward *forward // of a bridge, or nil
 
 	mu        sync.Mutex
 	homes     []home      // mu
@@ -52,7 +53,7 @@ func (c *consumer) details() *message.ConsumerInfo { return &c.info }
 
 // selective reports whether there are messages that c does not want.
 func (c *consumer) selective() bool {
-	return c.filter != nil || c.info.NoLocal
+	return c.filter != nil || c.info.NoLocal || c.forward != nil
 }
 
 // wants reports whether m is for c. A queue message may name its consumer.
@@ -84,7 +85,7 @@ func (c *consumer) creditLocked() int {
 
 // readyLocked reports whether c may be given a message now.
 func (c *consumer) readyLocked() bool {
-	return c.creditLocked() > 0 && (c.prefetch == 0 || !c.hold.heldLocked())
+	return c.creditLocked() > 0 && (c.prefetch == 0 || !c.hold.heldLocked()) && (c.forward == nil || c.forward.mayGo(c))
 }
 
 // ready reports whether there is credit and c's peer reads.
@@ -115,6 +116,10 @@ func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination)
 	c.inflight.push(r)
 	c.delivered++
 	c.awaits = false
+	if c.forward != nil {
+		c.forward.goes()
+		c.b.bridged.leaving.add(r)
+	}
 	c.peer.Deliver(message.Delivery{
 		Consumer:          c.info.ID,
 		Destination:       dest,
@@ -252,6 +257,9 @@ func (c *consumer) close(lastDelivered int64) {
 	}
 	c.closed = true
 	c.stopTimerLocked()
+	if c.forward != nil {
+		c.forward.stop()
+	}
 	homes := c.homes
 	var refs, held []*ref
 	for _, r := range c.inflight.refs[c.inflight.head:] {

@@ -164,6 +164,7 @@ func (u *batch) addExpiry(p *place, m *message.Message) string {
 // unit with what u adds elsewhere. A producer whose write is taken back is
 // answered when that is safe.
 func (b *Broker) relocate(r *ref, u *batch, d *durable, done func(error)) {
+	defer passedOn(r)
 	r.home.settle(r)
 	if r.stored {
 		if owed, ok := r.home.withdraw(r); ok {

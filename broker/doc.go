@@ -106,6 +106,7 @@
 //
 // In the order in which they may be taken, each after the ones before it:
 //
+//  0. bridges.order, while somebody is told of a broker of the network
 //  1. Connection.mu, throughout each method; nothing that Done calls takes it;
 //     spill.entering, or schedule.turn of its own goroutines, in its place
 //  2. branches.mu, durables.mu; transaction.mu
@@ -115,7 +116,7 @@
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: schedule.mu, duplicates.mu, Broker.mu, routing.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: schedule.mu, bridges.mu, duplicates.mu, Broker.mu, routing.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's, the store's and the
 //     spool's own
 //

@@ -24,11 +24,15 @@ func (e *Eviction) keyOf(m *message.Message) any {
 }
 
 // evict takes those messages out of q that have to go so that fewer wait,
-// excess of them or more: one, or several with UniqueProperty.
+// excess of them or more: one, or several with UniqueProperty. With priorities
+// the oldest of the lowest goes, where ActiveMQ lets the highest go.
 func (e *Eviction) evict(q *backlog, excess int, gone []waiter) []waiter {
 	n := min(q.n, max(candidates, excess))
 	switch e.By {
 	case LowestPriority:
+		if q.prioritized() {
+			break
+		}
 		lowest := 0
 		for i := 1; i < n && q.at(lowest).m.Priority > 0; i++ {
 			if q.at(i).m.Priority < q.at(lowest).m.Priority {
@@ -39,7 +43,7 @@ func (e *Eviction) evict(q *backlog, excess int, gone []waiter) []waiter {
 	case UniqueProperty:
 		return e.evictRepeated(q, n, gone)
 	}
-	return append(gone, q.pop())
+	return append(gone, q.remove(q.least()))
 }
 
 // evictRepeated leaves, of the n oldest, the newest of each value of the
@@ -56,7 +60,7 @@ func (e *Eviction) evictRepeated(q *backlog, n int, gone []waiter) []waiter {
 		}
 	}
 	if len(newest) == 0 || len(newest) == n {
-		return append(gone, q.pop())
+		return append(gone, q.remove(q.least()))
 	}
 	for i, left := 0, n; left > 0; left-- {
 		if w := q.at(i); w.key != nil && newest[w.key] == w.m {

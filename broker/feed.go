@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/conclavemq/conclave/message"
@@ -32,16 +33,21 @@ func (f *feed) base() *place { return &f.t.place }
 
 func (f *feed) subscription() subscription { return f.d.watch }
 
-// release unlocks d.mu and buries what was found to be expired.
+// release unlocks d.mu, buries what was found to be expired and tells, for each
+// topic of the subscription, that its consumer has turned slow.
 func (f *feed) release() {
 	doomed := f.doomed
 	slow := f.lagging
 	f.doomed, f.lagging = nil, nil
+	var behind []*feed
+	if slow != nil {
+		behind = slices.Clone(f.d.feeds)
+	}
 	f.d.mu.Unlock()
 	for _, r := range doomed {
 		f.d.b.expire(r, f.d)
 	}
-	if slow != nil {
+	for _, f := range behind {
 		f.d.b.becameSlow(slow, &f.t.place)
 	}
 }

@@ -167,3 +167,22 @@ func TestBlockedProducerIsLogged(t *testing.T) {
 	require.Contains(t, log.String(), "Usage Manager Memory Limit reached")
 	require.Contains(t, log.String(), "queue://ORDERS")
 }
+
+// What waits in queues and what waits for subscribers of topics have portions
+// of the memory each: who fills one leaves the other alone.
+func TestPortionsOfMemory(t *testing.T) {
+	f := start(t, func(o *Options) { o.MemoryLimit, o.ProducerPortion, o.ConsumerPortion = 100*1029, 20, 60 })
+	c := f.connect()
+	c.consumer(1, news, 1)
+	fill := func(n int64, dest message.Destination) (held int) {
+		p := c.producer(n, dest)
+		for f.stats(dest).Blocked == 0 {
+			c.Send(context.Background(), c.make(p, dest, transient), true, func(error) {})
+			held++
+		}
+		return held
+	}
+	queued, heard := fill(1, orders), fill(2, news)
+	require.InDelta(t, 20*2/3, queued, 3)
+	require.InDelta(t, 60*2/3, heard, 3)
+}

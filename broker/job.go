@@ -6,40 +6,41 @@ import (
 	"fmt"
 
 	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/store"
 )
 
 // A job is a message that waits for its time: an ordinary stored message of
 // the queue jobQueue, with the body, the header and the properties that it was
-// sent with, its own destination among them. What the scheduler has to know is
-// one more property, a map. The header is kept from what would touch it there:
-// a job never expires and is always persistent; what it was before is in the
-// map. So a job is in the journal like any message of a queue, for the slave
-// that follows, for compaction and for ActiveMQ, which sees a queue with
-// messages in it.
+// sent with, its own destination among them. When it is due is its
+// BrokerOutTime, which is when a message leaves the broker. What else the
+// scheduler has to know, and cannot see from what was sent, is one more
+// property, a map of the fields that differ: a job that is to be delivered
+// once, as it was sent, has none, and takes no more space than the message.
+// The header is kept from what would touch it there: a job never expires and
+// is always persistent; what it was before is in the map. So a job is in the
+// journal like any message of a queue, for the slave that follows, for
+// compaction and for ActiveMQ, which sees a queue with messages in it.
 const (
 	jobProperty   = "ConclaveJob"
-	jobID         = "id"         // string: scheduledJobId
-	jobDue        = "due"        // long: ms since 1970
-	jobRepeat     = "repeat"     // int: deliveries after the next; negative: for ever
-	jobCron       = "cron"       // boolean: due again by its cron entry
-	jobPersistent = "persistent" // boolean: the delivery mode of what is delivered
-	jobMessage    = "message"    // string: JMSMessageID of what is delivered; "": the stored one's
+	jobID         = "id"         // string: scheduledJobId; else the stored message's id
+	jobRepeat     = "repeat"     // int: deliveries after the next, negative: for ever; else what was asked for
+	jobCron       = "cron"       // boolean: due again by its cron entry; else whether it has one
+	jobPersistent = "persistent" // boolean: the delivery mode of what is delivered; else true
+	jobMessage    = "message"    // string: JMSMessageID of what is delivered; else the stored one's
 	jobView       = "view"       // string: the text of that id, if it has one
-	jobExpiration = "expiration" // long: JMSExpiration as it was sent
+	jobExpiration = "expiration" // long: JMSExpiration as it was sent; else 0
 )
-
-// jobFields is how many there are.
-const jobFields = 8
 
 // jobQueue is where jobs are stored. Clients cannot use it.
 var jobQueue = message.NewQueue("ActiveMQ.Scheduler.Jobs")
 
 // job is one as it is read from the store.
 type job struct {
-	m          *message.Message // as stored
-	properties message.Properties
+	m          *message.Message   // as stored, or as it was sent; not changed
+	properties message.Properties // m's, unless redone
+	redone     bool
 	plan       plan
-	id         string
+	id         string // "": m's
 	message    string
 	view       string
 	due        int64
@@ -55,30 +56,78 @@ var errNoJob = errors.New("not a scheduled message")
 // newJob makes a job of a message that a client has sent. Its properties must
 // have been read by readPlan and checked.
 func newJob(m *message.Message, properties message.Properties, p plan) *job {
-	j := &job{
-		m: m.Copy(), properties: properties, plan: p, id: m.ID.String(),
-		repeat: p.repeat, cron: p.cron != "", persistent: m.Persistent, expiration: m.Expiration,
-	}
-	if j.cron {
-		j.repeat = 0
-	}
-	j.m.Persistent, j.m.Expiration = true, 0
+	j := &job{m: m, properties: properties, plan: p, persistent: m.Persistent, expiration: m.Expiration}
+	j.cron, j.repeat = p.begin()
 	return j
+}
+
+// begin is what a job goes on with at first.
+func (p *plan) begin() (cron bool, repeat int32) {
+	if p.cron != "" {
+		return true, 0
+	}
+	return false, p.repeat
+}
+
+// name is the scheduledJobId.
+func (j *job) name() string {
+	if j.id == "" {
+		return j.m.ID.String()
+	}
+	return j.id
+}
+
+// renamed stores j under another message id.
+func (j *job) renamed(id message.MessageID) {
+	j.id, j.m = j.name(), j.m.Copy()
+	j.m.ID = id
 }
 
 // encode returns j as a message to store.
 func (j *job) encode() (*message.Message, error) {
-	state := message.Properties{
-		{Name: jobID, Value: j.id}, {Name: jobMessage, Value: j.message}, {Name: jobView, Value: j.view}, {Name: jobDue, Value: j.due}, {Name: jobRepeat, Value: j.repeat},
-		{Name: jobCron, Value: j.cron}, {Name: jobPersistent, Value: j.persistent}, {Name: jobExpiration, Value: j.expiration},
+	m := j.m.Copy()
+	m.Persistent, m.Expiration, m.BrokerOutTime = true, 0, j.due
+	state := j.state()
+	if len(state) == 0 && !j.redone && !mentionsJob(m.Properties) {
+		return m, nil
 	}
-	encoded, err := message.AppendProperties(nil, j.properties.Set(jobProperty, state))
+	properties := j.properties.Remove(jobProperty)
+	if len(state) > 0 {
+		properties = properties.Set(jobProperty, state)
+	}
+	encoded, err := message.AppendProperties(nil, properties)
 	if err != nil {
 		return nil, err
 	}
-	m := j.m.Copy()
 	m.Properties = encoded
 	return m, nil
+}
+
+// state is what of j cannot be seen from the rest of its message.
+func (j *job) state() (state message.Properties) {
+	cron, repeat := j.plan.begin()
+	if j.id != "" {
+		state = append(state, message.Property{Name: jobID, Value: j.id})
+	}
+	if j.message != "" {
+		state = append(state, message.Property{Name: jobMessage, Value: j.message})
+	}
+	if j.view != "" {
+		state = append(state, message.Property{Name: jobView, Value: j.view})
+	}
+	if j.repeat != repeat {
+		state = append(state, message.Property{Name: jobRepeat, Value: j.repeat})
+	}
+	if j.cron != cron {
+		state = append(state, message.Property{Name: jobCron, Value: j.cron})
+	}
+	if !j.persistent {
+		state = append(state, message.Property{Name: jobPersistent, Value: j.persistent})
+	}
+	if j.expiration != 0 {
+		state = append(state, message.Property{Name: jobExpiration, Value: j.expiration})
+	}
+	return state
 }
 
 // parseJob reads a message of jobQueue.
@@ -87,18 +136,24 @@ func parseJob(m *message.Message) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{m: m, properties: properties}
-	if err := j.readState(properties); err != nil {
-		return nil, err
-	}
-	if j.plan, _, err = readPlan(properties); err != nil {
+	j := &job{m: m, properties: properties, due: m.BrokerOutTime, persistent: true}
+	var ok bool
+	if j.plan, ok, err = readPlan(properties); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoJob, err)
+	}
+	if !ok {
+		return nil, errNoJob
+	}
+	j.cron, j.repeat = j.plan.begin()
+	if value, given := properties.Get(jobProperty); given {
+		if err := j.readState(value); err != nil {
+			return nil, err
+		}
 	}
 	return j, nil
 }
 
-func (j *job) readState(properties message.Properties) error {
-	value, _ := properties.Get(jobProperty)
+func (j *job) readState(value any) error {
 	state, ok := value.(message.Properties)
 	if !ok {
 		return errNoJob
@@ -113,14 +168,13 @@ func (j *job) readState(properties message.Properties) error {
 		case int32:
 			read += put(state[i].Name == jobRepeat, &j.repeat, v)
 		case int64:
-			read += put(state[i].Name == jobDue, &j.due, v)
 			read += put(state[i].Name == jobExpiration, &j.expiration, v)
 		case bool:
 			read += put(state[i].Name == jobCron, &j.cron, v)
 			read += put(state[i].Name == jobPersistent, &j.persistent, v)
 		}
 	}
-	if read != len(state) || read != jobFields {
+	if read != len(state) {
 		return errNoJob
 	}
 	return nil
@@ -134,27 +188,39 @@ func put[T any](is bool, to *T, v T) int {
 	return 1
 }
 
-// dueOf reads when a stored job is due and the hash of its id, without the
-// rest. What is no job is due at once, and is found out then.
-func dueOf(m *message.Message) (due int64, hash uint32) {
-	value, ok, err := message.LookupProperty(m.Properties, jobProperty)
-	if !ok || err != nil {
-		return 0, 0
+// hashOf is the hash of a stored job's id, without reading the rest.
+func hashOf(m *message.Message) uint16 {
+	if mentionsJob(m.Properties) {
+		value, _, _ := message.LookupProperty(m.Properties, jobProperty)
+		j := job{}
+		if err := j.readState(value); err == nil && j.id != "" {
+			return hashID(j.id)
+		}
 	}
-	j := job{}
-	if err := j.readState(message.Properties{{Name: jobProperty, Value: value}}); err != nil {
-		return 0, 0
+	if m.ID.TextView != "" {
+		return hashID(m.ID.String())
 	}
-	return j.due, hashID(j.id)
+	var key [128]byte
+	return hashID(m.ID.AppendProducerKey(key[:0]))
 }
 
-// hashID is FNV-1a: jobs in memory are found by it.
-func hashID(id string) uint32 {
+// alarmOf is the alarm of a stored job. What is no job is due at once, and is
+// found out then.
+func alarmOf(m *message.Message, seq store.Seq) alarm {
+	return alarm{due: m.BrokerOutTime, seq: seq, hash: hashOf(m), size: sizeOf(m)}
+}
+
+func mentionsJob(properties []byte) bool {
+	return bytes.Contains(properties, []byte(jobProperty))
+}
+
+// hashID is FNV-1a, folded: jobs in memory are found by it.
+func hashID[S string | []byte](id S) uint16 {
 	h := uint32(2166136261)
 	for i := range len(id) {
 		h = (h ^ uint32(id[i])) * 16777619
 	}
-	return h
+	return uint16(h>>16 ^ h)
 }
 
 // mentionsSchedule reports whether the properties may ask for a later delivery.
@@ -167,7 +233,7 @@ func mentionsSchedule(properties []byte) bool {
 // SchedulerBroker.scheduledJob)
 func (j *job) delivery(nowMS int64, unique func() message.MessageID) (*message.Message, error) {
 	d := j.m.Copy()
-	d.Persistent, d.Expiration = j.persistent, j.expiration
+	d.Persistent, d.Expiration, d.BrokerOutTime = j.persistent, j.expiration, 0
 	var err error
 	if j.plan.repeat != 0 || j.plan.cron != "" {
 		d.ID = unique()
@@ -178,7 +244,7 @@ func (j *job) delivery(nowMS int64, unique func() message.MessageID) (*message.M
 		d.ID.TextView = j.view
 	}
 	properties := j.properties.Remove(jobProperty).Remove(scheduledPeriod).Remove(scheduledDelay).
-		Remove(scheduledRepeat).Remove(scheduledCron).Set(scheduledJobID, j.id)
+		Remove(scheduledRepeat).Remove(scheduledCron).Set(scheduledJobID, j.name())
 	if d.Properties, err = message.AppendProperties(nil, properties); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ type PluginOptions struct {
 	DiscardDeadLetters *DeadLetterDiscard
 	// Logging is the loggingBrokerPlugin.
 	Logging *EventLogging
+	// SelectorCache is the virtualSelectorCacheBrokerPlugin, nil without it.
+	SelectorCache *SelectorCache
 	// AnonymousProducerAdvisories tells of producers without a destination.
 	// (ActiveMQ: anonymousProducerAdvisorySupport)
 	AnonymousProducerAdvisories bool

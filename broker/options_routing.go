@@ -18,6 +18,12 @@ type RoutingOptions struct {
 	// Mirror copies what is sent to queues to topics; nil does not. (ActiveMQ:
 	// useMirroredQueues)
 	Mirror *Mirror
+	// VirtualDestSubs tells in advisories of consumers of destinations that
+	// virtual ones feed, as if they consumed from those; with
+	// VirtualDestSubsOnCreation the queues that are fed count as consumers.
+	// (ActiveMQ: useVirtualDestSubs, useVirtualDestSubsOnCreation)
+	VirtualDestSubs           bool
+	VirtualDestSubsOnCreation bool
 	// PathSeparator stands for "." in the names that clients use; "" is none.
 	// (ActiveMQ: destinationPathSeparatorPlugin)
 	PathSeparator string

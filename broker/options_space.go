@@ -15,6 +15,11 @@ type SpaceOptions struct {
 	// that they count as held there for as long as they are not consumed.
 	// (ActiveMQ: persistent="false")
 	StoreInMemory bool
+	// ProducerPortion and ConsumerPortion are how much of the memory limit what
+	// waits in queues may take, and what waits for subscribers of topics, in
+	// percent; 0: there are no portions. (ActiveMQ:
+	// splitSystemUsageForProducersConsumers)
+	ProducerPortion, ConsumerPortion int
 	// Spool takes messages that are not stored when memory is short; nil:
 	// their producers wait then.
 	Spool Spool

@@ -38,7 +38,10 @@ func (p *place) init(b *Broker, dest message.Destination) {
 	p.b, p.dest, p.policy = b, dest, b.policy(dest)
 	p.graves.Store(dest == p.policy.DeadLetter.Queue)
 	p.searched.Store(b.now().UnixNano())
-	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, &b.usage, &b.flow
+	p.usage.limit, p.usage.parent, p.usage.flow = p.policy.MemoryLimit, b.heard, &b.flow
+	if dest.Kind.IsQueue() {
+		p.usage.parent = b.queued
+	}
 	p.initSpace()
 	b.patrols.begin(p.policy.SlowConsumer)
 	if dest.Kind.IsTemporary() {
@@ -273,7 +276,7 @@ func validName(dest message.Destination) error {
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest == jobQueue || dest == idQueue:
+	case dest == jobQueue || dest == idQueue || dest == landingQueue || dest == selectorQueue:
 		return reserved(dest)
 	}
 	return nil

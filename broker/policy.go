@@ -42,6 +42,9 @@ type Policy struct {
 	QueuePolicy
 	AdvisoryPolicy
 	SpacePolicy
+	// Bridge is how messages go to other brokers; nil: as suits most. (ActiveMQ:
+	// networkBridgeFilterFactory)
+	Bridge *BridgePolicy
 }
 
 // DefaultPolicy is ActiveMQ's policy where nothing is configured.

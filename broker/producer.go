@@ -182,6 +182,9 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
+	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 && (!d.arrives(*source) || d.returns()) {
+		return nil
+	}
 	if m.Expired(m.BrokerInTime) {
 		d.expire()
 		return nil
@@ -191,6 +194,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	}
 	if err := d.pass(c.merged(ctx)); err != nil {
 		c.b.duplicates.settle(d.mark, err)
+		c.b.bridged.settle(d.arrival, err)
 		return err
 	}
 	return nil
@@ -235,6 +239,7 @@ type dispatch struct {
 	required bool
 	done     func(error)
 	mark     *imprint // the id that it is to be remembered by, or nil
+	arrival  *landing // of a message that another broker sends, or nil
 	size     int64    // of what the client sent, if m is not that
 }
 
@@ -352,7 +357,7 @@ func (d *dispatch) enter(ctx context.Context) {
 	if d.p.audit != nil && m.Persistent {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
-	if d.more == nil && d.mark == nil {
+	if d.more == nil && d.mark == nil && d.arrival == nil {
 		d.first.send(m, d.required, finish)
 		return
 	}
@@ -365,6 +370,9 @@ func (d *dispatch) enter(ctx context.Context) {
 	}
 	if d.mark != nil {
 		u.add(&b.duplicates, b.duplicates.record(d.mark.key))
+	}
+	if d.arrival != nil {
+		u.add(&b.bridged, b.bridged.record(d.arrival))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }

@@ -27,6 +27,7 @@ func (q *queue) attach(s subscription) error {
 	}
 	q.rota.add(c, &q.policy)
 	q.seekLocked(c)
+	q.reconsiderLocked(c)
 	q.stats.consumers.Add(1)
 	q.expectLocked()
 	q.dispatchLocked()
@@ -37,7 +38,7 @@ func (q *queue) attach(s subscription) error {
 // mayConsume refuses consumers of a temporary destination that belongs to
 // another connection.
 func (p *place) mayConsume(c *Connection) error {
-	if p.owner != "" && p.owner != c.info.ID && !p.policy.AllowTempDestinationStealing {
+	if p.owner != "" && p.owner != c.info.ID && !c.bridges && !p.policy.AllowTempDestinationStealing {
 		kind := "queue"
 		if p.dest.Kind.IsTopic() {
 			kind = "topic"
@@ -57,6 +58,7 @@ func (q *queue) detach(c *consumer, refs []*ref) {
 		if q.seek != nil {
 			q.seek.leave(c)
 		}
+		q.reconsiderLocked(c)
 	}
 	for _, r := range refs {
 		q.returnLocked(r)
@@ -77,6 +79,7 @@ func (q *queue) takeBack(r *ref) {
 
 // returnLocked puts a message that was in flight back into its place.
 func (q *queue) returnLocked(r *ref) {
+	q.handedOver(r, false)
 	r.reset()
 	q.stats.inflight.Add(-1)
 	if q.removed {

@@ -107,6 +107,7 @@ func (s *schedule) redelivery(m *message.Message, n int32, delay time.Duration) 
 	c.RedeliveryCounter = n + 1
 	properties = properties.Remove(scheduledJobID).Remove(scheduledPeriod).Remove(scheduledRepeat).Remove(scheduledCron).Set(propertyRedeliveryDelay, ms).Set(scheduledDelay, ms)
 	j := newJob(c, properties, plan{delay: ms})
+	j.redone = true
 	s.rename(j)
 	return s.stamped(j)
 }

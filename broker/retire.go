@@ -53,15 +53,24 @@ func (b *Broker) sendOn(t target, m *message.Message, sync bool, done func(error
 // announced announces an Add to t, or to what takes its place, and returns
 // which.
 func (b *Broker) announced(t target) target {
+	next, err := b.announce(t)
+	if err != nil {
+		b.log.Warn("message for a destination that cannot be created again", "destination", t.base().dest.String(), "error", err)
+		return t
+	}
+	return next
+}
+
+// announce is announced for those who can do without.
+func (b *Broker) announce(t target) (target, error) {
 	for !t.announce() {
 		next, err := b.successor(t)
 		if err != nil {
-			b.log.Warn("message for a destination that cannot be created again", "destination", t.base().dest.String(), "error", err)
-			return t
+			return nil, err
 		}
 		t = next
 	}
-	return t
+	return t, nil
 }
 
 // arriveLate is for a message that is not stored and that was on its way when

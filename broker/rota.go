@@ -244,7 +244,7 @@ func (t *rota) offerAny(r *ref, dest message.Destination) answer {
 				result = waiting
 				continue
 			}
-			if !m.wants(r.m) {
+			if !t.want(m.consumer, r.m) {
 				continue
 			}
 			if m.missed != t.scan && m.take(r, dest) {
@@ -315,7 +315,7 @@ func (t *rota) offerExclusive(r *ref, dest message.Destination) answer {
 	switch {
 	case t.blocks(m, r):
 		return full
-	case !m.wants(r.m):
+	case !t.want(m.consumer, r.m):
 		return unwanted
 	case !grouped(r.m):
 		if m.take(r, dest) {
@@ -348,7 +348,7 @@ func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 		result = t.offerAnew(r, dest)
 	case t.blocks(owner, r):
 		result = waiting
-	case !owner.wants(r.m):
+	case !t.want(owner.consumer, r.m):
 	case owner.missed != t.scan && t.give(r, owner, dest, false):
 		return taken
 	default:
@@ -386,7 +386,7 @@ func (t *rota) offerAnew(r *ref, dest message.Destination) answer {
 				result = waiting
 				continue
 			}
-			if !m.wants(r.m) {
+			if !t.want(m.consumer, r.m) {
 				continue
 			}
 			result = waiting

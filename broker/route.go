@@ -86,13 +86,13 @@ const (
 type fork struct {
 	filter Filter // nil: every message
 	local  bool   // not what came from another broker
-	aware  *queue // not nil: only what one of its consumers wants
+	aware  *queue // not nil: only what one of its consumers wants, or has wanted; see selectors
 	drop   bool
 	next   *stop
 }
 
 func (f *fork) takes(m *message.Message) bool {
-	return (f.filter == nil || f.filter.Match(m)) && (!f.local || len(m.BrokerPath) == 0) && (f.aware == nil || f.aware.attracts(m))
+	return (f.filter == nil || f.filter.Match(m)) && (!f.local || len(m.BrokerPath) == 0) && (f.aware == nil || f.aware.attracts(m) || f.aware.b.selectors.attract(f.aware.dest, m))
 }
 
 // fixed reports that all messages take the same way from s.
@@ -164,7 +164,7 @@ func (q *queue) attracts(m *message.Message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for c := range q.rota.each {
-		if c.wants(m) {
+		if q.rota.want(c, m) {
 			return true
 		}
 	}

@@ -117,7 +117,8 @@ func (s *schedule) claim(m *message.Message, by message.ProducerID) (*message.Me
 // more than once. Others keep their message's, by which one is known that a
 // producer sends again after a failover.
 func (s *schedule) rename(j *job) {
-	j.message, j.view, j.m.ID = j.m.ID.ProducerKey(), j.m.ID.TextView, s.unique()
+	j.message, j.view = j.m.ID.ProducerKey(), j.m.ID.TextView
+	j.renamed(s.unique())
 }
 
 // schedule makes a message that is to be delivered later the job that it
@@ -209,14 +210,14 @@ func (s *schedule) arrive(m *message.Message, op *store.Op) {
 	if !s.enabled {
 		return
 	}
-	due, hash := dueOf(m)
+	a := alarmOf(m, op.Seq)
 	s.mu.Lock()
 	s.visible = max(s.visible, op.Seq)
 	if s.loading || op.Seq <= s.cursor {
 		s.mu.Unlock() // it is read from the store, or has been
 		return
 	}
-	first := s.enterLocked(alarm{due: due, seq: op.Seq, hash: hash, size: sizeOf(m)})
+	first := s.enterLocked(a)
 	s.mu.Unlock()
 	if first {
 		s.stir()
@@ -227,7 +228,8 @@ func (s *schedule) arrive(m *message.Message, op *store.Op) {
 func (s *schedule) enterLocked(a alarm) bool {
 	s.usage.add(int64(a.size))
 	s.alarms.push(a)
-	return s.alarms[0] == a
+	first, _ := s.alarms.first()
+	return first == a
 }
 
 // stir has the loop look at what is due. It never blocks.
@@ -245,8 +247,8 @@ func (b *Broker) Jobs() (n int64, nextMS int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	nextMS = -1
-	if len(s.alarms) > 0 {
-		nextMS = s.alarms[0].due
+	if first, ok := s.alarms.first(); ok {
+		nextMS = first.due
 	}
 	return max(0, s.stats.size.Load()), nextMS
 }
@@ -259,6 +261,8 @@ func (b *Broker) storedTarget(dest message.Destination) (target, error) {
 		return &b.schedule, nil
 	case idQueue:
 		return &b.duplicates, nil
+	case landingQueue:
+		return &b.bridged, nil
 	}
 	return b.ensure(dest)
 }

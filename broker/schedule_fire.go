@@ -44,10 +44,11 @@ func (s *schedule) loop() {
 func (s *schedule) untilNext() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.alarms) == 0 {
+	first, ok := s.alarms.first()
+	if !ok {
 		return longestNap
 	}
-	wait := s.alarms[0].due - s.b.nowMS()
+	wait := first.due - s.b.nowMS()
 	if wait >= longestNap.Milliseconds() {
 		return longestNap
 	}
@@ -233,7 +234,7 @@ func (s *schedule) firing(m *message.Message, a alarm, coming arrivals) *batch {
 		}
 	}
 	if err := s.goOn(u, j); err != nil {
-		s.b.log.Warn("a scheduled message does not come again", "job", j.id, "error", err)
+		s.b.log.Warn("a scheduled message does not come again", "job", j.name(), "error", err)
 	}
 	return u
 }
@@ -355,11 +356,11 @@ func (s *schedule) spawn(u *batch, j *job) error {
 // succeed adds j in a new state.
 func (s *schedule) succeed(u *batch, j job, due int64) error {
 	j.due = due
+	j.renamed(s.unique())
 	m, err := j.encode()
 	if err != nil {
 		return err
 	}
-	m.ID = s.unique()
 	u.add(s, m)
 	return nil
 }

@@ -30,8 +30,7 @@ func (s *schedule) load() {
 		}
 		s.mu.Lock()
 		for i := range entries {
-			due, hash := dueOf(entries[i].Message)
-			s.enterLocked(alarm{due: due, seq: entries[i].Seq, hash: hash, size: sizeOf(entries[i].Message)})
+			s.enterLocked(alarmOf(entries[i].Message, entries[i].Seq))
 			s.cursor = entries[i].Seq
 		}
 		n += len(entries)

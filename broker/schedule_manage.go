@@ -136,23 +136,18 @@ func (s *schedule) chosen(r management) ([]alarm, bool) {
 	var list []alarm
 	switch hash := hashID(r.id); r.action {
 	case managementBrowse:
-		for _, a := range s.alarms {
+		s.alarms.all(func(a alarm) {
 			if a.due >= r.from && a.due <= r.to {
 				list = append(list, a)
 			}
-		}
+		})
 	case managementRemove:
 		list = s.alarms.takeAll(list, func(a alarm) bool { return a.hash == hash })
 	default:
 		list = s.alarms.takeAll(list, func(a alarm) bool { return a.due >= r.from && a.due <= r.to })
 	}
 	s.mu.Unlock()
-	slices.SortFunc(list, func(a, b alarm) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, alarm.compare)
 	return list, true
 }
 
@@ -185,7 +180,7 @@ func (s *schedule) removePage(page []alarm, messages []*message.Message, id stri
 			continue
 		}
 		if id != "" {
-			if j, err := parseJob(m); err != nil || j.id != id {
+			if j, err := parseJob(m); err != nil || j.name() != id {
 				s.putBack(page[i:i+1], 0)
 				continue
 			}
@@ -248,9 +243,9 @@ func (s *schedule) reply(m *message.Message, to message.Destination) error {
 	}
 	d := m.Copy()
 	d.ID, d.Producer = s.unique(), s.producer
-	d.Persistent, d.Expiration, d.Type = false, j.expiration, "Advisory"
+	d.Persistent, d.Expiration, d.BrokerOutTime, d.Type = false, j.expiration, 0, "Advisory"
 	d.OriginalDestination, d.Destination = m.Destination, to
-	d.Properties, err = message.AppendProperties(nil, j.properties.Remove(jobProperty).Set(scheduledJobID, j.id))
+	d.Properties, err = message.AppendProperties(nil, j.properties.Remove(jobProperty).Set(scheduledJobID, j.name()))
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (s *seeker) claimant(m *message.Message, rank uint8, may func(*reader) bool
 	var list []*reader
 	for c := range s.q.rota.each {
 		r := s.readers[c]
-		if r == nil || !r.served() || !may(r) || !c.wants(m) {
+		if r == nil || !r.served() || !may(r) || !s.q.rota.want(c, m) {
 			continue
 		}
 		if r.room(rank) {
@@ -236,7 +236,7 @@ func (s *seeker) judge(m *ref) bool {
 	awaited := false
 	for c := range s.q.rota.each {
 		r := s.readers[c]
-		if r == nil || !c.wants(m.m) {
+		if r == nil || !s.q.rota.want(c, m.m) {
 			continue
 		}
 		if !r.blocked(m) {

@@ -223,3 +223,16 @@ func TestSlowDurableSubscriberIsToldOnce(t *testing.T) {
 	c.sendN(p, news, 3)
 	eventually(t, "slow again", func() bool { return f.stats(news).Slow == 2 })
 }
+
+// A durable subscriber of several topics is slow at each of them, whichever
+// it was that brought too much.
+func TestSlowDurableSubscriberIsToldOfForEachTopic(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	a, b := message.NewTopic("news.a"), message.NewTopic("news.b")
+	c.consumer(1, message.NewTopic("news.>"), 2, func(i *message.ConsumerInfo) { i.SubscriptionName = "s" })
+	p := c.producer(1, message.Destination{})
+	c.sendN(p, a, 1)
+	c.sendN(p, b, 10)
+	eventually(t, "slow", func() bool { return f.stats(a).Slow == 1 && f.stats(b).Slow == 1 })
+}

@@ -22,6 +22,7 @@ type subscriber struct {
 	limit    int // of waiting beyond the credit; -1 none
 	eviction Eviction
 	pace     pace
+	forward  *forward // of a bridge, or nil
 
 	mu        sync.Mutex
 	topics    []*topic // mu
@@ -42,7 +43,8 @@ type subscriber struct {
 func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p *Policy) *subscriber {
 	s := &subscriber{
 		b: c.b, conn: c, peer: c.peer, info: *info, filter: filter,
-		extend: p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
+		waiting: newBacklog(p.PrioritizedMessages),
+		extend:  p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
 	s.hold = newHold(c.peer, s.release)
@@ -78,7 +80,7 @@ func (s *subscriber) wants(m *message.Message) bool {
 	if s.info.NoLocal && m.ID.Producer.Connection == s.info.ID.Connection {
 		return false
 	}
-	return s.filter == nil || s.filter.Match(m)
+	return (s.filter == nil || s.filter.Match(m)) && (s.forward == nil || s.forward.passes(m))
 }
 
 func (s *subscriber) creditLocked() int {

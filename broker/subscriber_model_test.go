@@ -20,6 +20,7 @@ type listenerModel struct {
 	id        message.ConsumerID
 	limit     int
 	rule      EvictionRule
+	ranked    bool // by priority
 	prefetch  int
 	extension int
 	inflight  []*message.Message
@@ -60,6 +61,9 @@ func (m *listenerModel) send(priority uint8, colour int32) {
 		m.discarded++
 	default:
 		m.waiting = append(m.waiting, x)
+		if m.ranked {
+			slices.SortStableFunc(m.waiting, func(a, b *message.Message) int { return int(b.Priority) - int(a.Priority) })
+		}
 		for m.limit > 0 && len(m.waiting) > m.limit {
 			before := len(m.waiting)
 			m.waiting = m.evict()
@@ -72,17 +76,13 @@ func (m *listenerModel) send(priority uint8, colour int32) {
 func (m *listenerModel) evict() []*message.Message {
 	w := m.waiting
 	switch m.rule {
-	case LowestPriority:
-		lowest := slices.MinFunc(w, func(a, b *message.Message) int { return int(a.Priority) - int(b.Priority) })
-		i := slices.Index(w, lowest)
-		return slices.Delete(slices.Clone(w), i, i+1)
 	case UniqueProperty:
 		var kept []*message.Message
-		for i, x := range w {
+		for _, x := range w {
 			colour, ok, _ := x.Property("colour")
-			newer := slices.ContainsFunc(w[i+1:], func(y *message.Message) bool {
+			newer := slices.ContainsFunc(w, func(y *message.Message) bool {
 				c, _, _ := y.Property("colour")
-				return c == colour
+				return c == colour && y.Timestamp > x.Timestamp
 			})
 			if ok && !newer {
 				kept = append(kept, x)
@@ -91,6 +91,11 @@ func (m *listenerModel) evict() []*message.Message {
 		if len(kept) > 0 && len(kept) < len(w) {
 			return kept
 		}
+	}
+	if m.ranked || m.rule == LowestPriority {
+		lowest := slices.MinFunc(w, func(a, b *message.Message) int { return int(a.Priority) - int(b.Priority) })
+		i := slices.Index(w, lowest)
+		return slices.Delete(slices.Clone(w), i, i+1)
 	}
 	return w[1:]
 }
@@ -206,9 +211,11 @@ func TestSubscriberModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &listenerModel{
 			t: rt, prefetch: rapid.IntRange(1, 5).Draw(rt, "prefetch"), limit: rapid.IntRange(-1, 4).Draw(rt, "limit"),
-			rule: rapid.SampledFrom([]EvictionRule{Oldest, LowestPriority, UniqueProperty}).Draw(rt, "rule"),
+			rule:   rapid.SampledFrom([]EvictionRule{Oldest, LowestPriority, UniqueProperty}).Draw(rt, "rule"),
+			ranked: rapid.Bool().Draw(rt, "ranked"),
 		}
 		m.f = start(t, governed(func(p *Policy) {
+			p.PrioritizedMessages = m.ranked
 			p.PendingMessageLimit, p.Eviction.By, p.Eviction.Property = m.limit, m.rule, "colour"
 		}))
 		defer m.f.close()

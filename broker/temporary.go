@@ -34,7 +34,7 @@ func (c *Connection) AddDestination(info *message.DestinationInfo) error {
 // addTemporary creates a temporary destination whose name says that it is
 // this connection's, or is anybody's.
 func (c *Connection) addTemporary(dest message.Destination) (target, error) {
-	if owner := ownerOf(dest); owner != c.info.ID {
+	if owner := ownerOf(dest); owner != c.info.ID && !c.bridges {
 		return nil, failure(errors.Join(ErrInvalidDestination, ErrSecurity), "Cannot create the temporary destination %s of another connection", dest)
 	}
 	if len(c.temporary) >= maxPerConnection {
@@ -72,7 +72,7 @@ func (c *Connection) RemoveDestination(info *message.DestinationInfo) error {
 		return nil
 	}
 	if dest.Kind.IsTemporary() {
-		if t.base().owner != c.info.ID {
+		if t.base().owner != c.info.ID && !c.temporary[dest] {
 			return failure(errors.Join(ErrInvalidDestination, ErrSecurity), "Cannot remove the temporary destination %s of another connection", dest)
 		}
 		c.dropTemporary(dest)

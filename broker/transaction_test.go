@@ -337,3 +337,39 @@ func TestBranchStates(t *testing.T) {
 	_, err = d.prepare(local)
 	require.ErrorIs(t, err, ErrTransaction)
 }
+
+// A branch whose destination was removed, and cannot be made again now, stays
+// prepared; what it brings later leaves no count behind.
+func TestBranchForADestinationThatIsGone(t *testing.T) {
+	f := start(t, underPolicy(func(_ message.Destination, p *Policy) {
+		p.MaxDestinations, p.Pattern = 1, message.NewQueue("q.>")
+	}))
+	c := f.connect()
+	first, second := message.NewQueue("q.1"), message.NewQueue("q.2")
+	p := c.producer(1, message.Destination{})
+	id := xid("1")
+	require.NoError(t, c.Begin(id))
+	require.NoError(t, c.send(c.make(p, orders, in(id))))
+	require.NoError(t, c.send(c.make(p, first, in(id))))
+	_, err := c.prepare(id)
+	require.NoError(t, err)
+	require.NoError(t, f.RemoveDestination(first))
+	require.NoError(t, c.AddDestination(&message.DestinationInfo{Destination: second, Operation: message.AddDestination}))
+	for range 2 {
+		o := newOutcome()
+		c.Commit(id, false, o.done)
+		var e *Error
+		require.ErrorAs(t, o.wait(t), &e)
+		require.Equal(t, XARetry, e.Code)
+		require.Equal(t, []message.TransactionID{id}, c.Recover())
+	}
+	require.Zero(t, f.stats(orders).Size)
+	require.NoError(t, f.RemoveDestination(second))
+	o := newOutcome()
+	c.Commit(id, false, o.done)
+	require.NoError(t, o.wait(t))
+	for _, dest := range []message.Destination{first, orders} {
+		require.EqualValues(t, 1, f.stats(dest).Size)
+		require.Zero(t, f.registry.find(dest).(*queue).adds.Load())
+	}
+}

@@ -15,6 +15,16 @@ type usage struct {
 	used   atomic.Int64
 }
 
+// split makes the portions that queues and topics have of a broker's memory,
+// or has both be all of it.
+func (b *Broker) split() {
+	b.queued, b.heard = &b.usage, &b.usage
+	if o := &b.options.SpaceOptions; o.ProducerPortion > 0 && o.ConsumerPortion > 0 {
+		b.queued = &usage{limit: portion(b.usage.limit, o.ProducerPortion), parent: &b.usage, flow: &b.flow}
+		b.heard = &usage{limit: portion(b.usage.limit, o.ConsumerPortion), parent: &b.usage, flow: &b.flow}
+	}
+}
+
 func (u *usage) add(n int64) {
 	for ; u != nil; u = u.parent {
 		u.used.Add(n)

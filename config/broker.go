@@ -33,6 +33,7 @@ type Broker struct {
 	BrokerSessions
 	BrokerAdvisories
 	BrokerSpace
+	BrokerNetwork
 }
 
 func (b *Broker) setDefaults() {
@@ -50,11 +51,19 @@ func (b *Broker) setDefaults() {
 	b.BrokerSpace.setDefaults()
 }
 
-// StoreDirectory is where the message store is, "" if there is none. As in
+// Database is the store's configuration if it is a database, else nil.
+func (b *Broker) Database() *JDBC {
+	if !b.Persistent {
+		return nil
+	}
+	return b.PersistenceAdapter.JDBC
+}
+
+// StoreDirectory is where the message store is, "" if it is not on disk. As in
 // ActiveMQ it is <dataDirectory>/<brokerName>/KahaDB when no adapter is given,
 // and activemq-data/KahaDB when the adapter does not say.
 func (b *Broker) StoreDirectory() string {
-	if !b.Persistent {
+	if !b.Persistent || b.Database() != nil {
 		return ""
 	}
 	if k := b.PersistenceAdapter.KahaDB; k != nil {
@@ -77,8 +86,6 @@ func (Broker) others() others {
 		"mbeanInvocationTimeout":       tuned("0", reasonJava),
 		"messageAuthorizationPolicy":   absent(reasonLater),
 		"monitorConnectionSplits":      tuned("false", reasonThreads),
-		"networkConnectorStartAsync":   tuned("false", "network connectors are not available yet"),
-		"networkConnectors":            absent(reasonLater),
 		"passiveSlave":                 refused("false", "it belonged to pure master/slave, which ActiveMQ has removed"),
 		"persistenceFactory":           absent(reasonLater),
 		"persistenceThreadPriority":    tuned("10", reasonThreads),
@@ -97,7 +104,6 @@ func (Broker) others() others {
 		"taskRunnerFactory":            absent(reasonThreads),
 		"taskRunnerPriority":           tuned("5", reasonThreads),
 		"transportConnectorURIs":       absent("write them as transportConnectors"),
-		"networkConnectorURIs":         absent(reasonLater),
 		"useJmx":                       tuned("true", reasonJava),
 		"useLocalHostBrokerName":       refused("false", "write brokerName: ${HOSTNAME}"),
 		"useLoggingForShutdownErrors":  tuned("false", "errors are always logged"),

@@ -21,6 +21,11 @@ type BrokerDestinations struct {
 	// UseTempMirroredQueues includes temporary queues.
 	UseTempMirroredQueues bool `config:"useTempMirroredQueues"`
 	UseVirtualTopics      bool `config:"useVirtualTopics"`
+	// UseVirtualDestSubs tells other brokers' bridges that a virtual destination
+	// is wanted where one that it feeds has a consumer;
+	// UseVirtualDestSubsOnCreation also where it feeds a queue without.
+	UseVirtualDestSubs           bool `config:"useVirtualDestSubs"`
+	UseVirtualDestSubsOnCreation bool `config:"useVirtualDestSubsOnCreation"`
 }
 
 func (e *BrokerDestinations) setDefaults() {
@@ -33,6 +38,9 @@ func (e *BrokerDestinations) check(b *binder, path string) {
 	b.within(path+".maxPurgedDestinationsPerSweep", int64(e.MaxPurgedDestinationsPerSweep), 0, maxPending)
 	for i := range e.Destinations {
 		e.Destinations[i].check(b, index(path+".destinations", i))
+	}
+	if e.UseVirtualDestSubsOnCreation && !e.UseVirtualDestSubs {
+		b.bad(path+".useVirtualDestSubsOnCreation", "has no effect without useVirtualDestSubs: true")
 	}
 	mirrors := 0
 	for i := range e.DestinationInterceptors {
@@ -51,12 +59,9 @@ func (e *BrokerDestinations) check(b *binder, path string) {
 }
 
 func (BrokerDestinations) others() others {
-	const reasonBridges = "consumers of virtual destinations are not announced to the bridges of other brokers"
 	return others{
 		"cacheTempDestinations":           tuned("false", "temporary destinations need no cache"),
 		"timeBeforePurgeTempDestinations": tuned("5000", "temporary destinations are deleted at once, without a cache"),
-		"useVirtualDestSubs":              refused("false", reasonBridges),
-		"useVirtualDestSubsOnCreation":    refused("false", reasonBridges),
 	}
 }
 

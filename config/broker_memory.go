@@ -16,6 +16,11 @@ type BrokerSpace struct {
 	// DiskUsageCheckRegrowThreshold is by how many bytes at least such a check
 	// raises a limit again that is a percentage; -1 never.
 	DiskUsageCheckRegrowThreshold int64 `config:"diskUsageCheckRegrowThreshold,bytes"`
+	// SplitSystemUsageForProducersConsumers gives what waits in queues a part of
+	// the memory and what waits for subscribers of topics another, in percent.
+	SplitSystemUsageForProducersConsumers bool `config:"splitSystemUsageForProducersConsumers"`
+	ProducerSystemUsagePortion            int  `config:"producerSystemUsagePortion"`
+	ConsumerSystemUsagePortion            int  `config:"consumerSystemUsagePortion"`
 	// TmpDataDirectory is where messages go that are not persistent and for
 	// which there is no memory; "" is tmp_storage in the broker's part of
 	// dataDirectory.
@@ -25,6 +30,8 @@ type BrokerSpace struct {
 func (e *BrokerSpace) setDefaults() {
 	e.AdjustUsageLimits = true
 	e.DiskUsageCheckRegrowThreshold = -1
+	e.ProducerSystemUsagePortion = 60
+	e.ConsumerSystemUsagePortion = 40
 }
 
 // TemporaryStore is the directory of messages that are not persistent.
@@ -35,20 +42,19 @@ func (b *Broker) TemporaryStore() string {
 	return filepath.Join(b.DataDirectory, b.BrokerName, "tmp_storage")
 }
 
-const reasonOneMemory = "a message counts once, for the destination that it waits at: there are no shares of producers and consumers"
+const reasonOneMemory = "a message counts once, for the destination that it waits at; write the shares as producerSystemUsagePortion and consumerSystemUsagePortion"
 
 func (BrokerSpace) others() others {
 	return others{
-		"consumerSystemUsage":                   absent(reasonOneMemory),
-		"consumerSystemUsagePortion":            refused("40", reasonOneMemory),
-		"maxInflatedDataSize":                   tuned("104857600", "the broker never inflates a message's body; maxFrameSize bounds what it takes"),
-		"producerSystemUsage":                   absent(reasonOneMemory),
-		"producerSystemUsagePortion":            refused("60", reasonOneMemory),
-		"splitSystemUsageForProducersConsumers": refused("false", reasonOneMemory),
-		"tempDataStore":                         absent("the temporary store is Conclave's own; tmpDataDirectory says where, tempUsage how large"),
+		"consumerSystemUsage": absent(reasonOneMemory),
+		"maxInflatedDataSize": tuned("104857600", "the broker never inflates a message's body; maxFrameSize bounds what it takes"),
+		"producerSystemUsage": absent(reasonOneMemory),
+		"tempDataStore":       absent("the temporary store is Conclave's own; tmpDataDirectory says where, tempUsage how large"),
 	}
 }
 
 func (e *BrokerSpace) check(b *binder, path string) {
 	b.notNegative(path+".schedulePeriodForDiskUsageCheck", e.SchedulePeriodForDiskUsageCheck)
+	b.within(path+".producerSystemUsagePortion", int64(e.ProducerSystemUsagePortion), 1, 100)
+	b.within(path+".consumerSystemUsagePortion", int64(e.ConsumerSystemUsagePortion), 1, 100)
 }

@@ -25,6 +25,9 @@ func (b *binder) check(c *Config) {
 	if k := broker.PersistenceAdapter.KahaDB; k != nil && broker.Persistent {
 		b.checkKahaDB(k)
 	}
+	if j := broker.PersistenceAdapter.JDBC; j != nil && broker.Persistent {
+		b.checkJDBC(broker, j)
+	}
 	b.checkUsage(&broker.SystemUsage)
 	b.checkEmbedded(broker, "broker")
 	b.checkEmbedded(&broker.Plugins, "broker.plugins")
@@ -75,6 +78,7 @@ func (b *binder) checkConnectors(broker *Broker) {
 		if c.AutoStart {
 			started++
 		}
+		b.checkEmbedded(c, index(path, i))
 	}
 	if started == 0 {
 		b.bad(path, "has no connector that is started: nobody could reach the broker, "+

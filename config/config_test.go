@@ -142,7 +142,10 @@ func TestRefusals(t *testing.T) {
 		{"same connector twice", pair + "    - {name: openwire, uri: tcp://h:1}\n", ErrValue, []string{"second connector"}},
 		{"unresolved placeholder", bad(6, "journalMaxFileLength: ${no.such.thing}"), ErrValue, []string{"-Dno.such.thing="}},
 		{"policy without pattern", pair + "  destinationPolicy: {policyMap: {policyEntries: [{maxPageSize: 1}]}}\n", ErrValue, []string{"exactly one"}},
-		{"policy for later", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, networkBridgeFilterFactory: {}}]}}\n", ErrUnsupported, []string{"policyEntries[0].networkBridgeFilterFactory"}},
+		{"bridges", pair + "  networkConnectors: [{name: '', prefetchSize: 0}, {uri: 'static:(tcp://a:1)', networkTTL: -2}]\n", ErrValue, []string{"networkConnectors[0].uri", "networkConnectors[0].prefetchSize", "networkConnectors[0].name", "networkConnectors[1].networkTTL"}},
+		{"bridge factory", pair + "  networkConnectors: [{uri: 'static:(tcp://a:1)', bridgeFactory: x}]\n", ErrUnsupported, []string{"networkConnectors[0].bridgeFactory"}},
+		{"bridge option", pair + "  networkConnectors: [{uri: 'static:(tcp://a:1)', networkTtls: 2}]\n", ErrUnknown, []string{"did you mean networkTTL?"}},
+		{"replay delay", pair + "  destinationPolicy: {policyMap: {policyEntries: [{queue: q, networkBridgeFilterFactory: {conditionalNetworkBridgeFilterFactory: {rateLimit: 5, rateDuration: 0}}}]}}\n", ErrValue, []string{"conditionalNetworkBridgeFilterFactory.rateDuration"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := load(t, test.text)

@@ -16,6 +16,8 @@ type TransportConnector struct {
 	MaximumConsumersAllowedPerConnection int `config:"maximumConsumersAllowedPerConnection"`
 	// WarnOnRemoteClose logs a client that vanishes as a warning.
 	WarnOnRemoteClose bool `config:"warnOnRemoteClose"`
+
+	ConnectorCluster
 }
 
 func newConnector(name, uri string) TransportConnector {
@@ -28,20 +30,15 @@ func (c *TransportConnector) setDefaults() {
 	c.AutoStart = true
 	c.MaximumProducersAllowedPerConnection = math.MaxInt32
 	c.MaximumConsumersAllowedPerConnection = math.MaxInt32
+	c.ConnectorCluster.setDefaults()
 }
 
 func (TransportConnector) others() others {
 	return others{
-		"auditNetworkProducers":        refused("false", "network connectors are not available yet"),
-		"disableAsyncDispatch":         tuned("false", "a delivery never waits for the consumer's socket"),
-		"discoveryUri":                 absent(reasonLater),
-		"displayStackTrace":            tuned("false", reasonJava),
-		"enableStatusMonitor":          tuned("false", "connections that block are seen by the inactivity monitor"),
-		"messageAuthorizationPolicy":   absent(reasonLater),
-		"publishedAddressPolicy":       absent(reasonLater),
-		"rebalanceClusterClients":      refused("false", reasonLater),
-		"updateClusterClients":         refused("false", reasonLater),
-		"updateClusterClientsOnRemove": refused("false", reasonLater),
-		"updateClusterFilter":          absent(reasonLater),
+		"auditNetworkProducers":      tuned("false", "what a bridge sends again is always recognised"),
+		"disableAsyncDispatch":       tuned("false", "a delivery never waits for the consumer's socket"),
+		"displayStackTrace":          tuned("false", reasonJava),
+		"enableStatusMonitor":        tuned("false", "connections that block are seen by the inactivity monitor"),
+		"messageAuthorizationPolicy": absent(reasonLater),
 	}
 }

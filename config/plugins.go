@@ -19,7 +19,7 @@ func (Plugins) others() others {
 		"jaasCertificateAuthenticationPlugin": absent(reasonLater),
 		"jaasDualAuthenticationPlugin":        absent(reasonLater),
 		"multicastTraceBrokerPlugin":          absent(reasonPlugins),
-		"runtimeConfigurationPlugin":          absent(reasonLater),
+		"runtimeConfigurationPlugin":          absent("the configuration is read at the start: change it and restart, a slave first; clients with failover notice nothing but a switchover"),
 		"simpleAuthenticationPlugin":          absent(reasonLater),
 		"udpTraceBrokerPlugin":                absent(reasonPlugins),
 	}

@@ -2,7 +2,9 @@ package config
 
 // RoutingPlugins are the plugins about destinations.
 type RoutingPlugins struct {
-	DestinationPathSeparator *DestinationPathSeparatorPlugin `config:"destinationPathSeparatorPlugin"`
+	DestinationPathSeparator *DestinationPathSeparatorPlugin   `config:"destinationPathSeparatorPlugin"`
+	SelectorCache            *VirtualSelectorCacheBrokerPlugin `config:"virtualSelectorCacheBrokerPlugin"`
+	Destinations             *DestinationsPlugin               `config:"destinationsPlugin"`
 }
 
 func (p *RoutingPlugins) setDefaults() {
@@ -14,14 +16,29 @@ func (p *RoutingPlugins) check(b *binder, path string) {
 	}
 }
 
-func (RoutingPlugins) others() others {
+func (RoutingPlugins) others() others { return nil }
+
+// VirtualSelectorCacheBrokerPlugin has selectorAware virtual topics go by the
+// selectors of consumers that are away, too.
+type VirtualSelectorCacheBrokerPlugin struct {
+	SingleSelectorPerDestination bool `config:"singleSelectorPerDestination"`
+	IgnoreWildcardSelectors      bool `config:"ignoreWildcardSelectors"`
+}
+
+func (VirtualSelectorCacheBrokerPlugin) others() others {
 	return others{
-		"destinationsPlugin": absent("destinations that hold messages or durable subscriptions are kept in the journal; " +
-			"write others as destinations"),
-		"virtualSelectorCacheBrokerPlugin": absent("a selectorAware virtual topic goes by the consumers that are connected; " +
-			"selectors of others are not kept"),
+		"persistFile":     tuned("", "selectors are kept in the journal, with which they fail over"),
+		"persistInterval": tuned("600000", "a selector is stored when its consumer comes"),
 	}
 }
+
+// DestinationsPlugin makes the destinations that a file lists, and writes the
+// broker's there.
+type DestinationsPlugin struct {
+	Location string `config:"location"` // a file; "": "destinations" beside the data
+}
+
+func (DestinationsPlugin) others() others { return nil }
 
 // DestinationPathSeparatorPlugin lets clients write other characters for the
 // "." in the names of destinations.

@@ -46,6 +46,7 @@ type PolicyEntry struct {
 	QueueEntry
 	AdvisoryEntry
 	MemoryEntry
+	BridgeEntry
 }
 
 func (p *PolicyEntry) setDefaults() {
@@ -74,7 +75,6 @@ func (p *PolicyEntry) Pattern() (attribute, pattern string) {
 
 func (PolicyEntry) others() others {
 	return others{
-		"destination":                absent("write queue, topic, tempQueue or tempTopic with a pattern"),
-		"networkBridgeFilterFactory": absent(reasonLater),
+		"destination": absent("write queue, topic, tempQueue or tempTopic with a pattern"),
 	}
 }

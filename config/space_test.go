@@ -40,7 +40,7 @@ func TestSpace(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, c.Warnings)
 	b := &c.Broker
-	require.Equal(t, BrokerSpace{false, 5 * time.Second, 10 << 20, "/tmp/a"}, b.BrokerSpace)
+	require.Equal(t, BrokerSpace{false, 5 * time.Second, 10 << 20, false, 60, 40, "/tmp/a"}, b.BrokerSpace)
 	require.Equal(t, "/tmp/a", b.TemporaryStore())
 	require.Equal(t, SystemUsage{
 		MemoryUsage: MemoryUsage{Limit: 20 << 20}, StoreUsage: DiskUsage{Limit: 1 << 30, Total: 2 << 30},
@@ -69,7 +69,7 @@ func TestSpaceRefusals(t *testing.T) {
 		"cursorMemoryHighWaterMark: 60": "cursorMemoryHighWaterMark: 1001",
 		"storeUsageHighWaterMark: 90":   "storeUsageHighWaterMark: 101",
 		"percentLimit: 10":              "percentLimit: -1",
-		"adjustUsageLimits: false":      "splitSystemUsageForProducersConsumers: true",
+		"adjustUsageLimits: false":      "producerSystemUsagePortion: 101",
 		"checkLimitsLogLevel: ERROR":    "checkLimitsLogLevel: shout",
 		"diskUsageCheckRegrowThreshold": "tempDataStore",
 	} {

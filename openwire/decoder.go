@@ -7,6 +7,9 @@ type Decoder struct {
 	w      wire
 }
 
+// Format is what was agreed.
+func (d *Decoder) Format() Format { return d.format }
+
 // NewDecoder returns a decoder for f.
 func NewDecoder(f Format) *Decoder {
 	d := &Decoder{format: f}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +41,9 @@ type Options struct {
 	Name     string // for the log; "" is the URI
 	URI      *URI
 	Protocol Protocol
-	Log      *slog.Logger // nil: slog.Default()
+	// Published says how PublishedURI is made.
+	Published AddressPolicy
+	Log       *slog.Logger // nil: slog.Default()
 }
 
 // Listener accepts connections on one port. (ActiveMQ: TransportConnector)
@@ -51,7 +51,9 @@ type Listener struct {
 	options Options
 	log     *slog.Logger
 	socket  *net.TCPListener
-	refused atomic.Int64
+	// published is PublishedURI, made once: it may have asked the DNS.
+	published string
+	refused   atomic.Int64
 
 	scarceTold time.Time // when the lack of descriptors was last logged; the acceptor's own
 
@@ -83,6 +85,7 @@ func Listen(options Options) (*Listener, error) {
 		l.log.Warn("connector option", "warning", warning)
 	}
 	l.socket = socket
+	l.published = options.Published.URI(options.URI, l.Addr().Port)
 	l.accepting, l.stop = context.WithCancel(context.Background())
 	l.acceptor.Go(l.accept)
 	l.log.Info("connector started", "address", socket.Addr().String())
@@ -96,20 +99,8 @@ func (l *Listener) Name() string { return l.options.Name }
 func (l *Listener) Addr() *net.TCPAddr { return l.socket.Addr().(*net.TCPAddr) }
 
 // PublishedURI is what clients are told to connect to: scheme, host and port,
-// without options; a wildcard host is replaced by this host's name. (ActiveMQ:
-// PublishedAddressPolicy)
-func (l *Listener) PublishedURI() string {
-	host := l.options.URI.Host
-	switch host {
-	case "":
-		host = "localhost"
-	case "0.0.0.0", "::":
-		if name, err := os.Hostname(); err == nil {
-			host = name
-		}
-	}
-	return l.options.URI.Scheme + "://" + net.JoinHostPort(host, strconv.Itoa(l.Addr().Port))
-}
+// as Options.Published has it.
+func (l *Listener) PublishedURI() string { return l.published }
 
 // Connections is the number of connections that are open.
 func (l *Listener) Connections() int {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 )
@@ -25,13 +26,21 @@ func newCheckConfigCommand() *cobra.Command {
 			fmt.Fprintln(out, "warning:", warning)
 		}
 		fmt.Fprintf(out, "broker %s\n", c.Broker.BrokerName)
-		if dir := c.Broker.StoreDirectory(); dir != "" {
+		if _, err := newLocker(&c.Broker, slog.New(slog.DiscardHandler)); err != nil {
+			return &codedError{exitUsage, err}
+		}
+		if j := c.Broker.Database(); j != nil {
+			fmt.Fprintf(out, "store  %s\n", databaseName(j))
+		} else if dir := c.Broker.StoreDirectory(); dir != "" {
 			fmt.Fprintf(out, "store  %s\n", dir)
 		} else {
 			fmt.Fprintln(out, "store  memory alone (persistent: false)")
 		}
 		for _, connector := range c.Broker.TransportConnectors {
 			fmt.Fprintf(out, "listen %s (%s)\n", connector.URI, connector.Name)
+		}
+		for _, connector := range c.Broker.NetworkConnectors {
+			fmt.Fprintf(out, "bridge %s (%s)\n", connector.URI, connector.Name)
 		}
 		fmt.Fprintln(out, "configuration is good")
 		return nil

@@ -22,6 +22,7 @@ func (b *bootstrap) describe(a *control.Account) {
 	}
 	start := m.start
 	a.Start = &start
+	a.Network = m.network.Status()
 	if j, ok := m.store.(*journal.Journal); ok {
 		a.Snapshot = snapshot(j.LastSnapshot())
 	}

@@ -2,21 +2,20 @@ package main
 
 import (
 	"log/slog"
-	"net"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/journal"
 	"github.com/conclavemq/conclave/lock"
-	"github.com/conclavemq/conclave/transport"
 )
 
 // newLocker makes the lock of the store; nil if the store is not shared.
 func newLocker(b *config.Broker, log *slog.Logger) (lock.Locker, error) {
 	if !b.Persistent {
 		return nil, nil
+	}
+	if j := b.Database(); j != nil {
+		return newDatabaseLocker(b, j, log)
 	}
 	k := kahaDB(b)
 	return lock.NewFile(lock.FileOptions{
@@ -46,24 +45,4 @@ func keepAlive(configured time.Duration) time.Duration {
 		return lock.DefaultKeepAlivePeriod
 	}
 	return min(configured, lock.DefaultKeepAlivePeriod)
-}
-
-// clientURIs are where this broker will listen, as far as that is known
-// before the ports are open.
-func clientURIs(connectors []config.TransportConnector) []string {
-	var uris []string
-	for _, c := range connectors {
-		u, err := transport.ParseURI(c.URI)
-		if err != nil || !c.AutoStart || u.Port == 0 {
-			continue
-		}
-		host := u.Host
-		if host == "" || host == "0.0.0.0" || host == "::" {
-			if name, err := os.Hostname(); err == nil {
-				host = name
-			}
-		}
-		uris = append(uris, u.Scheme+"://"+net.JoinHostPort(host, strconv.Itoa(u.Port)))
-	}
-	return uris
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/journal"
 	"github.com/conclavemq/conclave/message"
+	"github.com/conclavemq/conclave/network"
+	"github.com/conclavemq/conclave/network/discovery"
 	"github.com/conclavemq/conclave/store"
 	"github.com/conclavemq/conclave/store/memory"
 	"github.com/conclavemq/conclave/transport"
@@ -31,12 +33,13 @@ type bootstrap struct {
 	journal  atomic.Pointer[journal.Journal] // once it is open
 	suitable *suitability                    // of the storage; nil if there is none
 	serving  atomic.Pointer[master]
+	database databaseLocker // nil if the store is in no database
 }
 
 // newFollower makes what follows the journal while this process is a slave;
 // nil if nothing shall.
 func newFollower(c *config.Broker, log *slog.Logger) (*journal.Follower, error) {
-	if !c.Persistent || !c.HotStandby {
+	if !c.Persistent || !c.HotStandby || c.Database() != nil {
 		return nil, nil
 	}
 	return journal.Follow(journal.FollowOptions{Directory: kahaDB(c).Directory, Log: log})
@@ -60,6 +63,11 @@ type master struct {
 	broker    *broker.Broker
 	listeners []*transport.Listener
 	start     control.Start // how it went
+	list      func()        // ends the file of the destinations
+
+	network     *network.Network
+	known       atomic.Pointer[string]  // address, when the ports are open
+	advertisers []*discovery.Advertiser // fixed when the ports are open
 }
 
 // start implements node.Options.Start.
@@ -67,11 +75,14 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	var took stopwatch
 	took.begin(time.Now())
 	m := &master{name: b.config.BrokerName, id: newBrokerID(), log: b.log, began: b.began}
+	if url := b.url(); url != "" {
+		m.known.Store(&url)
+	}
 	err := b.suitable.tryLock(ctx, lease)
 	if err != nil {
 		return nil, err
 	}
-	if m.store, err = b.openStore(lease); err != nil {
+	if m.store, err = b.openStore(ctx, lease); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	took.lap(&took.store)
@@ -80,10 +91,13 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 		return nil, errors.Join(fmt.Errorf("start broker: %w", err), m.store.Close())
 	}
 	took.lap(&took.broker)
+	m.network = network.New(network.Options{Broker: m.broker, BrokerURL: m.address, Self: m.URIs, Log: b.log})
 	if err = b.listen(ctx, m); err != nil {
 		m.Silence()
+		m.network.Stop()
 		return nil, errors.Join(err, m.broker.Close(ctx), m.store.Close())
 	}
+	m.list = newDestinationFile(b.config, b.log).keep(m.broker, lease)
 	took.lap(&took.ports)
 	s := &m.start
 	*s = control.Start{TakeoverMS: took.total(), StoreMS: took.store, BrokerMS: took.broker, PortsMS: took.ports}
@@ -95,9 +109,12 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	return m, nil
 }
 
-func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
+func (b *bootstrap) openStore(ctx context.Context, lease store.Lease) (store.Store, error) {
 	if !b.config.Persistent {
 		return memory.New(), nil
+	}
+	if j := b.config.Database(); j != nil {
+		return b.openDatabase(ctx, j, lease)
 	}
 	k := kahaDB(b.config)
 	b.log.Info("Using Persistence Adapter: KahaDBPersistenceAdapter[" + k.Directory + "]")
@@ -170,7 +187,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		MemoryLimit:                      memoryLimit(c, b.log),
 		SendFailIfNoSpace:                c.SystemUsage.SendFailIfNoSpace,
 		SendFailIfNoSpaceAfterTimeout:    c.SystemUsage.SendFailIfNoSpaceAfterTimeout,
-		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
+		ConcurrentStoreAndDispatchQueues: c.Persistent && c.Database() == nil && kahaDB(c).ConcurrentStoreAndDispatchQueues,
 		DisableAdvisories:                !c.AdvisorySupport,
 		PopulateUserID:                   c.PopulateJMSXUserID,
 		RoutingOptions:                   routingOptions(c),
@@ -183,48 +200,76 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 	if c.SchedulerSupport {
 		warnOfJobs(c, b.log)
 	}
+	options.Destinations = append(options.Destinations, newDestinationFile(c, b.log).read()...)
 	if lease != nil {
 		options.Lease, options.LeaseTrust = lease, leaseTrust
 	}
 	return broker.New(options)
 }
 
-// url is what clients are told of this broker's address: the first connector's.
+// url is address, as far as it is known before the ports are open.
 func (b *bootstrap) url() string {
-	if uris := clientURIs(b.config.TransportConnectors); len(uris) > 0 {
-		return uris[0]
+	url := ""
+	for i := range b.config.TransportConnectors {
+		r, err := readConnector(&b.config.TransportConnectors[i])
+		if err != nil || !r.config.AutoStart || r.uri.Port == 0 {
+			continue
+		}
+		if r.cluster.Update {
+			return r.published.URI(r.uri, r.uri.Port)
+		}
+		if url == "" {
+			url = r.published.URI(r.uri, r.uri.Port)
+		}
 	}
-	return ""
+	return url
 }
 
 // listen opens the ports, unless ctx has ended.
 func (b *bootstrap) listen(ctx context.Context, m *master) error {
-	for _, c := range b.config.TransportConnectors {
+	var opened []*connector
+	for i := range b.config.TransportConnectors {
+		c := &b.config.TransportConnectors[i]
 		if !c.AutoStart {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		uri, err := transport.ParseURI(c.URI)
+		r, err := readConnector(c)
 		if err != nil {
 			return err
 		}
-		protocol := openwire.New(openwire.Options{
-			URI: uri, Broker: m.broker, BrokerName: m.name, BrokerID: m.id, BrokerURL: b.url,
-			MaximumProducersAllowedPerConnection: c.MaximumProducersAllowedPerConnection,
-			MaximumConsumersAllowedPerConnection: c.MaximumConsumersAllowedPerConnection,
-			WarnOnRemoteClose:                    c.WarnOnRemoteClose,
-			AllowLinkStealing:                    c.AllowLinkStealing || uri.AllowLinkStealing,
-			ProviderVersion:                      fullVersion(),
-			Log:                                  b.log,
-		})
-		l, err := transport.Listen(transport.Options{Name: c.Name, URI: uri, Protocol: protocol, Log: b.log})
-		if err != nil {
+		if err := b.open(m, r); err != nil {
 			return err
 		}
-		b.log.Info("Listening for connections at: " + l.PublishedURI())
-		m.listeners = append(m.listeners, l)
+		opened = append(opened, r)
+	}
+	m.publish(opened)
+	b.advertise(m, opened)
+	return b.connect(m)
+}
+
+// open opens one connector's port.
+func (b *bootstrap) open(m *master, r *connector) error {
+	protocol := openwire.New(openwire.Options{
+		URI: r.uri, Broker: m.broker, BrokerName: m.name, BrokerID: m.id, BrokerURL: m.address, Cluster: r.cluster,
+		Bridges:                              bridges{m.network},
+		MaximumProducersAllowedPerConnection: r.config.MaximumProducersAllowedPerConnection,
+		MaximumConsumersAllowedPerConnection: r.config.MaximumConsumersAllowedPerConnection,
+		WarnOnRemoteClose:                    r.config.WarnOnRemoteClose,
+		AllowLinkStealing:                    r.config.AllowLinkStealing || r.uri.AllowLinkStealing,
+		ProviderVersion:                      fullVersion(),
+		Log:                                  b.log,
+	})
+	l, err := transport.Listen(transport.Options{Name: r.config.Name, URI: r.uri, Protocol: protocol, Published: r.published, Log: b.log})
+	if err != nil {
+		return err
+	}
+	b.log.Info("Listening for connections at: " + l.PublishedURI())
+	m.listeners = append(m.listeners, l)
+	if r.cluster.Update {
+		m.inform(protocol)
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/conclavemq/conclave/config"
 	"github.com/conclavemq/conclave/lock/storage"
-	"github.com/conclavemq/conclave/transport"
 )
 
 // configFlags are the flags from which a configuration is read.
@@ -58,13 +57,22 @@ func (f *configFlags) load() (*config.Config, error) {
 	if err := checkSelectors(&c.Broker); err != nil {
 		return nil, &codedError{exitUsage, err}
 	}
-	for i, connector := range c.Broker.TransportConnectors {
-		if _, err := transport.ParseURI(connector.URI); err != nil {
-			at := fmt.Sprintf("broker.transportConnectors[%d].uri", i)
+	for i := range c.Broker.TransportConnectors {
+		if _, err := readConnector(&c.Broker.TransportConnectors[i]); err != nil {
+			at := fmt.Sprintf("broker.transportConnectors[%d]", i)
 			if f.file != "" {
 				at = f.file + ": " + at
 			}
-			return nil, &codedError{exitUsage, fmt.Errorf("%s: %w", at, err)}
+			return nil, &codedError{exitUsage, fmt.Errorf("%s.%w", at, err)}
+		}
+	}
+	for i := range c.Broker.NetworkConnectors {
+		if _, err := readNetwork(&c.Broker.NetworkConnectors[i], c.Broker.AdvisorySupport); err != nil {
+			at := fmt.Sprintf("broker.networkConnectors[%d]", i)
+			if f.file != "" {
+				at = f.file + ": " + at
+			}
+			return nil, &codedError{exitUsage, fmt.Errorf("%s.%w", at, err)}
 		}
 	}
 	return c, nil

@@ -42,6 +42,9 @@ func pluginOptions(c *config.Broker) broker.PluginOptions {
 			PerDestination: l.PerDestinationLogger,
 		}
 	}
+	if s := p.SelectorCache; s != nil {
+		o.SelectorCache = &broker.SelectorCache{Single: s.SingleSelectorPerDestination, IgnoreWildcards: s.IgnoreWildcardSelectors}
+	}
 	return o
 }
 

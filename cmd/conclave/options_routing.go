@@ -17,6 +17,8 @@ func routingOptions(c *config.Broker) broker.RoutingOptions {
 		PurgePeriod:                 c.SchedulePeriodForDestinationPurge,
 		PurgeAtOnce:                 c.MaxPurgedDestinationsPerSweep,
 		AllowTempAutoCreationOnSend: c.AllowTempAutoCreationOnSend,
+		VirtualDestSubs:             c.UseVirtualDestSubs,
+		VirtualDestSubsOnCreation:   c.UseVirtualDestSubsOnCreation,
 	}
 	if s := c.Plugins.DestinationPathSeparator; s != nil {
 		o.PathSeparator = s.PathSeparator

@@ -13,6 +13,9 @@ import (
 // error is that of a limit which the disk has no room for.
 func spaceOptions(c *config.Broker, storeUsed int64, log *slog.Logger) (o broker.SpaceOptions, err error) {
 	o.StoreInMemory = !c.Persistent
+	if c.SplitSystemUsageForProducersConsumers {
+		o.ProducerPortion, o.ConsumerPortion = c.ProducerSystemUsagePortion, c.ConsumerSystemUsagePortion
+	}
 	if !c.Persistent { // as in ActiveMQ there is no temporary store either
 		return o, nil
 	}

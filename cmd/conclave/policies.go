@@ -46,6 +46,7 @@ func apply(p *broker.Policy, e *config.PolicyEntry, d message.Destination) {
 	applyQueue(&p.QueuePolicy, &e.QueueEntry)
 	applyAdvisory(&p.AdvisoryPolicy, &e.AdvisoryEntry)
 	applySpace(&p.SpacePolicy, &e.MemoryEntry)
+	applyBridge(p, &e.BridgeEntry)
 }
 
 func deadLetter(s *config.DeadLetterStrategy, d message.Destination) broker.DeadLetter {

@@ -22,6 +22,10 @@ func (m *master) Failed() <-chan struct{} { return m.store.Failed() }
 
 // Silence implements node.Service.
 func (m *master) Silence() {
+	for _, a := range m.advertisers {
+		a.Silence()
+	}
+	m.network.Silence()
 	for _, l := range m.listeners {
 		l.Silence()
 	}

@@ -46,11 +46,15 @@ func (m *master) Dismiss() {
 
 // drain closes the ports and ends all work of clients.
 func (m *master) drain(ctx context.Context, limit time.Duration) node.Residue {
+	for _, a := range m.advertisers {
+		a.Close()
+	}
 	for _, l := range m.listeners {
 		l.StopAccepting()
 	}
 	m.broker.Pause()
 	m.awaitAcknowledgements(ctx, limit)
+	m.network.Stop()
 	for _, l := range m.listeners {
 		l.Unwind()
 	}
@@ -111,6 +115,7 @@ func pause(d time.Duration) { <-time.After(d) }
 
 // closeBelow closes what lies below the connections.
 func (m *master) closeBelow(ctx context.Context) error {
+	m.list()
 	var errs []error
 	if err := m.broker.Close(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stop broker: %w", err))

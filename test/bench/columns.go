@@ -63,9 +63,15 @@ func parseColumns(list string) ([]column, error) {
 	return chosen, nil
 }
 
-// broker configures a broker of the column in a directory of its own.
-func (c column) broker(binary, dir string) (*harness.Broker, error) {
-	return harness.NewBroker(harness.Options{
+// broker configures a broker of the column in a directory of its own, or on a
+// database.
+func (c column) broker(binary, dir string, jdbc *harness.JDBC) (*harness.Broker, error) {
+	return harness.NewBroker(c.options(binary, dir, jdbc))
+}
+
+func (c column) options(binary, dir string, jdbc *harness.JDBC) harness.Options {
+	return harness.Options{
+		JDBC:      jdbc,
 		Kind:      c.Kind,
 		Binary:    binary,
 		Name:      "bench",
@@ -75,5 +81,5 @@ func (c column) broker(binary, dir string) (*harness.Broker, error) {
 		// Enough heap for a million messages in a queue; ActiveMQ's script sets
 		// the size by hand as well.
 		JVM: []string{"-Xmx4g"},
-	})
+	}
 }

@@ -48,13 +48,19 @@ func conclaveCommand(opts Options) ([]string, error) {
 	for name, value := range opts.KahaDB {
 		kahaDB[name] = value
 	}
+	adapter := map[string]any{"kahaDB": kahaDB}
+	if opts.JDBC != nil {
+		adapter = jdbcYAML(opts)
+	}
+	connector := map[string]any{"name": "openwire", "uri": connectorURI(opts)}
+	for name, value := range opts.Connector {
+		connector[name] = value
+	}
 	broker := map[string]any{
-		"brokerName":         opts.Name,
-		"dataDirectory":      filepath.Join(opts.WorkDir, "data"),
-		"persistenceAdapter": map[string]any{"kahaDB": kahaDB},
-		"transportConnectors": []any{
-			map[string]any{"name": "openwire", "uri": connectorURI(opts)},
-		},
+		"brokerName":          opts.Name,
+		"dataDirectory":       filepath.Join(opts.WorkDir, "data"),
+		"persistenceAdapter":  adapter,
+		"transportConnectors": []any{connector},
 	}
 	if err := yaml.Unmarshal([]byte(opts.Broker), &broker); err != nil {
 		return nil, fmt.Errorf("broker %s: %w", opts.Name, err)

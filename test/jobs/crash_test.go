@@ -107,10 +107,18 @@ func (n *node) found() map[string]found {
 	}
 	page(orders, func(f found, _ *message.Message) found { f.delivered++; return f })
 	page(jobQueue, func(f found, m *message.Message) found {
-		v, _, err := m.Property("ConclaveJob")
+		repeat, _, err := m.Property("AMQ_SCHEDULED_REPEAT")
 		require.NoError(n.t, err)
-		repeat, _ := v.(message.Properties).Get("repeat")
-		f.left += int(repeat.(int32)) + 1
+		if v, ok, err := m.Property("ConclaveJob"); ok {
+			require.NoError(n.t, err)
+			if left, ok := v.(message.Properties).Get("repeat"); ok {
+				repeat = left
+			}
+		}
+		if repeat != nil {
+			f.left += int(repeat.(int32))
+		}
+		f.left++
 		return f
 	})
 	return all

@@ -5,7 +5,6 @@ import (
 
 	"github.com/conclavemq/conclave/broker"
 	"github.com/conclavemq/conclave/message"
-	codec "github.com/conclavemq/conclave/openwire"
 )
 
 // updatesSince is the version of OpenWire whose ConnectionControl lists other
@@ -32,10 +31,13 @@ func (s *session) addConnection(info *message.ConnectionInfo) error {
 		return err
 	}
 	s.roster.add(info.ID, c)
+	if s.bridge != nil {
+		c.FromBroker(s.bridge.Name)
+	}
 	s.widen()
-	s.updates.Store(info.FaultTolerant && s.format.Version >= updatesSince)
+	s.updates.Store(info.FaultTolerant && s.bridge == nil && s.format.Version >= updatesSince)
 	if info.Manageable {
-		s.send(s.protocol.greeting(info))
+		s.greet(info)
 	}
 	return nil
 }
@@ -132,23 +134,6 @@ func (s *session) removeConnection(id message.ConnectionID, lastDelivered int64)
 		}
 	}
 	s.roster.remove(m)
-}
-
-// onBrokerInfo remembers that the peer is a broker. (ActiveMQ:
-// TransportConnection.processBrokerInfo)
-func (s *session) onBrokerInfo(h codec.Header, info *codec.BrokerInfo) error {
-	if s.bridge != nil {
-		return fmt.Errorf("unexpected extra broker info command received from: %s", info.ID)
-	}
-	if info.Slave {
-		return fmt.Errorf("slave brokers of that kind are not supported; slave trying to attach is: %s", info.Name)
-	}
-	if info.DuplexConnection {
-		s.log.Warn("the bridge's duplex direction is not served yet; it works one way", "broker", info.Name)
-	}
-	s.bridge = info
-	s.reply(h, nil)
-	return nil
 }
 
 var _ broker.Peer = (*session)(nil)

@@ -143,6 +143,7 @@ func (c *fakeConnection) Rollback(tx message.TransactionID, done func(error)) {
 }
 func (c *fakeConnection) Forget(tx message.TransactionID) error { return c.result("forget", tx) }
 func (c *fakeConnection) Retire(int) bool                       { return true }
+func (c *fakeConnection) FromBroker(string)                     {}
 
 func (c *fakeConnection) Recover() []message.TransactionID {
 	c.note("recover")

@@ -12,6 +12,9 @@ import (
 // error that ends the connection is returned. (ActiveMQ:
 // TransportConnection.service)
 func (s *session) handle(ctx context.Context, h codec.Header, command any) error {
+	if taken, err := s.forBridge(command); taken || err != nil {
+		return err
+	}
 	switch c := command.(type) {
 	case *message.Message:
 		s.onMessage(ctx, h, c)
@@ -33,7 +36,7 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 	case *codec.BrokerInfo:
 		return s.onBrokerInfo(h, c)
 	case *codec.ConnectionControl:
-		s.updates.Store(c.FaultTolerant && s.format.Version >= updatesSince)
+		s.updates.Store(c.FaultTolerant && s.bridge == nil && s.format.Version >= updatesSince)
 		s.reply(h, nil)
 	case *codec.ConsumerControl:
 		s.reply(h, s.withConsumer(c.Consumer, func(m *member) error { return m.SetPrefetch(c.Consumer, c.Prefetch) }))

@@ -133,39 +133,3 @@ func TestRefusedConnectionMayReadWhyAndIsClosed(t *testing.T) {
 		require.NotContains(t, b.called(), "close")
 	})
 }
-
-func TestManageableClientsGetConnectionControl(t *testing.T) {
-	s := serve(t, &fakeBroker{}, "")
-	s.protocol.Update(codec.ConnectionControl{ConnectedBrokers: "tcp://a,tcp://b", Rebalance: true})
-	for _, again := range []bool{false, true} {
-		p := s.dial()
-		p.handshake(codec.DefaultWireFormatInfo())
-		id := p.request(&message.ConnectionInfo{ID: "c", Manageable: true, FaultTolerant: true, FailoverReconnect: again})
-		require.Equal(t, &codec.ConnectionControl{ConnectedBrokers: "tcp://a,tcp://b", Rebalance: !again}, expect[*codec.ConnectionControl](p))
-		require.Equal(t, &codec.Response{CorrelationID: id}, expect[*codec.Response](p))
-	}
-}
-
-func TestUpdateReachesFaultTolerantClients(t *testing.T) {
-	s := serve(t, &fakeBroker{}, "")
-	client := func(version int32, tolerant bool) *peer {
-		p := s.dial()
-		offer := codec.DefaultWireFormatInfo()
-		offer.Version = version
-		p.handshake(offer)
-		p.ok(&message.ConnectionInfo{ID: "c", FaultTolerant: tolerant})
-		return p
-	}
-	tolerant, plain, old := client(12, true), client(12, false), client(5, true)
-	control := codec.ConnectionControl{ReconnectTo: "tcp://other:1"}
-	s.protocol.Update(control)
-	require.Equal(t, &control, expect[*codec.ConnectionControl](tolerant))
-	for _, p := range []*peer{plain, old} {
-		p.ok(&message.SessionInfo{ID: sessionID})
-	}
-	// A client may say so later.
-	plain.oneway(&codec.ConnectionControl{FaultTolerant: true})
-	plain.ok(&codec.Flush{})
-	s.protocol.Update(control)
-	require.Equal(t, &control, expect[*codec.ConnectionControl](plain))
-}

@@ -24,6 +24,7 @@ const (
 	aRequest              // command, which wants a response
 	aResponse             // correlation
 	aDelivery             // delivery
+	aNumbered             // command with correlation as its id, which wants a response
 	aFormat               // command, a *codec.Format: what follows is encoded so
 )
 

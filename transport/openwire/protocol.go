@@ -31,6 +31,13 @@ type Options struct {
 	WarnOnRemoteClose                    bool
 	AllowLinkStealing                    bool
 
+	// Bridges is asked about brokers that connect; nil: they are ordinary
+	// clients.
+	Bridges Bridges
+
+	// Cluster says what clients learn of the network's other brokers.
+	Cluster Cluster
+
 	farewell time.Duration // 0 is farewellTime
 
 	ProviderVersion string       // in WireFormatInfo, "" is not sent
@@ -47,7 +54,7 @@ type Protocol struct {
 
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu
-	control  codec.ConnectionControl
+	cluster  cluster
 }
 
 // New makes the protocol of one connector.
@@ -65,6 +72,7 @@ func New(options Options) *Protocol {
 	if options.farewell == 0 {
 		p.options.farewell = farewellTime
 	}
+	p.cluster = cluster{options: options.Cluster, self: options.BrokerURL}
 	p.offer = offer(options.URI, options.ProviderVersion)
 	p.connect = func(info *message.ConnectionInfo, peer broker.Peer) (connection, error) {
 		connect := options.Broker.Connect
@@ -129,41 +137,13 @@ func (p *Protocol) forget(s *session) {
 	delete(p.sessions, s)
 }
 
-// Update sends control to every fault-tolerant client, which learns of other
-// brokers or reconnects by it, and to each later one when it connects.
-// (ActiveMQ: TransportConnector.updateClientClusterInfo)
-func (p *Protocol) Update(control codec.ConnectionControl) {
-	p.mu.Lock()
-	p.control = codec.ConnectionControl{ConnectedBrokers: control.ConnectedBrokers, Rebalance: control.Rebalance}
-	sessions := make([]*session, 0, len(p.sessions))
-	for s := range p.sessions {
-		sessions = append(sessions, s)
-	}
-	p.mu.Unlock()
-	for _, s := range sessions {
-		if s.updatable() {
-			s.send(&control)
-		}
-	}
-}
-
-// greeting is the ConnectionControl that a new connection gets.
-func (p *Protocol) greeting(info *message.ConnectionInfo) *codec.ConnectionControl {
-	p.mu.Lock()
-	control := p.control
-	p.mu.Unlock()
-	if info.FailoverReconnect {
-		control.Rebalance = false
-	}
-	return &control
-}
-
 // brokerInfo introduces the broker to a client.
 func (p *Protocol) brokerInfo() *codec.BrokerInfo {
 	info := &codec.BrokerInfo{ID: p.options.BrokerID, Name: p.options.BrokerName}
 	if p.options.BrokerURL != nil {
 		info.URL = p.options.BrokerURL()
 	}
+	info.Peers = p.cluster.infos()
 	return info
 }
 

@@ -32,6 +32,7 @@ type connection interface {
 	Forget(message.TransactionID) error
 	Recover() []message.TransactionID
 	Retire(unclaimed int) bool
+	FromBroker(name string)
 	Close()
 }
 

@@ -37,6 +37,8 @@ type session struct {
 	format     codec.Format
 	negotiated bool
 	bridge     *codec.BrokerInfo // of a network bridge, nil of a client
+	far        *Far              // of a duplex bridge, or nil
+	reverse    Reverse           // likewise
 	roster     roster            // the broker's connections on this one
 
 	serve   func() error       // reads commands under a context that unblock ends
@@ -45,8 +47,10 @@ type session struct {
 	busy    atomic.Bool        // the reader is handling a command
 	// updates says that the client takes ConnectionControl at any time.
 	updates atomic.Bool
-	open    openTransactions
-	ending  ending
+	// unsettled says that it has just come from another broker; see settleTime.
+	unsettled atomic.Bool
+	open      openTransactions
+	ending    ending
 
 	endOnce sync.Once
 	cause   error         // set once by end, read after ended is closed
@@ -114,7 +118,7 @@ func (s *session) Run() {
 	writing.Wait()
 	s.end(cause)
 	s.monitor.stop()
-	s.guard(func() error { s.roster.closeAll(); return nil })
+	s.guard(func() error { s.endBridge(); s.roster.closeAll(); return nil })
 	s.logEnd()
 }
 

@@ -15,6 +15,17 @@ type javaError struct{ class, text string }
 
 func (e *javaError) Error() string { return e.text }
 
+// Exception gives the Java class and its text.
+func (e *javaError) Exception() (class, text string) { return e.class, e.text }
+
+// exceptionError is an exception that a peer has answered with.
+func exceptionError(t *message.Throwable) error {
+	if t == nil {
+		return &javaError{class: "java.lang.Exception"}
+	}
+	return &javaError{class: t.Class, text: t.Message}
+}
+
 // errorCode marks an XA error code in an exception's text, which is how it
 // crosses the wire. (ActiveMQ: TransactionContext.xaErrorCodeMarker)
 const errorCode = "xaErrorCode:"

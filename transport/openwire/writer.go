@@ -88,6 +88,9 @@ func (w *writer) encode(e *entry) error {
 	}
 	var err error
 	header := codec.Header{ResponseRequired: e.kind == aRequest}
+	if e.kind == aNumbered {
+		header.CommandID, header.ResponseRequired = e.correlation, true
+	}
 	if w.buf, err = w.encoder.Append(w.buf, header, command); err != nil {
 		return fmt.Errorf("encode %T: %w", command, err)
 	}

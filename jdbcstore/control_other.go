@@ -1,0 +1,7 @@
+//go:build !linux
+
+package jdbcstore
+
+import "syscall"
+
+func control(string, string, syscall.RawConn) error { return nil }

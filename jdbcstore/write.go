@@ -1,0 +1,204 @@
+package jdbcstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/conclavemq/conclave/store"
+)
+
+// write makes a batch durable. It waits for a database that has gone away, for
+// as long as the lease may still be this process's. nil is certain: the batch
+// is durable. An error is certain too: it is not, or the store has failed.
+func (s *Store) write(b *batch) error {
+	if len(b.statements) == 0 {
+		return nil
+	}
+	rows := make([]int64, len(b.statements))
+	uncertain := false
+	err := s.retry(func(ctx context.Context, c *session) error {
+		if uncertain {
+			durable, err := c.committed(ctx, b)
+			if err != nil {
+				return err
+			}
+			s.o.Log.Info("outcome of a transaction is known now", "durable", durable)
+			if durable {
+				return nil
+			}
+			uncertain = false
+		}
+		maybe, err := c.run(ctx, b.statements, rows)
+		if maybe {
+			uncertain = true
+			for i := range rows {
+				rows[i] = 1 // whatever a statement did has to be reckoned with
+			}
+		}
+		return err
+	})
+	if err == nil {
+		for i := range b.statements {
+			if result := b.statements[i].result; result != nil {
+				result(rows[i])
+			}
+		}
+	}
+	return err
+}
+
+// committed asks whether a batch has been carried out after all. The session
+// that sent it has ended, see Store.connect, so the answer is final.
+func (c *session) committed(ctx context.Context, b *batch) (bool, error) {
+	const text = `SELECT 1 FROM {dests} WHERE CONTAINER = $1::text AND BATCH >= $2::bigint`
+	reader := c.conn.ExecParams(ctx, c.replace(text), [][]byte{textValue(b.marker), int8Value(b.number)},
+		nil, binaryFormats, binaryResult)
+	found := reader.NextRow()
+	_, err := reader.Close()
+	return found && err == nil, err
+}
+
+// Pauses between two attempts to reach the database.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = time.Second
+	// closePatience is how long Close waits for a database that has gone.
+	closePatience = 5 * time.Second
+)
+
+// retry does something with the committer's session until the database gives
+// an answer that another attempt would not change.
+func (s *Store) retry(do func(context.Context, *session) error) error {
+	pause, complained, repeated := firstPause, false, false
+	for {
+		if err := s.confirm(); err != nil {
+			return err
+		}
+		err := s.attempt(do)
+		switch verdict := judge(err); {
+		case err == nil:
+			if complained {
+				s.o.Log.Info("database is back")
+			}
+			return nil
+		case verdict == deposed:
+			s.fail(fmt.Errorf("%w: %w", store.ErrLeaseLost, err))
+			return s.failureOf()
+		case verdict == full:
+			return fmt.Errorf("%w: %w", store.ErrNoSpace, err)
+		case verdict == repeatable && !repeated:
+			repeated = true
+			continue
+		case verdict == final:
+			return err
+		}
+		if !complained {
+			complained = true
+			s.o.Log.Warn("database does not answer; nothing is confirmed until it does", "error", err)
+		}
+		if err := s.pause(pause, err); err != nil {
+			return err
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// attempt does it once, with a new session if there is none.
+func (s *Store) attempt(do func(context.Context, *session) error) error {
+	if s.session == nil || s.session.conn.IsClosed() {
+		c, err := s.connect(s.context)
+		if err != nil {
+			return err
+		}
+		s.session = c
+	}
+	return do(s.context, s.session)
+}
+
+// pause waits before the next attempt; it returns the error that ends them.
+func (s *Store) pause(d time.Duration, cause error) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.context.Done():
+		return s.failureOf()
+	case <-s.closing:
+		if s.closingFor(d) > closePatience {
+			s.fail(fmt.Errorf("%w: %w", store.ErrFailed, cause))
+			return s.failureOf()
+		}
+		<-timer.C
+	}
+	return nil
+}
+
+// verdict says what an error means for what was tried.
+type verdict uint8
+
+const (
+	final      verdict = iota // it will not work the next time either
+	repeatable                // it may work at once
+	away                      // it may work when the database is back
+	full                      // there is no space
+	deposed                   // another owns the schema
+)
+
+// judge tells errors apart by their SQLSTATE.
+func judge(err error) verdict {
+	var e *pgconn.PgError
+	var scan pgx.ScanArgError
+	if errors.Is(err, pgx.ErrNoRows) || errors.As(err, &scan) {
+		return final
+	}
+	if !errors.As(err, &e) {
+		return away // no answer, or none that is complete
+	}
+	switch e.Code {
+	case "22012": // division by zero: only the fence divides
+		return deposed
+	case "53100": // disk full
+		return full
+	case "40001", "40P01", "57014", "55P03": // serialization, deadlock, cancelled, lock not available
+		return repeatable
+	case "25006": // read-only: a standby
+		return away
+	case "28000", "28P01", "3D000": // rights to connect, while it was possible before
+		return away
+	}
+	switch e.Code[:2] {
+	case "08", "53", "57", "58", "XX": // connection, resources, shutdown, system
+		return away
+	}
+	return final
+}
+
+// refusal reports an error that is about the contents of a unit: it cannot be
+// stored, and others can.
+func refusal(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code[:2] {
+	case "22", "54": // data, program limits
+		return true
+	case "23": // constraints
+		return e.Code != "23505"
+	}
+	return false
+}
+
+// explainRefusal names the encoding as the cause where it is.
+func explainRefusal(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && (e.Code == "22P05" || e.Code == "22021") {
+		return fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	return err
+}
