@@ -98,7 +98,7 @@ postgres: PEERS += $(DATABASE)
 postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -v $(DATABASE_TESTS)
 
-DATABASE_TESTS := ./test/harness/postgres
+DATABASE_TESTS := ./test/harness/postgres ./jdbcstore
 
 bench: build peers ## figures beside ActiveMQ's, in the same run
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench
