@@ -50,11 +50,19 @@ func (b *Broker) setDefaults() {
 	b.BrokerSpace.setDefaults()
 }
 
-// StoreDirectory is where the message store is, "" if there is none. As in
+// Database is the store's configuration if it is a database, else nil.
+func (b *Broker) Database() *JDBC {
+	if !b.Persistent {
+		return nil
+	}
+	return b.PersistenceAdapter.JDBC
+}
+
+// StoreDirectory is where the message store is, "" if it is not on disk. As in
 // ActiveMQ it is <dataDirectory>/<brokerName>/KahaDB when no adapter is given,
 // and activemq-data/KahaDB when the adapter does not say.
 func (b *Broker) StoreDirectory() string {
-	if !b.Persistent {
+	if !b.Persistent || b.Database() != nil {
 		return ""
 	}
 	if k := b.PersistenceAdapter.KahaDB; k != nil {

@@ -25,6 +25,9 @@ func (b *binder) check(c *Config) {
 	if k := broker.PersistenceAdapter.KahaDB; k != nil && broker.Persistent {
 		b.checkKahaDB(k)
 	}
+	if j := broker.PersistenceAdapter.JDBC; j != nil && broker.Persistent {
+		b.checkJDBC(broker, j)
+	}
 	b.checkUsage(&broker.SystemUsage)
 	b.checkEmbedded(broker, "broker")
 	b.checkEmbedded(&broker.Plugins, "broker.plugins")

@@ -5,15 +5,15 @@ import "time"
 // PersistenceAdapter is the <persistenceAdapter> element: which store.
 type PersistenceAdapter struct {
 	KahaDB *KahaDB `config:"kahaDB"`
+	JDBC   *JDBC   `config:"jdbcPersistenceAdapter"`
 }
 
 func (PersistenceAdapter) others() others {
 	return others{
 		"mKahaDB":                   absent("several directories for one broker are not available; use kahaDB"),
-		"jdbcPersistenceAdapter":    absent("the PostgreSQL store is not available yet; use kahaDB"),
 		"memoryPersistenceAdapter":  absent("write persistent: false on the broker"),
 		"journalPersistenceAdapter": absent("ActiveMQ has removed it; use kahaDB"),
-		"journaledJDBC":             absent("ActiveMQ has removed it; use kahaDB"),
+		"journaledJDBC":             absent("ActiveMQ has removed it; use jdbcPersistenceAdapter"),
 		"amqPersistenceAdapter":     absent("ActiveMQ has removed it; use kahaDB"),
 		"levelDB":                   absent("ActiveMQ has removed it; use kahaDB"),
 		"replicatedLevelDB":         absent("ActiveMQ has removed it; give every broker one shared directory instead: kahaDB: {directory: /shared/kahadb}"),
@@ -137,9 +137,9 @@ type Locker struct {
 
 func (Locker) others() others {
 	return others{
-		"database-locker":          absent("it belongs to the JDBC store, which is not available yet"),
-		"lease-database-locker":    absent("it needs a database, which is not available yet"),
-		"transact-database-locker": absent("it belongs to the JDBC store, which is not available yet"),
+		"database-locker":          absent("it locks a database, and the store is a directory"),
+		"lease-database-locker":    absent("it locks a database, and the store is a directory"),
+		"transact-database-locker": absent("it locks a database, and the store is a directory"),
 	}
 }
 

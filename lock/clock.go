@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bootTime is the time since the machine started, sleep included. It goes on
+// BootTime is the time since the machine started, sleep included. It goes on
 // while this process or its virtual machine's processor is paused, and nobody
 // can set it. Readings of two hosts have nothing in common.
-func bootTime() time.Duration {
+func BootTime() time.Duration {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
 		// Not on any kernel that runs Go. A reading past every deadline keeps

@@ -13,6 +13,10 @@ var (
 	// ErrLost reports that a lease has ended against its owner's will.
 	ErrLost = errors.New("lock is no longer held")
 
+	// ErrSuspended reports an ownership that has ended but may come back: the
+	// lease is invalid from that moment, until a later proof succeeds.
+	ErrSuspended = errors.New("lock is suspended")
+
 	// ErrReleased reports the use of a lease after its Release.
 	ErrReleased = errors.New("lock was released")
 

@@ -61,7 +61,7 @@ type FileOptions struct {
 	// Log gets the slave's one line and the reasons of losses; nil discards.
 	Log *slog.Logger
 
-	clock func() time.Duration // nil is bootTime; tests set it
+	clock func() time.Duration // nil is BootTime; tests set it
 }
 
 // withDefaults fills what is not set and refuses what cannot work.
@@ -99,7 +99,7 @@ func (o FileOptions) withDefaults() (FileOptions, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.clock == nil {
-		o.clock = bootTime
+		o.clock = BootTime
 	}
 	return o, nil
 }

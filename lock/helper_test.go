@@ -86,7 +86,7 @@ func playBroker(dir string) error {
 	if err != nil {
 		return err
 	}
-	last := bootTime()
+	last := BootTime()
 	say("held", lease.Epoch(), time.Now().UnixNano())
 	go func() {
 		<-lease.Lost()
@@ -95,7 +95,7 @@ func playBroker(dir string) error {
 	// The first thing that this process does after a pause is to ask.
 	go func() {
 		for {
-			valid, now := lease.Valid(), bootTime()
+			valid, now := lease.Valid(), BootTime()
 			pause := now - last
 			last = now
 			if pause > o.Window {

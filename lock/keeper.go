@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -20,17 +21,22 @@ func (l *Lease) keep() {
 	var streak failures
 	for {
 		var answer chan<- error
+		noticed, end := l.attend()
 		select {
 		case <-l.stop:
-			l.released = l.owner.release(l.clock() < l.last)
+			end()
+			l.released = l.owner.Release(l.clock() < l.last)
 			return
 		case <-l.lost:
+			end()
 			<-l.stop
-			l.released = l.owner.release(false)
+			l.released = l.owner.Release(false)
 			return
 		case answer = <-l.checks:
 		case <-period.C:
+		case <-noticed:
 		}
+		end()
 		err := l.proveOnce(&streak)
 		if answer != nil {
 			answer <- err
@@ -38,11 +44,28 @@ func (l *Lease) keep() {
 	}
 }
 
+// attend lets an owner that can look out for a loss between two proofs do so.
+// noticed is closed when it has seen something; end ends its work.
+func (l *Lease) attend() (noticed <-chan struct{}, end func()) {
+	owner, ok := l.owner.(Attentive)
+	if !ok {
+		return nil, func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		owner.Attend(ctx)
+	}()
+	return done, func() {
+		cancel()
+		<-done
+	}
+}
+
 func (l *Lease) proveOnce(streak *failures) error {
 	began := l.clock()
-	err := l.owner.prove(func() bool {
-		return l.deadline.Load() != expired && l.clock()-began < l.timing.window
-	})
+	err := l.owner.Prove(func() bool { return !l.isEnded() && l.clock()-began < l.timing.window })
 	took := l.clock() - began
 	switch {
 	case err == nil:
@@ -51,6 +74,8 @@ func (l *Lease) proveOnce(streak *failures) error {
 	case errors.Is(err, ErrLost):
 		l.lose(err)
 		return err
+	case errors.Is(err, ErrSuspended):
+		l.suspend()
 	}
 	if streak.add(err != nil || took >= l.timing.window) {
 		l.log.Warn("cannot prove that the lock is still held",

@@ -13,25 +13,12 @@ import (
 // expired is a deadline before every reading of the clock.
 const expired = -1
 
-// ownership is what a lease stands for. Its methods are called by the keeper
-// alone and may block for as long as the storage does.
-type ownership interface {
-	// prove returns nil if the lock was held without a break since the last
-	// proof, an error wrapping ErrLost if it was not, and any other error if
-	// it cannot tell. It writes only while live says that the outcome still
-	// matters: not after a loss, not after its window has passed.
-	prove(live func() bool) error
-	// release gives the lock up. It is called once. Only a clean release, by
-	// an owner who is sure to be one, may write.
-	release(clean bool) error
-}
-
 // Lease is the ownership of a store for one epoch. Its methods are safe for
 // concurrent use. Release must be called in the end, after a loss too, unless
 // the process ends.
 type Lease struct {
 	epoch  uint64
-	owner  ownership // the keeper's
+	owner  Ownership // the keeper's
 	timing timing
 	log    *slog.Logger
 	clock  func() time.Duration
@@ -65,7 +52,7 @@ type timing struct {
 
 // newLease starts the keeper and the watchdog of an ownership that was last
 // proven by a check that began at the given reading of the clock.
-func newLease(epoch uint64, owner ownership, proven time.Duration, t timing, clock func() time.Duration, log *slog.Logger) *Lease {
+func newLease(epoch uint64, owner Ownership, proven time.Duration, t timing, clock func() time.Duration, log *slog.Logger) *Lease {
 	l := &Lease{
 		epoch:  epoch,
 		owner:  owner,
@@ -163,6 +150,12 @@ func (l *Lease) Release() error {
 	}
 }
 
+func (l *Lease) isEnded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
 // extend records a proof that began at the given reading of the clock.
 func (l *Lease) extend(began time.Duration) {
 	l.mu.Lock()
@@ -172,6 +165,15 @@ func (l *Lease) extend(began time.Duration) {
 	}
 	if until := int64(began + l.timing.window); until > l.deadline.Load() {
 		l.deadline.Store(until)
+	}
+}
+
+// suspend makes the lease invalid until the next proof.
+func (l *Lease) suspend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.deadline.Store(expired)
 	}
 }
 

@@ -29,7 +29,7 @@ func (o *fakeOwnership) set(answer error, hang chan struct{}) {
 	o.answer, o.hang = answer, hang
 }
 
-func (o *fakeOwnership) prove(live func() bool) error {
+func (o *fakeOwnership) Prove(live func() bool) error {
 	o.mu.Lock()
 	hang := o.hang
 	o.mu.Unlock()
@@ -43,7 +43,7 @@ func (o *fakeOwnership) prove(live func() bool) error {
 	return o.answer
 }
 
-func (o *fakeOwnership) release(bool) error {
+func (o *fakeOwnership) Release(bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.released++
@@ -209,7 +209,7 @@ func TestReleaseIsNoLoss(t *testing.T) {
 }
 
 func BenchmarkValid(b *testing.B) {
-	l := &Lease{clock: bootTime}
+	l := &Lease{clock: BootTime}
 	l.deadline.Store(1 << 62)
 	for b.Loop() {
 		if !l.Valid() {

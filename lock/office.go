@@ -138,8 +138,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// prove implements ownership.
-func (o *fileOwnership) prove(live func() bool) error {
+// Prove implements Ownership.
+func (o *fileOwnership) Prove(live func() bool) error {
 	if err := o.check("is locked by another", o.d.retake); err != nil {
 		return err
 	}
@@ -187,9 +187,9 @@ func (o *fileOwnership) check(fault string, question func() (bool, error)) error
 	return err
 }
 
-// release implements ownership. A clean one leaves no time in the lock file:
+// Release implements Ownership. A clean one leaves no time in the lock file:
 // nobody has to wait for signs of life of an owner who has taken its leave.
-func (o *fileOwnership) release(clean bool) error {
+func (o *fileOwnership) Release(clean bool) error {
 	var err error
 	if clean && o.held() == nil {
 		err = o.d.clearStamp()

@@ -19,10 +19,19 @@ type Status struct {
 	// fcntl locks, as ActiveMQ does; 0 if it is held otherwise or not at all,
 	// or by a process of another host.
 	ForeignPID int
+	// Foreign describes a holder that is no broker of ours, where there is more
+	// to say than a process: in a database. "" if there is none.
+	Foreign string
 }
+
+// IsForeign reports that the holder is another program, such as ActiveMQ.
+func (s Status) IsForeign() bool { return s.ForeignPID != 0 || s.Foreign != "" }
 
 // Describe names the owner of a held lock for people.
 func (s Status) Describe() string {
+	if s.Foreign != "" {
+		return s.Foreign
+	}
 	if s.ForeignPID != 0 {
 		return fmt.Sprintf("another server, such as ActiveMQ (pid %d)", s.ForeignPID)
 	}

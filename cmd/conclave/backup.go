@@ -91,6 +91,8 @@ func chooseMaster(cmd *cobra.Command, s *selection) (b control.Broker, err error
 		return b, &codedError{exitSlave, fmt.Errorf("broker %s is a slave; the master is %s: run the command there", b.BrokerName, r.Lock)}
 	case b.Role != node.Master:
 		return b, fmt.Errorf("broker %s is %s", b.BrokerName, b.Role)
+	case b.Database != "":
+		return b, fmt.Errorf("broker %s keeps its messages in a database: back that up, with pg_dump or as PostgreSQL's documentation says", b.BrokerName)
 	case b.Directory == "":
 		return b, fmt.Errorf("broker %s stores nothing", b.BrokerName)
 	}

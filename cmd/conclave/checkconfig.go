@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 )
@@ -25,7 +26,12 @@ func newCheckConfigCommand() *cobra.Command {
 			fmt.Fprintln(out, "warning:", warning)
 		}
 		fmt.Fprintf(out, "broker %s\n", c.Broker.BrokerName)
-		if dir := c.Broker.StoreDirectory(); dir != "" {
+		if _, err := newLocker(&c.Broker, slog.New(slog.DiscardHandler)); err != nil {
+			return &codedError{exitUsage, err}
+		}
+		if j := c.Broker.Database(); j != nil {
+			fmt.Fprintf(out, "store  %s\n", databaseName(j))
+		} else if dir := c.Broker.StoreDirectory(); dir != "" {
 			fmt.Fprintf(out, "store  %s\n", dir)
 		} else {
 			fmt.Fprintln(out, "store  memory alone (persistent: false)")

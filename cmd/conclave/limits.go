@@ -35,6 +35,7 @@ type diskLimit struct {
 	name      string
 	directory string
 	given     config.DiskUsage
+	remote    bool  // there is no disk to measure
 	usual     int64 // the limit where nothing is said
 	limit     int64 // bytes; 0 none
 	asked     int64 // what limit was lowered from; 0: it was not
@@ -47,7 +48,7 @@ var logLevels = map[string]slog.Level{
 func newLimits(c *config.Broker, log *slog.Logger) *limits {
 	u := &c.SystemUsage
 	return &limits{
-		store: diskLimit{name: "Store", directory: c.StoreDirectory(), given: u.StoreUsage, usual: config.DefaultStoreLimit},
+		store: diskLimit{name: "Store", directory: c.StoreDirectory(), remote: c.Database() != nil, given: u.StoreUsage, usual: config.DefaultStoreLimit},
 		temp:  diskLimit{name: "Temporary Store", directory: c.TemporaryStore(), given: u.TempUsage, usual: config.DefaultTempLimit},
 		lower: c.AdjustUsageLimits, regrow: c.DiskUsageCheckRegrowThreshold,
 		level: logLevels[u.CheckLimitsLogLevel], log: log,
@@ -69,6 +70,9 @@ func (l *limits) adjust(storeUsed, tempUsed int64) error {
 }
 
 func (l *limits) one(d *diskLimit, used int64) error {
+	if d.remote {
+		return d.unmeasured()
+	}
 	room, err := measure(d.directory)
 	if err != nil {
 		return fmt.Errorf("cannot measure the disk of %s: %w", d.directory, err)
@@ -90,6 +94,14 @@ func (l *limits) one(d *diskLimit, used int64) error {
 		d.limit = grown
 	case d.limit > room:
 		return l.reduce(d, used, room)
+	}
+	return nil
+}
+
+// unmeasured takes a limit as it is given: the disk is the database's.
+func (d *diskLimit) unmeasured() error {
+	if d.limit = d.given.Limit; d.given.PercentLimit > 0 {
+		d.limit = d.given.Total / 100 * int64(d.given.PercentLimit)
 	}
 	return nil
 }

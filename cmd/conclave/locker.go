@@ -18,6 +18,9 @@ func newLocker(b *config.Broker, log *slog.Logger) (lock.Locker, error) {
 	if !b.Persistent {
 		return nil, nil
 	}
+	if j := b.Database(); j != nil {
+		return newDatabaseLocker(b, j, log)
+	}
 	k := kahaDB(b)
 	return lock.NewFile(lock.FileOptions{
 		Directory:                k.Directory,

@@ -31,12 +31,13 @@ type bootstrap struct {
 	journal  atomic.Pointer[journal.Journal] // once it is open
 	suitable *suitability                    // of the storage; nil if there is none
 	serving  atomic.Pointer[master]
+	database databaseLocker // nil if the store is in no database
 }
 
 // newFollower makes what follows the journal while this process is a slave;
 // nil if nothing shall.
 func newFollower(c *config.Broker, log *slog.Logger) (*journal.Follower, error) {
-	if !c.Persistent || !c.HotStandby {
+	if !c.Persistent || !c.HotStandby || c.Database() != nil {
 		return nil, nil
 	}
 	return journal.Follow(journal.FollowOptions{Directory: kahaDB(c).Directory, Log: log})
@@ -71,7 +72,7 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	if err != nil {
 		return nil, err
 	}
-	if m.store, err = b.openStore(lease); err != nil {
+	if m.store, err = b.openStore(ctx, lease); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	took.lap(&took.store)
@@ -95,9 +96,12 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	return m, nil
 }
 
-func (b *bootstrap) openStore(lease store.Lease) (store.Store, error) {
+func (b *bootstrap) openStore(ctx context.Context, lease store.Lease) (store.Store, error) {
 	if !b.config.Persistent {
 		return memory.New(), nil
+	}
+	if j := b.config.Database(); j != nil {
+		return b.openDatabase(ctx, j, lease)
 	}
 	k := kahaDB(b.config)
 	b.log.Info("Using Persistence Adapter: KahaDBPersistenceAdapter[" + k.Directory + "]")
@@ -170,7 +174,7 @@ func (b *bootstrap) newBroker(m *master, lease store.Lease) (*broker.Broker, err
 		MemoryLimit:                      memoryLimit(c, b.log),
 		SendFailIfNoSpace:                c.SystemUsage.SendFailIfNoSpace,
 		SendFailIfNoSpaceAfterTimeout:    c.SystemUsage.SendFailIfNoSpaceAfterTimeout,
-		ConcurrentStoreAndDispatchQueues: c.Persistent && kahaDB(c).ConcurrentStoreAndDispatchQueues,
+		ConcurrentStoreAndDispatchQueues: c.Persistent && c.Database() == nil && kahaDB(c).ConcurrentStoreAndDispatchQueues,
 		DisableAdvisories:                !c.AdvisorySupport,
 		PopulateUserID:                   c.PopulateJMSXUserID,
 		RoutingOptions:                   routingOptions(c),

@@ -24,10 +24,16 @@ func addSelectionFlags(cmd *cobra.Command) *selection {
 	return s
 }
 
-// find returns the brokers and, if it is known, the store's directory.
-func (s *selection) find(cmd *cobra.Command) ([]control.Broker, string, error) {
+// place is where the messages of the chosen brokers are, as far as it is known.
+type place struct {
+	directory string // absolute
+	database  *config.JDBC
+}
+
+// find returns the brokers and their store.
+func (s *selection) find(cmd *cobra.Command) ([]control.Broker, place, error) {
 	if s.all || s.pid != 0 {
-		return control.Find(control.Match{PID: s.pid}), "", nil
+		return control.Find(control.Match{PID: s.pid}), place{}, nil
 	}
 	var m control.Match
 	if !cmd.Flags().Changed("config") && (cmd.Flags().Changed("directory") || cmd.Flags().Changed("brokerName")) {
@@ -35,28 +41,29 @@ func (s *selection) find(cmd *cobra.Command) ([]control.Broker, string, error) {
 	}
 	c, err := s.config.load()
 	if err != nil {
-		return nil, "", err
+		return nil, place{}, err
 	}
 	directory, err := absoluteStore(&c.Broker)
 	if err != nil {
-		return nil, "", err
+		return nil, place{}, err
 	}
 	m.ConfigFile, m.Directory, m.Embedded = c.File, directory, c.File == ""
-	return control.Find(m), directory, nil
+	m.Database = databaseName(c.Broker.Database())
+	return control.Find(m), place{directory, c.Broker.Database()}, nil
 }
 
 // findByFlags looks for brokers of a directory or a name, however configured.
-func (s *selection) findByFlags(cmd *cobra.Command) ([]control.Broker, string, error) {
+func (s *selection) findByFlags(cmd *cobra.Command) ([]control.Broker, place, error) {
 	var m control.Match
 	m.BrokerName = cmd.Flag("brokerName").Value.String()
 	if given := cmd.Flag("directory").Value.String(); given != "" {
 		directory, err := filepath.Abs(given)
 		if err != nil {
-			return nil, "", err
+			return nil, place{}, err
 		}
 		m.Directory = directory
 	}
-	return control.Find(m), m.Directory, nil
+	return control.Find(m), place{directory: m.Directory}, nil
 }
 
 // absoluteStore is the store's directory, "" if there is none.

@@ -69,17 +69,21 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 		return &codedError{exitUsage, err}
 	}
 	boot := &bootstrap{config: &c.Broker, log: log, began: time.Now(), follower: follower, suitable: suitable}
-	n := node.New(nodeOptions(boot, locker))
+	options, view, err := nodeOptions(boot, locker)
+	if err != nil {
+		return &codedError{exitUsage, err}
+	}
+	n := node.New(options)
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
-	server, err := serveControl(c, n, boot, stop)
+	server, err := serveControl(c, n, boot, view, stop)
 	if err != nil {
 		log.Warn("status and stop will not find this broker", "error", err)
 	} else {
 		server.AllowHolds(boot.hold)
 	}
 	log.Info("Conclave is starting", "version", fullVersion(), "broker", c.Broker.BrokerName,
-		"pid", os.Getpid(), "store", c.Broker.StoreDirectory())
+		"pid", os.Getpid(), "store", storeName(&c.Broker))
 
 	err = pauseAfterRestart(ctx)
 	if err == nil {
@@ -115,18 +119,27 @@ func mayRestart(err error) bool {
 	return errors.Is(err, node.ErrLost) || errors.Is(err, node.ErrTakeOver)
 }
 
-// nodeOptions puts a node together.
-func nodeOptions(boot *bootstrap, locker lock.Locker) node.Options {
-	o := node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: boot.log}
-	if files, ok := locker.(*lock.FileLocker); ok {
+// nodeOptions puts a node together. view adds to an account who owns a database.
+func nodeOptions(boot *bootstrap, locker lock.Locker) (o node.Options, view func(*control.Account), err error) {
+	o = node.Options{Locker: locker, Start: boot.start, Follow: boot.follow(), Log: boot.log}
+	switch locker := locker.(type) {
+	case *lock.FileLocker:
 		k := kahaDB(boot.config)
-		o.Designate = files.Designate
+		o.Designate = locker.Designate
 		o.Holder = func() (lock.Status, error) { return lock.ReadHolder(k.Directory) }
 		if fileSystem, err := lock.Detect(k.Directory); err == nil && !fileSystem.Local {
 			o.TakeTime = time.Second + 2*k.LockAcquireSleepInterval()
 		}
+	case databaseLocker:
+		w, err := newWatcher(boot.config.Database())
+		if err != nil {
+			return o, nil, err
+		}
+		boot.database = locker
+		databaseNode(&o, locker, w)
+		view = electionView(w)
 	}
-	return o
+	return o, view, nil
 }
 
 // withCode gives the end of a node its exit code.
@@ -167,7 +180,7 @@ func untilSignal(ctx context.Context, log *slog.Logger, flush func()) (context.C
 	return ctx, cancel
 }
 
-func serveControl(c *config.Config, n *node.Node, boot *bootstrap, stop func()) (*control.Server, error) {
+func serveControl(c *config.Config, n *node.Node, boot *bootstrap, view func(*control.Account), stop func()) (*control.Server, error) {
 	directory, err := absoluteStore(&c.Broker)
 	if err != nil {
 		return nil, err
@@ -177,11 +190,14 @@ func serveControl(c *config.Config, n *node.Node, boot *bootstrap, stop func()) 
 		return nil, err
 	}
 	identity := control.Account{BrokerName: c.Broker.BrokerName, PID: os.Getpid(), Host: host,
-		Version: fullVersion(), ConfigFile: c.File, Directory: directory}
+		Version: fullVersion(), ConfigFile: c.File, Directory: directory, Database: databaseName(c.Broker.Database())}
 	return control.Serve(func() control.Account {
 		a := identity
 		a.Status = n.Status()
 		boot.describe(&a)
+		if view != nil {
+			view(&a)
+		}
 		return a
 	}, control.Acts{Stop: stop, HandOver: n.HandOver})
 }

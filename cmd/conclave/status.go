@@ -26,7 +26,7 @@ func newStatusCommand() *cobra.Command {
 	selection := addSelectionFlags(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object a line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		found, directory, err := selection.find(cmd)
+		found, where, err := selection.find(cmd)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func newStatusCommand() *cobra.Command {
 			reports = append(reports, reportOf(b))
 		}
 		if len(found) == 0 {
-			reports = append(reports, withHolder(report{Role: "not running", Account: control.Account{Directory: directory}}))
+			reports = append(reports, where.report())
 		}
 		for _, r := range reports {
 			if err := r.print(out, *asJSON); err != nil {
@@ -72,6 +72,8 @@ type holder struct {
 	URIs       []string  `json:"uris,omitempty"`
 	// Foreign says that the holder is another program, such as ActiveMQ.
 	Foreign bool `json:"foreign,omitempty"`
+	// Description says what is known of such a program, in a database.
+	Description string `json:"description,omitempty"`
 }
 
 func reportOf(b control.Broker) report {
@@ -82,10 +84,29 @@ func reportOf(b control.Broker) report {
 	return withHolder(r)
 }
 
+// report is what can be said of a store where no broker was found.
+func (p place) report() report {
+	r := report{Role: "not running", Account: control.Account{Directory: p.directory, Database: databaseName(p.database)}}
+	if p.database == nil {
+		return withHolder(r)
+	}
+	status, err := readDatabase(p.database)
+	if err != nil {
+		r.Problem = err.Error()
+		return r
+	}
+	r.Lock = holderOf(status)
+	return r
+}
+
 // storageTime bounds the look at the lock: the storage may hang.
 const storageTime = 2 * time.Second
 
 func withHolder(r report) report {
+	if r.Account.Lock != nil {
+		r.Lock = holderOf(*r.Account.Lock)
+	}
+	r.Problem = r.Account.Problem
 	if r.Directory == "" {
 		return r
 	}
@@ -111,8 +132,8 @@ func withHolder(r report) report {
 }
 
 func holderOf(s lock.Status) *holder {
-	if s.ForeignPID != 0 {
-		return &holder{Held: true, PID: s.ForeignPID, Foreign: true}
+	if s.IsForeign() {
+		return &holder{Held: true, PID: s.ForeignPID, Foreign: true, Description: s.Foreign}
 	}
 	h := s.Holder
 	return &holder{Held: s.Held, Epoch: h.Epoch, BrokerName: h.Broker, Host: h.Host, PID: h.PID, Since: h.Since, URIs: h.URIs}
@@ -131,6 +152,9 @@ func (r report) print(out io.Writer, asJSON bool) error {
 	}
 	if r.Directory != "" {
 		fmt.Fprintf(out, "store     %s\n", r.Directory)
+	}
+	if r.Database != "" {
+		fmt.Fprintf(out, "store     %s\n", r.Database)
 	}
 	if r.Lock != nil {
 		fmt.Fprintf(out, "master    %s\n", r.Lock)
@@ -157,6 +181,8 @@ func since(t time.Time) string {
 // String says who is master, for people.
 func (h *holder) String() string {
 	switch {
+	case h.Description != "":
+		return h.Description
 	case h.Foreign:
 		return fmt.Sprintf("another program, such as ActiveMQ (pid %d)", h.PID)
 	case h.Epoch == 0 && h.Held:

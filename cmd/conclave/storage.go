@@ -29,7 +29,7 @@ type suitability struct {
 
 // newSuitability is nil for a store that is not on disk.
 func newSuitability(b *config.Broker, log *slog.Logger) (*suitability, error) {
-	if !b.Persistent {
+	if !b.Persistent || b.Database() != nil {
 		return nil, nil
 	}
 	allowed, err := storage.ParseNames(b.AllowUnsafeStorage)

@@ -18,7 +18,7 @@ const handOverLimit = 2 * time.Minute
 func newSwitchoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "switchover",
-		Short: "Hand the mastership over to another broker of the directory",
+		Short: "Hand the mastership over to another broker of the store",
 		Long: "Make the master, which runs on this host, hand over: it lets clients finish what\n" +
 			"they are at, stops, gives up the lock, and becomes a slave. Clients with\n" +
 			"failover: URLs see no error. (See `conclave stop --help` for how to choose it.)\n" +
@@ -58,7 +58,7 @@ const mostDrain = 4 * time.Second
 // master returns the one master among the selected brokers; the error says
 // who is, if it is none of them.
 func (s *selection) master(cmd *cobra.Command) (control.Broker, error) {
-	found, directory, err := s.find(cmd)
+	found, where, err := s.find(cmd)
 	if err != nil {
 		return control.Broker{}, err
 	}
@@ -67,8 +67,8 @@ func (s *selection) master(cmd *cobra.Command) (control.Broker, error) {
 		if b.Err == nil && b.Role == node.Master {
 			masters = append(masters, b)
 		}
-		if directory == "" {
-			directory = b.Directory
+		if where == (place{}) {
+			where.directory = b.Directory
 		}
 	}
 	switch {
@@ -77,7 +77,10 @@ func (s *selection) master(cmd *cobra.Command) (control.Broker, error) {
 	case len(masters) > 1:
 		return control.Broker{}, fmt.Errorf("%d masters fit (%s): choose with --pid", len(masters), pids(masters))
 	}
-	r := withHolder(report{Account: control.Account{Directory: directory}})
+	r := where.report()
+	if len(found) > 0 && r.Lock == nil {
+		r = reportOf(found[0])
+	}
 	what := "this node is not the master"
 	if len(found) == 0 {
 		what = "not running: there is no such broker on this host"

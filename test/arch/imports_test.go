@@ -13,8 +13,10 @@ var allowed = map[string][]string{
 	"openwire":     {"message"},
 	"store":        {"message"},
 	"lock":         {},
+	"lock/pglock":  {"lock"},
 	"journal":      {"store", "message", "openwire", "lock"},
 	"jdbcstore":    {"store", "message", "openwire", "lock"},
+	"migrate":      {"store", "message", "openwire"},
 	"broker":       {"store", "message"},
 	"spool":        {"message", "openwire"},
 	"transport":    {"broker", "store", "message", "openwire"}, // of store the sentinels alone
@@ -29,6 +31,7 @@ var allowed = map[string][]string{
 // outside says which modules of others each package may import.
 var outside = map[string][]string{
 	"lock":         {"golang.org/x/sys"},
+	"lock/pglock":  {"golang.org/x/sys", "github.com/jackc/pgx"},
 	"journal":      {"golang.org/x/sys"},
 	"jdbcstore":    {"github.com/jackc/pgx"},
 	"transport":    {"golang.org/x/sys"},

@@ -9,16 +9,19 @@ import (
 	"time"
 
 	"github.com/conclavemq/conclave/test/harness"
+	"github.com/conclavemq/conclave/test/harness/postgres"
 )
 
 // bench is one run of the command.
 type bench struct {
-	opts    *options
-	binary  string // of conclave
-	dir     string // for the brokers' directories
-	results *results
-	gens    map[string]generator
-	say     func(format string, args ...any)
+	opts      *options
+	binary    string // of conclave
+	dir       string // for the brokers' directories
+	results   *results
+	gens      map[string]generator
+	say       func(format string, args ...any)
+	server    *postgres.Server // nil until a row asks for it
+	databases int              // made so far
 }
 
 // cell is one measurement: a row in a column, in one round.
@@ -26,6 +29,16 @@ type cell struct {
 	column    column
 	generator generator
 	dir       string
+	jdbc      *harness.JDBC // nil: a directory
+}
+
+// batch is how a backlog is sent: a transaction makes each record of a journal
+// longer, but saves a database a commit a message.
+func (c cell) batch() int {
+	if c.jdbc == nil {
+		return 0
+	}
+	return 100
 }
 
 // all measures round by round, in each every row, for each row every generator
@@ -51,6 +64,9 @@ func (b *bench) all(ctx context.Context, chosen []row) error {
 					slices.Reverse(columns)
 				}
 				for _, col := range columns {
+					if r.Database && (!col.Concurrent || col.Earlier) {
+						continue
+					}
 					if err := b.one(ctx, round, r, name, col); err != nil {
 						return err
 					}
@@ -69,8 +85,15 @@ func (b *bench) one(ctx context.Context, round int, r row, generator string, col
 		return err
 	}
 	defer os.RemoveAll(dir)
+	c := cell{column: col, generator: b.gens[generator], dir: dir}
+	if r.Database {
+		if c.jdbc, err = b.database(); err != nil {
+			return err
+		}
+		defer b.drop(c.jdbc)
+	}
 	limited, cancel := context.WithTimeout(ctx, b.opts.patience)
-	values, err := r.measure(limited, b, cell{column: col, generator: b.gens[generator], dir: dir})
+	values, err := r.measure(limited, b, c)
 	cancel()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -93,7 +116,7 @@ func (b *bench) configure(c cell) (*harness.Broker, error) {
 	if c.column.Earlier {
 		binary = b.opts.against
 	}
-	return c.column.broker(binary, c.dir)
+	return c.column.broker(binary, c.dir, c.jdbc)
 }
 
 // start makes a broker and waits until it serves.

@@ -63,9 +63,11 @@ func parseColumns(list string) ([]column, error) {
 	return chosen, nil
 }
 
-// broker configures a broker of the column in a directory of its own.
-func (c column) broker(binary, dir string) (*harness.Broker, error) {
+// broker configures a broker of the column in a directory of its own, or on a
+// database.
+func (c column) broker(binary, dir string, jdbc *harness.JDBC) (*harness.Broker, error) {
 	return harness.NewBroker(harness.Options{
+		JDBC:      jdbc,
 		Kind:      c.Kind,
 		Binary:    binary,
 		Name:      "bench",

@@ -157,15 +157,16 @@ func (t *team) sleep(ctx context.Context, d time.Duration) error {
 
 func (t *team) wait() error { return <-t.done }
 
-// preload puts n persistent messages of size bytes into a queue, without
-// transactions, which would make each record longer.
-func preload(ctx context.Context, url, destination string, n int64, size int) error {
+// preload puts n persistent messages of size bytes into a queue, in
+// transactions of batch messages if that is not 0.
+func preload(ctx context.Context, url, destination string, n int64, size, batch int) error {
 	const parallel = 4
 	p := load.Producers{
 		Target:      load.Target{URL: url, Separate: true, Parallel: parallel},
 		Destination: message.ParseDestination(destination, message.Queue),
 		Count:       n / parallel,
-		NoAnswer:    true,
+		NoAnswer:    batch == 0,
+		Batch:       batch,
 		Message:     load.Stamped(parallel, size),
 	}
 	m := load.NewMeter(parallel)

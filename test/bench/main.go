@@ -139,6 +139,7 @@ func run(ctx context.Context, opts *options) error {
 			return err
 		}
 	}
+	defer b.closeServer()
 	err = b.all(ctx, chosen)
 	return b.publish(chosen, err)
 }

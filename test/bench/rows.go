@@ -38,7 +38,11 @@ type row struct {
 	Key     string
 	Figures []figure
 	Loaded  bool // measured once for each generator
-	measure func(ctx context.Context, b *bench, c cell) ([]float64, error)
+	// Database: both brokers keep their messages in the run's PostgreSQL, each
+	// in a database of its own; concurrentStoreAndDispatchQueues is KahaDB's,
+	// so that there is one column of each.
+	Database bool
+	measure  func(ctx context.Context, b *bench, c cell) ([]float64, error)
 }
 
 // ratios asks for one ratio with the Java generator and another with Go's; 0
@@ -66,7 +70,9 @@ func rate(title string, t func(string) target) []figure {
 }
 
 // rows are all there are, in the order of the table.
-func rows() []row {
+func rows() []row { return append(directoryRows(), databaseRows()...) }
+
+func directoryRows() []row {
 	return []row{
 		loadRow("sync-1", rate("persistent, synchronous, 1 producer", func(string) target { return target{OfAppend: 0.6} }),
 			scenario{Producers: 1, Persistent: true}),
@@ -116,7 +122,10 @@ func drainRow(key, title string, s scenario) row {
 			defer broker.Kill()
 			s := b.complete(s)
 			s.URL, s.Drain = broker.URL(), b.opts.drain
-			if err := preload(ctx, s.URL, s.Destination, s.Drain, s.Size); err != nil {
+			if c.jdbc != nil {
+				s.Drain = min(s.Drain, databaseDrain)
+			}
+			if err := preload(ctx, s.URL, s.Destination, s.Drain, s.Size, c.batch()); err != nil {
 				return nil, err
 			}
 			o, err := c.generator.run(ctx, s)

@@ -104,7 +104,7 @@ func backlogRow() row {
 			return nil, err
 		}
 		defer broker.Kill()
-		if err := preload(ctx, broker.URL(), "queue://BACKLOG", b.opts.backlog, kiB); err != nil {
+		if err := preload(ctx, broker.URL(), "queue://BACKLOG", b.opts.backlog, kiB, c.batch()); err != nil {
 			return nil, err
 		}
 		time.Sleep(settle)

@@ -53,18 +53,22 @@ var activemqXML = template.Must(template.New("activemq.xml").Funcs(template.Func
   http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
   <broker xmlns="http://activemq.apache.org/schema/core" brokerName="{{x .Name}}" dataDirectory="{{x .Data}}" useJmx="false" {{.BrokerAttributes}}>
     <persistenceAdapter>
+{{- if .JDBC}}
+      {{.JDBC}}
+{{- else}}
       <kahaDB directory="{{x .Directory}}"{{range .Attributes}} {{.Name}}="{{x .Value}}"{{end}}>
 {{- if .Sleep}}
         <locker><shared-file-locker lockAcquireSleepInterval="{{.Sleep}}"/></locker>
 {{- end}}
       </kahaDB>
+{{- end}}
     </persistenceAdapter>
     <transportConnectors>
       <transportConnector name="openwire" uri="{{x .URI}}"/>
     </transportConnectors>
 {{.XML}}
   </broker>
-</beans>
+{{.Beans}}</beans>
 `))
 
 type attribute struct{ Name, Value string }
@@ -76,12 +80,20 @@ func activemqCommand(opts Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	var element, beans string
+	if opts.JDBC != nil {
+		if element, beans, err = jdbcXML(opts); err != nil {
+			return nil, err
+		}
+		path += ":" + strings.Join(jdbcJars, ":")
+	}
 	var text strings.Builder
 	err = activemqXML.Execute(&text, map[string]any{
 		"Name": opts.Name, "Data": filepath.Join(opts.WorkDir, "data"),
 		"Directory": opts.Directory, "Attributes": attributes(opts.KahaDB),
 		"Sleep": opts.LockAcquireSleepInterval.Milliseconds(), "URI": connectorURI(opts),
 		"XML": opts.XML, "BrokerAttributes": opts.XMLAttributes,
+		"JDBC": element, "Beans": beans,
 	})
 	if err != nil {
 		return nil, err
@@ -101,7 +113,10 @@ func activemqCommand(opts Options) ([]string, error) {
 // connectorURI is the address that a node listens on; the options are those of
 // ActiveMQ's stock configuration.
 func connectorURI(opts Options) string {
-	uri := fmt.Sprintf("tcp://%s?maximumConnections=1000&wireFormat.maxFrameSize=104857600", Address(opts.Port))
+	uri := fmt.Sprintf("tcp://%s:%d?maximumConnections=1000", opts.Host, opts.Port)
+	if !strings.Contains(opts.URIOptions, "wireFormat.maxFrameSize=") {
+		uri += "&wireFormat.maxFrameSize=104857600"
+	}
 	if opts.URIOptions != "" {
 		uri += "&" + opts.URIOptions
 	}

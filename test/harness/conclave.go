@@ -48,10 +48,14 @@ func conclaveCommand(opts Options) ([]string, error) {
 	for name, value := range opts.KahaDB {
 		kahaDB[name] = value
 	}
+	adapter := map[string]any{"kahaDB": kahaDB}
+	if opts.JDBC != nil {
+		adapter = jdbcYAML(opts)
+	}
 	broker := map[string]any{
 		"brokerName":         opts.Name,
 		"dataDirectory":      filepath.Join(opts.WorkDir, "data"),
-		"persistenceAdapter": map[string]any{"kahaDB": kahaDB},
+		"persistenceAdapter": adapter,
 		"transportConnectors": []any{
 			map[string]any{"name": "openwire", "uri": connectorURI(opts)},
 		},

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/conclavemq/conclave/cmd/conclave/node"
+	"github.com/conclavemq/conclave/lock"
 )
 
 // Account is what a broker process says about itself.
@@ -16,6 +17,11 @@ type Account struct {
 	ConfigFile string `json:"configFile,omitempty"`
 	// Directory is the store's, absolute; "" is a broker without one.
 	Directory string `json:"directory,omitempty"`
+	// Database is the store's, without secrets; "" if it is in none. Lock is who
+	// owns it, and Problem why that cannot be said: the process knows how to ask.
+	Database string       `json:"database,omitempty"`
+	Lock     *lock.Status `json:"lock,omitempty"`
+	Problem  string       `json:"problem,omitempty"`
 	node.Status
 	// Following is a slave's, if it is a hot one.
 	Following *Following `json:"following,omitempty"`
@@ -30,6 +36,7 @@ type Match struct {
 	BrokerName string
 	ConfigFile string // absolute
 	Directory  string // absolute
+	Database   string // as in Account
 	// Embedded asks for brokers that were started without a file.
 	Embedded bool
 }
@@ -39,6 +46,7 @@ func (m Match) fits(a Account) bool {
 		(m.BrokerName == "" || m.BrokerName == a.BrokerName) &&
 		(m.ConfigFile == "" || m.ConfigFile == a.ConfigFile) &&
 		(m.Directory == "" || same(m.Directory, a.Directory)) &&
+		(m.Database == "" || m.Database == a.Database) &&
 		(!m.Embedded || a.ConfigFile == "")
 }
 

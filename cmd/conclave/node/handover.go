@@ -215,7 +215,7 @@ func (n *Node) await(ctx context.Context, outcome *Outcome, epoch uint64, bound 
 	case <-ctx.Done():
 		return
 	}
-	outcome.Foreign = s.ForeignPID != 0
+	outcome.Foreign = s.IsForeign()
 	if outcome.Foreign {
 		return
 	}
@@ -229,7 +229,7 @@ func (n *Node) watch(ctx context.Context, epoch uint64, found chan<- lock.Status
 	defer tick.Stop()
 	for {
 		s, err := n.options.Holder()
-		if err == nil && (s.Holder.Epoch > epoch || s.ForeignPID != 0) {
+		if err == nil && (s.Holder.Epoch > epoch || s.IsForeign()) {
 			found <- s
 			return
 		}
