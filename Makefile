@@ -71,15 +71,15 @@ peers: # ActiveMQ itself and a JDK, from Debian
 	fi
 
 interop: build peers ## real ActiveMQ clients and brokers against this one
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -parallel 3 -v ./test/interop/...
 
 jms: build peers ## what applications do with JMS, with real Java clients
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v ./test/jms
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -v ./test/mixed -alternations $(ALTERNATIONS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)
 
 ha: build ## pairs of real processes: take-over, clean stop, lost locks
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags traced -count=1 -timeout 10m -v ./test/ha
@@ -96,10 +96,16 @@ model: ## the election as a model, explored in full (needs spin and gcc)
 
 postgres: PEERS += $(DATABASE)
 postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -v $(DATABASE_TESTS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) BACKLOG=$(BACKLOG) $(GO) test -tags postgres -count=1 -timeout 20m -v -parallel 4 $(DATABASE_TESTS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v -parallel 3 ./test/jms -store postgres -run '$(DATABASE_JMS)'
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop -store postgres -run 'TestFailoverLedger$$'
 
-DATABASE_TESTS := ./test/harness/postgres
+# The packages that test with a database, and what of the JMS suites is run on one.
+DATABASE_TESTS := ./test/harness ./test/harness/postgres ./jdbcstore ./test/postgres
+DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
+BACKLOG ?= 200000
 
+bench: PEERS += $(DATABASE)
 bench: build peers ## figures beside ActiveMQ's, in the same run
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench
 

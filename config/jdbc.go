@@ -35,6 +35,14 @@ func (j *JDBC) setDefaults() {
 	j.LockKeepAlivePeriod = 30 * time.Second
 }
 
+// NewJDBC returns the defaults for a database.
+func NewJDBC(dataSource string) *JDBC {
+	j := &JDBC{}
+	j.setDefaults()
+	j.DataSource = dataSource
+	return j
+}
+
 // FailIfLocked says not to wait for the lock, or for the database.
 func (j *JDBC) FailIfLocked() bool {
 	switch l := &j.Locker; {

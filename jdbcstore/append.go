@@ -28,6 +28,9 @@ func (s *Store) Append(u *store.Unit) {
 	}
 	s.pending = append(s.pending, u)
 	s.backlog += w.size
+	if u.Sync {
+		s.syncs.Add(1)
+	}
 	s.queueMu.Unlock()
 	s.signal()
 }

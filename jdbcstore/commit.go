@@ -16,6 +16,7 @@ func (s *Store) commit() {
 	defer close(s.ended)
 	var units []*store.Unit
 	for {
+		s.company.wait(s.asking, s.wake)
 		var closed bool
 		units, closed = s.take(units)
 		if len(units) == 0 {
@@ -38,11 +39,15 @@ func (s *Store) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
 	defer s.queueMu.Unlock()
 	units, s.pending = s.pending, empty[:0]
 	s.backlog = 0
+	s.syncs.Store(0)
 	if !s.full {
 		s.releaseRoomLocked()
 	}
 	return units, s.closed
 }
+
+// asking is how many units wait that ask for a sync.
+func (s *Store) asking() int { return int(s.syncs.Load()) }
 
 // round carries out the first units, as many as go into one transaction, and
 // returns the others.
@@ -91,7 +96,10 @@ func (w *work) begin(full bool) bool {
 func (s *Store) carryOut(units []*store.Unit) {
 	b, err := s.compile(units)
 	if err == nil {
-		err = s.write(b)
+		began := time.Now()
+		if err = s.write(b); len(b.statements) > 0 {
+			s.company.wrote(b.syncs, s.asking(), time.Since(began))
+		}
 	}
 	if err == nil {
 		s.finish(b)
@@ -130,7 +138,7 @@ func (s *Store) split(units []*store.Unit, err error) {
 			continue
 		}
 		if w.err == nil {
-			w.err = err
+			w.err = explainRefusal(err)
 		}
 		s.done(u, w)
 	}
@@ -154,6 +162,9 @@ func (s *Store) compile(units []*store.Unit) (*batch, error) {
 			w.err = store.ErrUnknownTransaction
 			continue
 		}
+		if u.Sync {
+			b.syncs++
+		}
 		c.unit(u, w)
 	}
 	c.flush()
@@ -167,8 +178,8 @@ func (c *compiler) finish() {
 	b := c.b
 	if len(b.record) > 0 {
 		var name, last array
-		for producer, sequence := range b.record {
-			name.text(producer)
+		for from, sequence := range b.record {
+			name.text(from.name)
 			last.int(sequence)
 		}
 		b.call(stmtProducers, name.value(), last.value(), int8Value(time.Now().UnixMilli()))
@@ -251,6 +262,9 @@ func (s *Store) finish(b *batch) {
 			change()
 		}
 		s.stateMu.Unlock()
+	}
+	for from, sequence := range b.record {
+		from.recorded = max(from.recorded, sequence)
 	}
 	err := s.confirm()
 	for _, u := range b.units {

@@ -2,8 +2,6 @@ package jdbcstore
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -56,14 +54,4 @@ func (s *Store) clean(ctx context.Context) error {
 		return err
 	}
 	return tx.Commit(ctx)
-}
-
-// renumber has $2 and $3 of a text be other parameters.
-func renumber(text string, second, third int) string {
-	return strings.NewReplacer("$2", "$"+strconv.Itoa(second), "$3", "$"+strconv.Itoa(third)).Replace(text)
-}
-
-func insertBefore(text, before, what string) string {
-	i := strings.Index(text, before)
-	return text[:i] + what + text[i:]
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +33,7 @@ const (
 	pageQuery = `SELECT m.ID, m.MSG FROM {msgs} m WHERE (m.CONTAINER, m.ID) > ($1::text, $2::bigint) AND m.CONTAINER <= $1 AND ` + visible + `
 		ORDER BY m.CONTAINER, m.ID LIMIT $3`
 	// Of one priority of a destination.
-	pagePriorityQuery = `SELECT m.ID, m.MSG FROM {msgs} m WHERE m.PRIORITY <> 0 AND (m.CONTAINER, m.PRIORITY, m.ID) > ($1::text, $4::bigint, $2::bigint) AND (m.CONTAINER, m.PRIORITY) <= ($1, $4) AND ` + visible + `
+	pagePriorityQuery = `SELECT m.ID, m.MSG FROM {msgs} m WHERE m.PRIORITY <> 0 AND m.CONTAINER = $1::text AND m.PRIORITY = $4::bigint AND m.ID > $2::bigint AND ` + visible + `
 		ORDER BY m.CONTAINER, m.PRIORITY, m.ID LIMIT $3`
 	// Of those without a priority in its column.
 	pageZeroQuery = `SELECT m.ID, m.MSG FROM {msgs} m WHERE (m.CONTAINER, m.ID) > ($1::text, $2::bigint) AND m.CONTAINER <= $1 AND COALESCE(m.PRIORITY, 0) = 0 AND ` + visible + `
@@ -282,8 +284,14 @@ func (s *Store) queryOnce(r *read, src source, after store.Seq, rows int, bytes 
 func ofSubscription(text string, sub *subscription, parameters []any) (string, []any) {
 	n := len(parameters)
 	named := func(t string) string { return renumber(t, n+1, n+2) }
-	text = insertBefore(text, "ORDER BY", "AND m.ID > "+named(mark)+" AND NOT "+named(sparse)+" ")
+	text = strings.Replace(text, "$2::bigint", "GREATEST($2::bigint, "+named(floor)+")", 1)
+	text = strings.Replace(text, "ORDER BY", "AND m.ID > "+named(mark)+" AND NOT "+named(sparse)+" ORDER BY", 1)
 	return text, append(parameters, sub.client, sub.name)
+}
+
+// renumber has $2 and $3 of a text be other parameters.
+func renumber(text string, second, third int) string {
+	return strings.NewReplacer("$2", "$"+strconv.Itoa(second), "$3", "$"+strconv.Itoa(third)).Replace(text)
 }
 
 // counters adds the redelivery counters.

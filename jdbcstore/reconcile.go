@@ -28,7 +28,7 @@ var reconciling = []string{
 	`DELETE FROM {msgs} m WHERE m.CONTAINER LIKE 'topic://%' AND ` + visible + ` AND NOT ` + held,
 	`UPDATE {dests} SET MESSAGES = 0, BYTES = 0, MIXED = FALSE`,
 	`INSERT INTO {dests} AS t (CONTAINER, MESSAGES, BYTES, MIXED, LAST_ID, EXPOSED)
-		SELECT m.CONTAINER, count(*), COALESCE(sum(octet_length(m.MSG)), 0), bool_or(COALESCE(m.PRIORITY, 0) = 0), max(m.ID), max(m.ID) >> 12 FROM {msgs} m WHERE ` + visible + ` GROUP BY m.CONTAINER
+		SELECT m.CONTAINER, count(*), COALESCE(sum(octet_length(m.MSG)), 0), bool_or(COALESCE(m.PRIORITY, 0) = 0), max(m.ID), (max(m.ID) >> 12) + 1 FROM {msgs} m WHERE ` + visible + ` GROUP BY m.CONTAINER
 		ON CONFLICT (CONTAINER) DO UPDATE SET MESSAGES = excluded.MESSAGES, BYTES = excluded.BYTES, MIXED = excluded.MIXED, LAST_ID = GREATEST(t.LAST_ID, excluded.LAST_ID),
 		EXPOSED = GREATEST(t.EXPOSED, excluded.EXPOSED)`,
 	`INSERT INTO {dests} (CONTAINER) SELECT DISTINCT CONTAINER FROM {acks} ON CONFLICT DO NOTHING`,

@@ -57,15 +57,20 @@ const visible = `(m.XID IS NULL OR m.XID LIKE 'L%')`
 // the message m. A subscription has one row, or one for each priority.
 const held = `EXISTS (SELECT 1 FROM {acks} a WHERE a.CONTAINER = m.CONTAINER AND a.PRIORITY < 10 AND COALESCE(a.LAST_ACKED_ID, -1) < m.ID
 	AND (a.PRIORITY = COALESCE(m.PRIORITY, 0) OR (SELECT count(*) FROM {acks} b WHERE b.CONTAINER = a.CONTAINER AND b.CLIENT_ID = a.CLIENT_ID AND b.SUB_NAME = a.SUB_NAME AND b.PRIORITY < 10) = 1)
-	AND NOT EXISTS (SELECT 1 FROM {acked} x WHERE x.CONTAINER = a.CONTAINER AND x.CLIENT_ID = a.CLIENT_ID AND x.SUB_NAME = a.SUB_NAME AND x.ID = m.ID))`
+	AND NOT COALESCE((SELECT TRUE FROM {acked} x WHERE x.CONTAINER = a.CONTAINER AND x.CLIENT_ID = a.CLIENT_ID AND x.SUB_NAME = a.SUB_NAME AND x.ID = m.ID), FALSE))`
 
 // mark is the last ID that subscription ($2, $3) of container $1 has
 // acknowledged, as it counts for the message m.
 const mark = `COALESCE((SELECT a.LAST_ACKED_ID FROM {acks} a WHERE a.CONTAINER = $1 AND a.CLIENT_ID = $2 AND a.SUB_NAME = $3 AND a.PRIORITY = COALESCE(m.PRIORITY, 0)),
 	(SELECT min(a.LAST_ACKED_ID) FROM {acks} a WHERE a.CONTAINER = $1 AND a.CLIENT_ID = $2 AND a.SUB_NAME = $3 AND a.PRIORITY < 10), -1)`
 
+// floor is the lowest mark of the subscription.
+const floor = `COALESCE((SELECT min(a.LAST_ACKED_ID) FROM {acks} a WHERE a.CONTAINER = $1 AND a.CLIENT_ID = $2 AND a.SUB_NAME = $3 AND a.PRIORITY < 10), -1)`
+
 // sparse says that the subscription has acknowledged m beyond its mark.
-const sparse = `EXISTS (SELECT 1 FROM {acked} x WHERE x.CONTAINER = $1 AND x.CLIENT_ID = $2 AND x.SUB_NAME = $3 AND x.ID = m.ID)`
+// (A scalar query: PostgreSQL would make a join of EXISTS, and then read all
+// that the subscription has acknowledged for each message.)
+const sparse = `COALESCE((SELECT TRUE FROM {acked} x WHERE x.CONTAINER = $1 AND x.CLIENT_ID = $2 AND x.SUB_NAME = $3 AND x.ID = m.ID), FALSE)`
 
 // lessen takes the rows that a DELETE named d returns from what is counted.
 const lessen = `UPDATE {dests} t SET MESSAGES = t.MESSAGES - s.n, BYTES = t.BYTES - s.b

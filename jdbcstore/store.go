@@ -17,7 +17,8 @@ import (
 // segmentBits is how many messages a segment has, as a power of two.
 const segmentBits = 12
 
-func segmentOf(seq store.Seq) store.Segment { return store.Segment(seq >> segmentBits) }
+// segmentOf is never 0, which would be no segment.
+func segmentOf(seq store.Seq) store.Segment { return store.Segment(seq>>segmentBits) + 1 }
 
 // Store keeps messages in a PostgreSQL schema. See store.Store for its
 // methods.
@@ -57,11 +58,13 @@ type Store struct {
 	mixed      map[message.Destination]bool  // stateMu; there may be messages without their priority in its column
 	sizes      map[message.Destination]int64 // stateMu; bytes of a message, about
 
+	syncs     atomic.Int64 // units in pending that ask for a sync
 	producers *producers
 	recounted atomic.Bool  // there may be redelivery counters
 	size      atomic.Int64 // bytes of the tables
 
 	// The committer's:
+	company company
 	session *session
 	topics  topics
 	high    store.Seq // highest that was given to an Add

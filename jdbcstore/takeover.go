@@ -43,6 +43,8 @@ func (s *Store) takeOver(ctx context.Context) (err error) {
 		if err := s.reconcile(ctx, conn); err != nil {
 			return fmt.Errorf("reckon with another broker's writes: %w", explain(err))
 		}
+	} else if err := s.checkFence(ctx, conn); err != nil {
+		return err
 	}
 	return explain(s.load(ctx, conn, foreign))
 }
@@ -86,7 +88,7 @@ func explain(err error) error {
 func (s *Store) ensureSchema(ctx context.Context, conn *pgx.Conn) (counted bool, err error) {
 	missing, err := s.missing(ctx, conn)
 	if err != nil || len(missing) == 0 {
-		return true, err
+		return true, explain(err)
 	}
 	if !s.o.NoCreateTables {
 		err = s.create(ctx, conn)
@@ -171,4 +173,13 @@ func (s *Store) enter(ctx context.Context, conn *pgx.Conn) (pgx.Tx, error) {
 		}
 	}
 	return tx, nil
+}
+
+// checkFence makes sure that the epoch stands.
+func (s *Store) checkFence(ctx context.Context, conn *pgx.Conn) error {
+	tx, err := s.enter(ctx, conn)
+	if err != nil {
+		return err
+	}
+	return tx.Rollback(ctx)
 }

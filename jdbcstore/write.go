@@ -12,10 +12,6 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// errUnknown: the session ended before it was known whether a transaction was
-// carried out.
-var errUnknown = errors.New("outcome of a transaction is not known")
-
 // write makes a batch durable. It waits for a database that has gone away, for
 // as long as the lease may still be this process's. nil is certain: the batch
 // is durable. An error is certain too: it is not, or the store has failed.
@@ -28,8 +24,12 @@ func (s *Store) write(b *batch) error {
 	err := s.retry(func(ctx context.Context, c *session) error {
 		if uncertain {
 			durable, err := c.committed(ctx, b)
-			if durable || err != nil {
+			if err != nil {
 				return err
+			}
+			s.o.Log.Info("outcome of a transaction is known now", "durable", durable)
+			if durable {
+				return nil
 			}
 			uncertain = false
 		}
@@ -53,14 +53,11 @@ func (s *Store) write(b *batch) error {
 }
 
 // committed asks whether a batch has been carried out after all. The session
-// that sent it has ended, see Store.connect, so the answer is final.
+// that sent it has ended, see Store.connect, and the epoch stands, so the
+// answer is final.
 func (c *session) committed(ctx context.Context, b *batch) (bool, error) {
 	const text = `SELECT 1 FROM {dests} WHERE CONTAINER = $1::text AND BATCH >= $2::bigint`
-	reader := c.conn.ExecParams(ctx, c.replace(text), [][]byte{textValue(b.marker), int8Value(b.number)},
-		nil, binaryFormats, binaryResult)
-	found := reader.NextRow()
-	_, err := reader.Close()
-	return found && err == nil, err
+	return c.exists(ctx, c.replace(text), textValue(b.marker), int8Value(b.number))
 }
 
 // Pauses between two attempts to reach the database.
@@ -192,4 +189,13 @@ func refusal(err error) bool {
 		return e.Code != "23505"
 	}
 	return false
+}
+
+// explainRefusal names the encoding as the cause where it is.
+func explainRefusal(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && (e.Code == "22P05" || e.Code == "22021") {
+		return fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	return err
 }

@@ -64,20 +64,24 @@ func (b *bootstrap) openDatabase(ctx context.Context, j *config.JDBC, lease stor
 	fence := b.database.Fence()
 	s := &j.Statements
 	return jdbcstore.Open(ctx, jdbcstore.Options{
-		DataSource: j.DataSource,
-		Lease:      lease,
-		Fence:      []string{fence.Lock(), fence.Check()},
-		Tables: jdbcstore.Tables{
-			Prefix: s.TablePrefix, Messages: s.MessageTableName, Acks: s.DurableSubAcksTableName,
-			BinaryType: s.BinaryDataType, ContainerType: s.ContainerNameDataType, MessageIDType: s.MsgIDDataType,
-			SequenceType: s.SequenceDataType, LongType: s.LongDataType, StringType: s.StringIDDataType,
-		},
+		DataSource:     j.DataSource,
+		Lease:          lease,
+		Fence:          []string{fence.Lock(), fence.Check()},
+		Tables:         storeTables(s),
 		NoCreateTables: !j.CreateTablesOnStartup,
 		MaxConnections: j.MaxConnections,
 		CleanupPeriod:  cleanupPeriod(j.CleanupPeriod),
 		FailIfNoSpace:  b.config.SystemUsage.SendFailIfNoSpace,
 		Log:            b.log,
 	})
+}
+
+func storeTables(s *config.Statements) jdbcstore.Tables {
+	return jdbcstore.Tables{
+		Prefix: s.TablePrefix, Messages: s.MessageTableName, Acks: s.DurableSubAcksTableName,
+		BinaryType: s.BinaryDataType, ContainerType: s.ContainerNameDataType, MessageIDType: s.MsgIDDataType,
+		SequenceType: s.SequenceDataType, LongType: s.LongDataType, StringType: s.StringIDDataType,
+	}
 }
 
 // cleanupPeriod 0 is never, as in ActiveMQ.

@@ -26,6 +26,8 @@ func newRootCommand() *cobra.Command {
 		newConsumerCommand(),
 		newJournalCommand(),
 		newBackupCommand(),
+		newSchemaCommand(),
+		newMigrateCommand(),
 		newVersionCommand(),
 	)
 	return root

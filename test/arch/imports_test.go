@@ -16,6 +16,7 @@ var allowed = map[string][]string{
 	"lock/pglock":  {"lock"},
 	"journal":      {"store", "message", "openwire", "lock"},
 	"jdbcstore":    {"store", "message", "openwire", "lock"},
+	"migrate":      {"store", "message", "openwire"},
 	"broker":       {"store", "message"},
 	"spool":        {"message", "openwire"},
 	"transport":    {"broker", "store", "message", "openwire"}, // of store the sentinels alone

@@ -10,6 +10,11 @@
 //	go run ./test/bench -settings activemq    # the reference alone
 //	go run ./test/bench -against ./conclave-1 # and an earlier build of Conclave
 //
+// The rows whose names begin with pg- have both brokers on one PostgreSQL server,
+// started for the run on the same disk: ActiveMQ with its JDBC store, each
+// measurement in a database of its own. They need Debian's postgresql,
+// libpostgresql-jdbc-java and libcommons-dbcp2-java.
+//
 // The generator "go" is package client/load in this process; "java" is
 // test/bench/java on the unmodified activemq-client in a process of its own.
 // Raw rates of the disk are measured in every round beside the rows, since a

@@ -36,7 +36,7 @@ func processRows() []row {
 		{name: "masters killed again and again", promise: "P2, P9: 1 s", serve: time.Second,
 			strike: func(x *trial) {
 				for range 8 {
-					x.work.goesOn(1 + x.random.IntN(60))
+					x.work.GoesOn(1 + x.random.IntN(60))
 					m := x.master()
 					x.now()
 					m.kill()
@@ -70,11 +70,11 @@ func processRows() []row {
 				x.hostA.Revoke()
 				x.served(0)
 				x.b.waitFor("port", x.b.serving)
-				x.work.goesOn(30)
+				x.work.GoesOn(30)
 				woken := time.Now()
 				x.a.signal(syscall.SIGCONT)
 				x.a.waitSlave(1)
-				x.work.goesOn(50)
+				x.work.GoesOn(50)
 				require.Empty(x, x.hostA.Changes(woken), "a deposed master wrote")
 			}},
 		{name: "master out of memory", promise: "P9: 1 s after its end, which a crowd brings about", serve: 2 * time.Second,
@@ -96,7 +96,7 @@ func processRows() []row {
 				crowd := x.a.crowd(100)
 				x.a.waitLog("could not accept connection")
 				wait(leaseWindow + time.Second) // the lock is proven without a new descriptor
-				x.work.goesOn(100)
+				x.work.GoesOn(100)
 				for _, c := range crowd {
 					_ = c.Close()
 				}
@@ -107,7 +107,7 @@ func processRows() []row {
 			strike: func(x *trial) {
 				twin := x.a.twin()
 				twin.start().waitSlave(1)
-				x.work.goesOn(30)
+				x.work.GoesOn(30)
 				x.b.kill()
 				x.now()
 				x.a.kill()

@@ -25,7 +25,7 @@ func spaceRows() []row {
 	}
 	goesOn := func(x *trial) {
 		noRestart(x)
-		require.Zero(x, x.refused.Load(), "a client was refused")
+		require.Zero(x, x.work.Refused(), "a client was refused")
 	}
 	var shortened atomic.Int32
 	return []row{
@@ -40,7 +40,7 @@ func spaceRows() []row {
 		{name: "storage full again and again", on: hosts, waits: true, set: settings{kahaDB: tinyFiles}, promise: "producers wait, then go on", serve: 2 * time.Second, after: goesOn,
 			strike: func(x *trial) {
 				for n := range 5 {
-					x.work.goesOn(30 + x.random.IntN(100))
+					x.work.GoesOn(30 + x.random.IntN(100))
 					x.storage.SetCapacity(x.storage.Used() + x.random.Int64N(40<<10))
 					x.a.waitFor("full storage", func() bool { return x.a.count(fullLine) > n })
 					wait(time.Duration(x.random.Int64N(int64(time.Second))))
@@ -83,7 +83,7 @@ func spaceRows() []row {
 					}
 					return storage.Fault{}
 				})
-				x.work.goesOn(200)
+				x.work.GoesOn(200)
 				x.hostA.SetFault(nil)
 				require.NotZero(x, shortened.Load())
 			},

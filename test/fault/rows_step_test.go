@@ -24,7 +24,7 @@ func stepRows() []row {
 			strike: func(x *trial) {
 				for range 8 {
 					m := x.master()
-					x.work.goesOn(20 + x.random.IntN(60))
+					x.work.GoesOn(20 + x.random.IntN(60))
 					at := x.killAt(m, 1+x.random.IntN(4), func(c storage.Call) bool {
 						return c.What == storage.Unlink || c.What == storage.Rename || c.What == storage.SyncDir
 					})
@@ -46,7 +46,7 @@ func killAtEachStep(x *trial, cold bool) {
 		require.Less(x, step, bound, "it never serves")
 		m := x.master()
 		s := x.other(m)
-		x.work.goesOn(5)
+		x.work.GoesOn(5)
 		if cold {
 			s.kill()
 			m.kill()

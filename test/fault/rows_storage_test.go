@@ -230,7 +230,7 @@ func hangingRows() []row {
 // cutRows are power failures: what was not synced is gone.
 func cutRows() (rows []row) {
 	cut := func(x *trial) {
-		x.work.goesOn(30 + x.random.IntN(60))
+		x.work.GoesOn(30 + x.random.IntN(60))
 		x.a.kill()
 		x.b.kill()
 		random := x.random

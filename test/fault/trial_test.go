@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/conclavemq/conclave/test/fault/storage"
 	"github.com/conclavemq/conclave/test/harness"
+	"github.com/conclavemq/conclave/test/harness/crowd"
 )
 
 // row is one fault: what happens to a pair of brokers under load, and what
@@ -56,7 +55,7 @@ type trial struct {
 	a, b    *node // a is the first master
 	history *harness.History
 	random  *rand.Rand
-	work    *workload
+	work    *crowd.Crowd
 
 	volume       *volume          // on loop
 	storage      *storage.Storage // nil on local and loop
@@ -66,9 +65,6 @@ type trial struct {
 	since  time.Time // somebody has to serve from then on
 	fresh  bool      // another mastership than those before
 	done   time.Duration
-
-	tolerant bool         // clients may fail
-	refused  atomic.Int32 // sends that failed for want of space
 }
 
 const smallFiles = "journalMaxFileLength: 1mb, cleanupInterval: 300"
@@ -105,8 +101,8 @@ func (r row) begin(t *testing.T) *trial {
 	if r.impatient {
 		url += "&nested.wireFormat.maxInactivityDuration=2000&nested.wireFormat.maxInactivityDurationInitalDelay=1000"
 	}
-	x.work = startWork(x, url)
-	x.work.goesOn(50)
+	x.work = crowd.Start(t, url, x.history, x.random)
+	x.work.GoesOn(50)
 	return x
 }
 
@@ -175,19 +171,19 @@ func (x *trial) host(n *node) *storage.Host {
 // end stops the load, empties the queues and checks the history.
 func (x *trial) end() []harness.Violation {
 	x.Helper()
-	x.work.end()
-	x.work.drain(failover(x.a, x.b))
+	x.work.End()
+	x.work.Drain(failover(x.a, x.b))
 	return x.history.Verify(time.Second)
 }
 
 // run runs a row as a test.
 func (r row) run(t *testing.T) {
 	x := r.begin(t)
-	lag := watchLag()
+	lag := harness.WatchLag()
 	r.strike(x)
 	x.done = x.served(r.serve)
-	late := lag.stop()
-	x.work.goesOn(50)
+	late := lag.Stop()
+	x.work.GoesOn(50)
 	wrong := x.end()
 	account := x.history.Account()
 	fmt.Printf("fault: %-58s served again after %6v of %v (%s); %v\n", r.name, x.done.Round(time.Millisecond), r.serve, r.promise, account)
@@ -198,40 +194,4 @@ func (r row) run(t *testing.T) {
 	if r.after != nil {
 		r.after(x)
 	}
-}
-
-// lag measures for how long this process did not get to run: time that nobody
-// can be blamed for.
-type lag struct {
-	quit chan struct{}
-	done sync.WaitGroup
-	sum  time.Duration // written before done
-}
-
-func watchLag() *lag {
-	l := &lag{quit: make(chan struct{})}
-	l.done.Go(func() {
-		const tick = 20 * time.Millisecond
-		ticker := time.NewTicker(tick)
-		defer ticker.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-l.quit:
-				return
-			case <-ticker.C:
-			}
-			now := time.Now()
-			if late := now.Sub(last) - 2*tick; late > 0 {
-				l.sum += late
-			}
-			last = now
-		}
-	})
-	return l
-}
-
-func (l *lag) stop() time.Duration {
-	close(l.quit)
-	l.done.Wait()
-	return l.sum
 }

@@ -113,7 +113,10 @@ func activemqCommand(opts Options) ([]string, error) {
 // connectorURI is the address that a node listens on; the options are those of
 // ActiveMQ's stock configuration.
 func connectorURI(opts Options) string {
-	uri := fmt.Sprintf("tcp://%s?maximumConnections=1000&wireFormat.maxFrameSize=104857600", Address(opts.Port))
+	uri := fmt.Sprintf("tcp://%s:%d?maximumConnections=1000", opts.Host, opts.Port)
+	if !strings.Contains(opts.URIOptions, "wireFormat.maxFrameSize=") {
+		uri += "&wireFormat.maxFrameSize=104857600"
+	}
 	if opts.URIOptions != "" {
 		uri += "&" + opts.URIOptions
 	}

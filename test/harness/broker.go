@@ -3,9 +3,11 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -29,7 +31,9 @@ type Options struct {
 	Name      string // brokerName, default "a"
 	Directory string // KahaDB directory, shared by a pair
 	WorkDir   string // configuration and logs of this node alone
-	Port      int    // OpenWire port on 127.0.0.1, default a free one
+	Host      string // where it listens, default 127.0.0.1
+	Port      int    // OpenWire port there, default a free one
+	Namespace string // network namespace that it runs in, default the test's own; needs root
 
 	// LockAcquireSleepInterval is how often ActiveMQ's slave tries the lock;
 	// 0 leaves ActiveMQ its own 10 s. Conclave blocks in the kernel and gets
@@ -70,6 +74,9 @@ func NewBroker(opts Options) (*Broker, error) {
 	if opts.Name == "" {
 		opts.Name = "a"
 	}
+	if opts.Host == "" {
+		opts.Host = "127.0.0.1"
+	}
 	if opts.Port == 0 {
 		port, err := FreePort()
 		if err != nil {
@@ -96,6 +103,9 @@ func NewBroker(opts Options) (*Broker, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if opts.Namespace != "" {
+		b.argv = append([]string{"ip", "netns", "exec", opts.Namespace}, b.argv...)
 	}
 	return b, nil
 }
@@ -135,13 +145,20 @@ func (b *Broker) WaitServing(limit time.Duration) error {
 // slaveLine is what both brokers log once when another holds the lock.
 var slaveLine = regexp.MustCompile(`(?i)\bslave\b`)
 
+// databaseSlaveLine is what ActiveMQ on a database logs before it waits there.
+var databaseSlaveLine = regexp.MustCompile(`Attempting to acquire the exclusive lock`)
+
 // WaitSlave waits until the present process has logged that it is a slave.
 func (b *Broker) WaitSlave(limit time.Duration) error {
 	if b.process == nil {
 		return ErrNotRunning
 	}
+	line := slaveLine
+	if b.opts.Kind == ActiveMQ && b.opts.JDBC != nil {
+		line = databaseSlaveLine
+	}
 	err := poll(limit, b.process.Done(), "slave "+b.opts.Name, func() bool {
-		return slaveLine.Match(b.lastLog())
+		return line.Match(b.lastLog())
 	})
 	return b.explain(err)
 }
@@ -156,7 +173,9 @@ func (b *Broker) explain(err error) error {
 }
 
 // Serving says whether the node accepts clients now.
-func (b *Broker) Serving() bool { return Listening(b.opts.Port) }
+func (b *Broker) Serving() bool { return answers(b.address()) }
+
+func (b *Broker) address() string { return net.JoinHostPort(b.opts.Host, strconv.Itoa(b.opts.Port)) }
 
 // Kill ends the process as kill -9 does; without one it does nothing.
 func (b *Broker) Kill() error {
@@ -201,7 +220,7 @@ func (b *Broker) Port() int { return b.opts.Port }
 func (b *Broker) Directory() string { return b.opts.Directory }
 
 // URL is the node's tcp:// URI for a client.
-func (b *Broker) URL() string { return "tcp://" + Address(b.opts.Port) }
+func (b *Broker) URL() string { return "tcp://" + b.address() }
 
 // Usage is what the live process uses.
 func (b *Broker) Usage() (Usage, error) {

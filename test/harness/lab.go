@@ -17,7 +17,10 @@ type Lab struct {
 	Kind   Kind   // of the brokers under test, default Conclave
 	Seed   uint64 // of everything random, default from the clock
 	Binary string // Conclave's
-	Java   *Java
+	// Database gives the nodes of one directory a database instead, where it is
+	// not nil; see package postgres.
+	Database func(directory string) (*JDBC, error)
+	Java     *Java
 }
 
 // Main compiles the Java programs in the source directories, which are named
@@ -48,6 +51,10 @@ func (l *Lab) prepare(dir string, sources []string) error {
 	if err != nil {
 		return err
 	}
+	if len(sources) == 0 {
+		l.Binary, err = ConclaveBinary(dir)
+		return err
+	}
 	paths := make([]string, len(sources))
 	for i, source := range sources {
 		paths[i] = filepath.Join(root, source)
@@ -73,6 +80,11 @@ func (l *Lab) NewBroker(t *testing.T, o Options) *Broker {
 		o.Directory = filepath.Join(o.WorkDir, "kahadb")
 	}
 	o.Binary = l.Binary
+	if l.Database != nil && o.JDBC == nil {
+		var err error
+		o.JDBC, err = l.Database(o.Directory)
+		require.NoError(t, err)
+	}
 	b, err := NewBroker(o)
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -25,8 +25,11 @@ func Address(port int) string {
 }
 
 // Listening says whether somebody accepts connections on a loopback port.
-func Listening(port int) bool {
-	c, err := net.DialTimeout("tcp", Address(port), time.Second)
+func Listening(port int) bool { return answers(Address(port)) }
+
+// answers says whether somebody accepts connections at an address.
+func answers(address string) bool {
+	c, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return false
 	}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,25 @@ func (m *sent) state() Outcome {
 // Missing is how many messages must still come: those that were confirmed and
 // have not.
 func (h *History) Missing() int { return h.Account().Lost }
+
+// Mark is how many messages each producer has been given so far.
+func (h *History) Mark() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.producers)
+}
+
+// Lost are the messages that were confirmed and have not come.
+func (h *History) Lost() (items []Item) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for item, m := range h.messages {
+		if m.state() == Confirmed && m.came == 0 {
+			items = append(items, item)
+		}
+	}
+	return items
+}
 
 // Verify checks a history that is over: every queue is empty and every
 // consumer has ended. late is how much later than a new mastership's first

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"time"
 
 	"github.com/conclavemq/conclave/test/harness"
+	"github.com/conclavemq/conclave/test/harness/postgres"
 )
 
 var (
 	brokerFlag = flag.String("broker", "conclave", "the broker under test: conclave or activemq")
+	storeFlag  = flag.String("store", "directory", "where brokers keep messages: directory or postgres")
 	seedFlag   = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
 	kahaDBFlag = flag.String("kahadb", "", "further attributes of every kahaDB element, as name=value,name=value")
 	onlyFlag   = flag.String("only", "", "run the functional cases whose name contains this")
@@ -28,7 +31,20 @@ var lab harness.Lab
 func TestMain(m *testing.M) {
 	flag.Parse()
 	lab.Kind, lab.Seed = harness.Kind(*brokerFlag), *seedFlag
-	os.Exit(lab.Main(m, "interop", "test/interop/java"))
+	stop := func() error { return nil }
+	if *storeFlag == "postgres" {
+		var err error
+		if stop, err = postgres.Use(&lab); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	code := lab.Main(m, "interop", "test/interop/java")
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // newBroker configures a node of the kind under test, or of the kind that opts

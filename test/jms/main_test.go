@@ -7,6 +7,7 @@ package jms
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -14,10 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/test/harness"
+	"github.com/conclavemq/conclave/test/harness/postgres"
 )
 
 var (
 	brokerFlag = flag.String("broker", "conclave", "the broker under test: conclave or activemq")
+	storeFlag  = flag.String("store", "directory", "where brokers keep messages: directory or postgres")
 	seedFlag   = flag.Uint64("seed", 0, "seed of everything random; 0 takes one from the clock")
 	onlyFlag   = flag.String("only", "", "run the cases whose name contains this")
 )
@@ -28,7 +31,20 @@ var lab harness.Lab
 func TestMain(m *testing.M) {
 	flag.Parse()
 	lab.Kind, lab.Seed = harness.Kind(*brokerFlag), *seedFlag
-	os.Exit(lab.Main(m, "jms", "test/interop/java", "test/jms/java"))
+	stop := func() error { return nil }
+	if *storeFlag == "postgres" {
+		var err error
+		if stop, err = postgres.Use(&lab); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	code := lab.Main(m, "jms", "test/interop/java", "test/jms/java")
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // limits of a broker's start and of the cases of one class.

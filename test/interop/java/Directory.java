@@ -19,7 +19,8 @@ import org.apache.activemq.command.ActiveMQTopic;
 /**
  * One owner's turn on a directory that brokers hand on to each other. Arguments
  * are key=value: url, state (a file, see DirectoryState), seed, do (round or
- * drain).
+ * drain), holes (false where the store, ActiveMQ's JDBC, forgets single
+ * acknowledgements of durable subscriptions).
  *
  * A round compares everything that is there with the state, consumes some of
  * it in every way, sends more, saves the state, and leaves a transaction and
@@ -41,12 +42,14 @@ public final class Directory {
 
     private final DirectoryState state;
     private final Random random;
+    private final boolean holes;
     private final ActiveMQConnection connection;
     private final ActiveMQConnection subscriber;
 
     private Directory(Map<String, String> args, DirectoryState state) throws JMSException {
         this.state = state;
         random = new Random(Long.parseLong(args.get("seed")) + state.round);
+        holes = !"false".equals(args.get("holes"));
         ActiveMQConnectionFactory factory = new ActiveMQConnectionFactory(args.get("url"));
         factory.setTrustAllPackages(true);
         factory.getPrefetchPolicy().setDurableTopicPrefetch(1000);
@@ -145,7 +148,8 @@ public final class Directory {
         client(connection.createSession(false, Session.CLIENT_ACKNOWLEDGE), null, "D.client", state.queue("D.client"));
         bulk();
         for (Map.Entry<String, List<Integer>> e : state.subscriptions.entrySet()) {
-            switch (e.getKey()) {
+            String how = !holes && e.getKey().equals("individual") ? "client" : e.getKey();
+            switch (how) {
                 case "client" -> client(subscriber.createSession(false, Session.CLIENT_ACKNOWLEDGE), TOPIC, e.getKey(), e.getValue());
                 case "individual" -> individual(subscriber.createSession(false, ActiveMQSession.INDIVIDUAL_ACKNOWLEDGE), TOPIC, e.getKey(), e.getValue());
                 default -> { }
