@@ -101,7 +101,7 @@ postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop -store postgres -run 'TestFailoverLedger$$'
 
 # The packages that test with a database, and what of the JMS suites is run on one.
-DATABASE_TESTS := ./test/harness ./test/harness/postgres ./migrate ./test/postgres
+DATABASE_TESTS := ./test/harness ./test/harness/postgres ./lock/pglock ./jdbcstore ./migrate ./test/postgres
 DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
 BACKLOG ?= 200000
 

@@ -26,7 +26,6 @@ type JDBC struct {
 	LockAcquireSleepInterval time.Duration `config:"lockAcquireSleepInterval"`
 	Locker                   JDBCLocker    `config:"locker"`
 	Statements               Statements    `config:"statements"`
-	Adapter                  JDBCAdapter   `config:"adapter"`
 }
 
 func (j *JDBC) setDefaults() {
@@ -80,6 +79,7 @@ const (
 
 func (JDBC) others() others {
 	return others{
+		"adapter":                      tuned("", "the database is always PostgreSQL"),
 		"auditRecoveryDepth":           tuned("1024", reasonSequence),
 		"brokerName":                   absent("it belongs to the broker element"),
 		"brokerService":                absent(reasonPlugins),
@@ -138,31 +138,3 @@ const (
 	minLease = 1000
 	maxLease = 3_600_000
 )
-
-// JDBCAdapter is the <adapter> element, which only PostgreSQL's may be in.
-type JDBCAdapter struct {
-	PostgreSQL *PostgreSQLAdapter `config:"postgresql-jdbc-adapter"`
-}
-
-func (JDBCAdapter) others() others {
-	all := others{}
-	for _, name := range []string{"axionJDBCAdapter", "blobJDBCAdapter", "bytesJDBCAdapter", "db2JDBCAdapter", "defaultJDBCAdapter",
-		"hsqldb-jdbc-adapter", "imageBasedJDBCAdaptor", "informixJDBCAdapter", "maxdb-jdbc-adapter", "mysql-jdbc-adapter",
-		"oracleBlobJDBCAdapter", "oracleJDBCAdapter", "streamJDBCAdapter", "sybase-jdbc-adapter", "transact-jdbc-adapter"} {
-		all[name] = absent("PostgreSQL is the only database that can be used")
-	}
-	return all
-}
-
-// PostgreSQLAdapter is the <postgresql-jdbc-adapter> element.
-type PostgreSQLAdapter struct{}
-
-func (PostgreSQLAdapter) others() others {
-	return others{
-		"acksPkName":        tuned("activemq_acks_pkey", "the key is looked up in the database"),
-		"batchStatements":   tuned("true", reasonStatement),
-		"createAcksIndexes": absent(reasonStatement),
-		"maxRows":           tuned("32767", "pages are bounded by what consumers can take"),
-		"statements":        absent("write it as statements of the jdbcPersistenceAdapter"),
-	}
-}

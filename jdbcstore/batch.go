@@ -12,10 +12,10 @@ type batch struct {
 	number     int64  // higher than that of every batch before
 	marker     string // the container that has number when the batch is durable
 	marked     bool
-	syncs      int              // units that asked for a sync
-	special    bool             // the marker has to be one that no statement deletes
-	record     map[string]int64 // last sequences for the table of producers
-	after      []func()         // changes to what readers see, when the batch is durable
+	syncs      int                 // units that asked for a sync
+	special    bool                // the marker has to be one that no statement deletes
+	record     map[*producer]int64 // last sequences for the table of producers
+	after      []func()            // changes to what readers see, when the batch is durable
 	segment    segment
 }
 

@@ -178,8 +178,8 @@ func (c *compiler) finish() {
 	b := c.b
 	if len(b.record) > 0 {
 		var name, last array
-		for producer, sequence := range b.record {
-			name.text(producer)
+		for from, sequence := range b.record {
+			name.text(from.name)
 			last.int(sequence)
 		}
 		b.call(stmtProducers, name.value(), last.value(), int8Value(time.Now().UnixMilli()))
@@ -262,6 +262,9 @@ func (s *Store) finish(b *batch) {
 			change()
 		}
 		s.stateMu.Unlock()
+	}
+	for from, sequence := range b.record {
+		from.recorded = max(from.recorded, sequence)
 	}
 	err := s.confirm()
 	for _, u := range b.units {

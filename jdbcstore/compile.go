@@ -72,7 +72,7 @@ func (c *compiler) add(op *store.Op, data []byte) {
 	doubtful := from.note(m.ID.ProducerSequence, op.Destination)
 	c.high = max(c.high, op.Seq)
 	if op.Destination.Kind.IsTopic() && len(c.topics[op.Destination]) == 0 {
-		c.record(from.name, m.ID.ProducerSequence, from)
+		c.record(from, m.ID.ProducerSequence)
 		return // nobody will read it
 	}
 	if op.Prioritized && op.Destination.Kind.IsTopic() {
@@ -111,28 +111,27 @@ func (c *compiler) describe(d *delta, op *store.Op) {
 }
 
 // record notes what a producer reached for the time when its message is gone.
-func (c *compiler) record(name string, sequence int64, from *producer) {
-	if from.recorded >= sequence {
+func (c *compiler) record(from *producer, sequence int64) {
+	if from.recorded >= sequence || c.b.record[from] >= sequence && c.b.record != nil {
 		return
 	}
-	from.recorded = sequence
 	if c.b.record == nil {
-		c.b.record = map[string]int64{}
+		c.b.record = map[*producer]int64{}
 	}
-	c.b.record[name] = max(c.b.record[name], sequence)
+	c.b.record[from] = sequence
 }
 
 // gone records the sequence of a message that goes, if no later one of its
-// producer stays.
+// producer is durable.
 func (c *compiler) gone(id *message.MessageID) {
 	if id.Producer.IsZero() {
 		return
 	}
 	from := c.s.producers.get(id.Producer)
-	if from.known && id.ProducerSequence < from.noted {
+	if stored, known := c.s.producers.reached(from); known && id.ProducerSequence < stored {
 		return
 	}
-	c.record(from.name, id.ProducerSequence, from)
+	c.record(from, id.ProducerSequence)
 }
 
 func (c *compiler) remove(op *store.Op) {

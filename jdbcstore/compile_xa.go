@@ -72,7 +72,7 @@ func (c *compiler) commitAdd(op *store.Op, row int64, from *producer) {
 		var rows array
 		rows.int(row)
 		c.b.call(stmtDropAdd, rows.value())
-		c.record(from.name, op.Message.ID.ProducerSequence, from)
+		c.record(from, op.Message.ID.ProducerSequence)
 		return
 	}
 	c.b.call(stmtCommitAdd, int8Value(row), int8Value(int64(op.Seq)))

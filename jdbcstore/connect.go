@@ -29,7 +29,8 @@ const (
 // settings are what each session is set to. They make the plans independent of
 // statistics: every query of ours has an index that it is to use, and nothing
 // is done twice because a table was analyzed at a bad time.
-const settings = `SET conclave.writer = 'on'; SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8';
+// A role for which commits are not durable by default gets durable ones.
+const settings = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; SET conclave.writer = 'on'; SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8';
 SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_mergejoin = off;
 SET enable_hashjoin = off; SET jit = off; SET statement_timeout = 0; SET lock_timeout = 0; SET standard_conforming_strings = on;
 SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3`

@@ -125,11 +125,7 @@ func TestFaults(t *testing.T) {
 func testFault(t *testing.T, times int, lost bool, fault func(*testing.T, *proxy)) {
 	p := newProxy(t, server.Address())
 	o := options(emptySchema(t))
-	var err error
-	o.Config, err = pgxpool.ParseConfig(server.URL("postgres"))
-	require.NoError(t, err)
-	o.Config.ConnConfig.Host, o.Config.ConnConfig.Port = "127.0.0.1", p.port
-	o.Config.ConnConfig.Fallbacks = nil
+	o.Config = p.config(t)
 	outcomes := &outcomes{}
 	o.Log = slog.New(outcomes)
 	s := mustOpen(t, o)
@@ -197,6 +193,14 @@ func newProxy(t *testing.T, target string) *proxy {
 		}
 	}()
 	return p
+}
+
+// config reaches the server through the proxy.
+func (p *proxy) config(t *testing.T) *pgxpool.Config {
+	config, err := pgxpool.ParseConfig(server.URL("postgres"))
+	require.NoError(t, err)
+	config.ConnConfig.Host, config.ConnConfig.Port, config.ConnConfig.Fallbacks = "127.0.0.1", p.port, nil
+	return config
 }
 
 func (p *proxy) serve(client net.Conn) {

@@ -77,6 +77,13 @@ func (p *producers) last(id message.ProducerID) (sequence int64, known bool) {
 	return -1, false
 }
 
+// reached is the highest durable sequence of a producer.
+func (p *producers) reached(k *producer) (sequence int64, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return k.stored, k.known
+}
+
 // store records that a message is durable.
 func (p *producers) store(id *message.MessageID) {
 	p.mu.Lock()

@@ -4,6 +4,7 @@ package jdbcstore
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -23,7 +24,14 @@ var server *postgres.Server
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	var err error
+	// Each run of the model makes a schema, and each of its steps is several
+	// transactions. -rapid.checks says otherwise.
+	err := flag.Set("rapid.checks", "25")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	flag.Parse()
 	if server, err = postgres.New(postgres.Options{Settings: map[string]string{"max_connections": "60"}}); err == nil {
 		err = server.Start()
 	}

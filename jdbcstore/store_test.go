@@ -4,6 +4,7 @@ package jdbcstore
 
 import (
 	"testing"
+	"time"
 
 	"github.com/conclavemq/conclave/store"
 	"github.com/conclavemq/conclave/store/storetest"
@@ -19,5 +20,45 @@ func TestStore(t *testing.T) {
 		Abandon: func(t *testing.T, s store.Store) {
 			s.(*Store).fail(store.ErrFailed)
 		},
+	})
+}
+
+// TestStoreOnBadNetwork is the same suite with connections that are cut, and
+// answers that are lost, all the time.
+func TestStoreOnBadNetwork(t *testing.T) {
+	p := newProxy(t, server.Address())
+	tick := time.NewTicker(70 * time.Millisecond)
+	stop := make(chan struct{})
+	t.Cleanup(func() { close(stop) })
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				tick.Stop()
+				return
+			case <-tick.C:
+			}
+			if n%4 == 0 {
+				p.cut()
+			} else {
+				p.deafen()
+			}
+		}
+	}()
+	reach := func(t *testing.T, prefix string) store.Store {
+		o := options(prefix)
+		o.Config = p.config(t)
+		for range 100 {
+			if s, err := Open(t.Context(), o); err == nil {
+				t.Cleanup(func() { _ = s.Close() })
+				return s
+			}
+		}
+		t.Fatal("store was not opened in 100 attempts")
+		return nil
+	}
+	storetest.Run(t, storetest.Factory{
+		Open:   func(t *testing.T) store.Store { return reach(t, emptySchema(t)) },
+		Reopen: func(t *testing.T, s store.Store) store.Store { return reach(t, s.(*Store).o.Tables.Prefix) },
 	})
 }

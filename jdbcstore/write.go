@@ -53,14 +53,11 @@ func (s *Store) write(b *batch) error {
 }
 
 // committed asks whether a batch has been carried out after all. The session
-// that sent it has ended, see Store.connect, so the answer is final.
+// that sent it has ended, see Store.connect, and the epoch stands, so the
+// answer is final.
 func (c *session) committed(ctx context.Context, b *batch) (bool, error) {
 	const text = `SELECT 1 FROM {dests} WHERE CONTAINER = $1::text AND BATCH >= $2::bigint`
-	reader := c.conn.ExecParams(ctx, c.replace(text), [][]byte{textValue(b.marker), int8Value(b.number)},
-		nil, binaryFormats, binaryResult)
-	found := reader.NextRow()
-	_, err := reader.Close()
-	return found && err == nil, err
+	return c.exists(ctx, c.replace(text), textValue(b.marker), int8Value(b.number))
 }
 
 // Pauses between two attempts to reach the database.

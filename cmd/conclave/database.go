@@ -48,6 +48,9 @@ func newDatabaseLocker(b *config.Broker, j *config.JDBC, log *slog.Logger) (data
 		URIs:            clientURIs(b.TransportConnectors),
 		Log:             log,
 	}
+	if l := j.Locker.Lease; l != nil {
+		return pglock.NewLeaseRow(pglock.LeaseOptions{Options: o, Duration: l.LockAcquireSleepInterval, HolderID: l.LeaseHolderID})
+	}
 	return pglock.NewAdvisory(o)
 }
 

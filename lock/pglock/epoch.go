@@ -18,7 +18,7 @@ const maxEpoch = 1<<63 - 1
 
 // TakeEpoch takes the next epoch for a holder and returns its fence. The
 // caller has the lock, or is a test. It waits for transactions of the last
-// holder that are under way, for as long as the session's lock_timeout.
+// holder that are under way, for a moment.
 func TakeEpoch(ctx context.Context, conn *pgx.Conn, t Tables, h lock.Holder) (Fence, error) {
 	if err := t.Check(); err != nil {
 		return Fence{}, err
@@ -29,6 +29,9 @@ func TakeEpoch(ctx context.Context, conn *pgx.Conn, t Tables, h lock.Holder) (Fe
 	}
 	return takeEpoch(ctx, conn, t, keys, h, nil)
 }
+
+// errWriters: transactions of the last holder are still under way.
+var errWriters = errors.New("transactions of the last master are still under way")
 
 // takeEpoch also runs within, if it is given, in the same transaction before
 // the epoch is taken; its error ends it.
@@ -47,8 +50,11 @@ func takeEpoch(ctx context.Context, conn *pgx.Conn, t Tables, keys Keys, h lock.
 	// Whatever the role's settings are: an epoch must not be forgotten.
 	batch := &pgx.Batch{}
 	batch.Queue("SET LOCAL synchronous_commit = on")
+	batch.Queue(fmt.Sprintf("SET LOCAL lock_timeout = %d", officeRetry.Milliseconds()))
 	batch.Queue(fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", f.Key))
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	if err := tx.SendBatch(ctx, batch).Close(); isCode(err, lockNotAvailable) {
+		return f, errWriters
+	} else if err != nil {
 		return f, fmt.Errorf("wait for transactions of the last master: %w", err)
 	}
 	var epoch int64

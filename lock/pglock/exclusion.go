@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // ErrNoExclusion reports a database, or something in front of one, whose
@@ -30,10 +33,8 @@ func proveExclusion(ctx context.Context, source *Source, s *session, log *slog.L
 	}
 	defer other.end()
 	p := &proof{one: s, two: other, key: trialKey()}
-	for _, step := range []func(context.Context) error{p.sessionsStay, p.settingsStay, p.locksExclude} {
-		if err := step(ctx); err != nil {
-			return err
-		}
+	if err := p.run(ctx); err != nil {
+		return err
 	}
 	if s.backend != int64(s.PgConn().PID()) {
 		log.Warn("the database is reached through a proxy: if this host vanishes, it is the proxy that has to notice", "database", source.String())
@@ -48,6 +49,23 @@ func proveExclusion(ctx context.Context, source *Source, s *session, log *slog.L
 type proof struct {
 	one, two *session
 	key      int64
+}
+
+// proofTime is enough for a slow database. A pooler that has one session to
+// lend keeps the second connection waiting.
+const proofTime = 10 * time.Second
+
+func (p *proof) run(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, proofTime)
+	defer cancel()
+	for _, step := range []func(context.Context) error{p.sessionsStay, p.settingsStay, p.locksExclude} {
+		if err := step(bounded); err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w: one session waits for another: %s", ErrNoExclusion, pooled)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trialKey is even; Keys are odd.
@@ -125,6 +143,31 @@ func (p *proof) locksExclude(ctx context.Context) error {
 		if got == nil || *got != step.want {
 			return fmt.Errorf("%w: %s", ErrNoExclusion, step.why)
 		}
+	}
+	return nil
+}
+
+// proveFence tries whether a lock that lasts as long as a transaction keeps
+// another transaction out: that is what a fence is made of.
+func proveFence(ctx context.Context, source *Source, s *session) error {
+	other, err := attach(ctx, source)
+	if err != nil {
+		return fmt.Errorf("prove exclusion with a second session: %w", err)
+	}
+	defer other.end()
+	key := trialKey()
+	var granted bool
+	err = pgx.BeginFunc(ctx, s.Conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock_shared($1)", key); err != nil {
+			return err
+		}
+		return other.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", key).Scan(&granted)
+	})
+	if err != nil {
+		return fmt.Errorf("prove exclusion: %w", err)
+	}
+	if granted {
+		return fmt.Errorf("%w: %s", ErrNoExclusion, ineffective)
 	}
 	return nil
 }

@@ -3,9 +3,151 @@ package pglock
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/conclavemq/conclave/lock"
 )
+
+// LeaseOptions configure a LeaseRow.
+type LeaseOptions struct {
+	Options
+	// Duration is how long the row is held without being renewed; the lease
+	// that it gives is valid for four fifths of that.
+	Duration time.Duration
+	// HolderID begins the holder's name in the row; "" is the broker's name.
+	// (leaseHolderId)
+	HolderID string
+}
+
+// LeaseRow is the lock.Locker that keeps ActiveMQ's lease row. Times are the
+// database's, to which no host's clock has to agree; how long the lease is
+// valid is measured by this host's boot-time clock from before it was renewed.
+// It needs no session: it works through a pooler.
+type LeaseRow struct {
+	o        Options
+	duration time.Duration
+	holderID string
+	memory
+}
+
+// NewLeaseRow checks the options. It does not connect.
+func NewLeaseRow(options LeaseOptions) (*LeaseRow, error) {
+	const parts = 5
+	if options.Duration < time.Second {
+		return nil, fmt.Errorf("database lock: a lease of %v is too short", options.Duration)
+	}
+	setDefault(&options.KeepAlivePeriod, DefaultKeepAlivePeriod)
+	options.KeepAlivePeriod = min(options.KeepAlivePeriod, options.Duration/parts)
+	options.Window = options.Duration / parts * (parts - 1)
+	o, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if options.HolderID == "" {
+		options.HolderID = o.BrokerName
+	}
+	return &LeaseRow{o: o, duration: options.Duration, holderID: options.HolderID}, nil
+}
+
+// lookTime is how often a slave looks whether a lease has ended.
+const lookTime = 250 * time.Millisecond
+
+// TakeTime is how long a slave may take to notice that the lock is free.
+func (l *LeaseRow) TakeTime() time.Duration { return time.Second + 2*lookTime }
+
+// Designate records who shall follow the owner of epoch, which is this process.
+func (l *LeaseRow) Designate(epoch uint64, node string) (time.Duration, error) {
+	return l.o.designate(epoch, node, patience+2*lookTime)
+}
+
+// Acquire implements lock.Locker.
+func (l *LeaseRow) Acquire(ctx context.Context) (*lock.Lease, error) {
+	return l.o.compete(ctx, l.stand)
+}
+
+// stand asks for the lease until it has it, or the connection ends.
+func (l *LeaseRow) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, err error) {
+	s, err := attach(ctx, l.o.Source)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.end()
+		}
+	}()
+	keys, err := l.o.prepare(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if there, err := s.hasTable(ctx, l.o.Tables.Lock()); !there || err != nil {
+		return nil, errors.Join(err, fmt.Errorf("%w: %s is not in the database", ErrNoTables, l.o.Tables.Lock()))
+	}
+	if !c.proven {
+		if err := proveFence(ctx, l.o.Source, s); err != nil {
+			return nil, err
+		}
+		c.proven = true
+	}
+	c.reached()
+	for {
+		lease, err := l.attempt(ctx, s, keys, c)
+		if lease != nil || err != nil {
+			return lease, err
+		}
+		if err := sleep(ctx, lookTime); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// errLeaseHeld: another has it.
+var errLeaseHeld = errors.New("lease is held")
+
+// attempt looks at the row and takes it if it is free; nil without an error
+// says that it is not.
+func (l *LeaseRow) attempt(ctx context.Context, s *session, keys Keys, c *candidacy) (*lock.Lease, error) {
+	name, millis, err := readLease(ctx, s, l.o.Tables.Lock())
+	if err != nil {
+		return nil, err
+	}
+	last, err := readRecord(ctx, s, l.o.Tables)
+	switch {
+	case err != nil:
+		return nil, err
+	case millis > 0:
+		return nil, l.o.tell(c, l.status(name, last))
+	case l.o.givesWay(&l.memory, last):
+		return nil, l.o.giveWay(ctx, s, last)
+	}
+	t := &leaseTenure{o: &l.o, s: s, duration: l.duration}
+	h := l.o.holder()
+	t.name = leaseName(l.holderID, h.ID)
+	fence, proven, err := l.o.takeNext(ctx, s, keys, h, func(tx pgx.Tx) error { return t.obtain(ctx, tx) })
+	switch {
+	case errors.Is(err, errLeaseHeld):
+		return nil, l.o.tell(c, lock.Status{Held: true, Foreign: "another server"})
+	case isCode(err, lockNotAvailable):
+		return nil, l.o.tell(c, lock.Status{Held: true, Foreign: "ActiveMQ (its row in " + l.o.Tables.Lock() + " is locked)"})
+	case err != nil:
+		return nil, err
+	}
+	t.fence = fence
+	l.remember(fence)
+	l.o.Log.Info(t.name+", becoming master on dataSource: "+l.o.Source.String(), "epoch", fence.Epoch)
+	return l.o.lease(fence, t, proven, c.waited)
+}
+
+func (l *LeaseRow) status(name string, last record) lock.Status {
+	if isLeaseOf(name, last) {
+		return lock.Status{Held: true, Holder: last.Holder}
+	}
+	return lock.Status{Held: true, Foreign: name + " (by a lease in " + l.o.Tables.Lock() + ")"}
+}
 
 // readLease gives the holder in ActiveMQ's lock row, and for how many
 // milliseconds from now, by the database's clock.
@@ -14,14 +156,15 @@ func readLease(ctx context.Context, q querier, table string) (name string, milli
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", 0, nil
 	}
-	if name == "" {
-		millis = min(millis, 0)
-	}
 	return name, millis, err
 }
 
 // leaseName is what a broker of ours writes there: its name, and the identity
 // of one ownership, so that two brokers of one name do not both own it.
 func leaseName(broker, id string) string {
-	return clip(broker[:min(len(broker), 200)] + "#" + id)
+	return clip(broker[:min(len(broker), 200)]) + "#" + id
+}
+
+func isLeaseOf(name string, last record) bool {
+	return last.ID != "" && strings.HasSuffix(name, "#"+last.ID)
 }

@@ -64,8 +64,8 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.KeepAlivePeriod, DefaultKeepAlivePeriod)
 	setDefault(&o.Window, DefaultWindow)
 	setDefault(&o.Grace, DefaultGrace)
-	if o.Window < 2*o.KeepAlivePeriod || o.Window >= silenceTime {
-		return o, fmt.Errorf("database lock: a window of %v is not between two keep-alive periods of %v and %v", o.Window, o.KeepAlivePeriod, silenceTime)
+	if o.Window < 2*o.KeepAlivePeriod {
+		return o, fmt.Errorf("database lock: a window of %v is less than two keep-alive periods of %v", o.Window, o.KeepAlivePeriod)
 	}
 	if o.PID == 0 {
 		o.PID = os.Getpid()

@@ -18,8 +18,6 @@ const (
 	rowWait = time.Second
 	// rowMoment is for what another only locks for a moment.
 	rowMoment = 100 * time.Millisecond
-	// leaseLook is how often a lease of ActiveMQ's is looked at.
-	leaseLook = 250 * time.Millisecond
 )
 
 // row is ActiveMQ's lock row, locked in a session of its own. ActiveMQ locks it
@@ -126,14 +124,10 @@ func (a *Advisory) holdRow(ctx context.Context, s *session, c *candidacy) (*row,
 
 // foreign notes that an ActiveMQ is master.
 func (c *candidacy) foreign(ctx context.Context, o *Options, holder string) error {
-	c.waited = true
-	if !c.told {
-		if err := o.tell(lock.Status{Held: true, Foreign: holder}); err != nil {
-			return err
-		}
-		c.told = true
+	if err := o.tell(c, lock.Status{Held: true, Foreign: holder}); err != nil {
+		return err
 	}
-	return sleep(ctx, leaseLook)
+	return sleep(ctx, lookTime)
 }
 
 // attempt takes the row, or says who has it.

@@ -31,13 +31,22 @@ type session struct {
 	version int       // of the server, 150004 is 15.4
 }
 
-// open connects and has the server notice the end of this process or its host.
-func open(ctx context.Context, source *Source, name string) (*session, error) {
+// attach connects and leaves the session as it is: it may be a pooler's, lent
+// for one statement.
+func attach(ctx context.Context, source *Source) (*session, error) {
 	conn, err := pgx.ConnectConfig(ctx, source.config)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Conn: conn}
+	return &session{Conn: conn}, nil
+}
+
+// open connects and has the server notice the end of this process or its host.
+func open(ctx context.Context, source *Source, name string) (*session, error) {
+	s, err := attach(ctx, source)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.prepare(ctx, name); err != nil {
 		s.end()
 		return nil, fmt.Errorf("set up session: %w", err)
@@ -66,12 +75,6 @@ func (s *session) prepare(ctx context.Context, name string) error {
 	}
 	return s.QueryRow(ctx, `SELECT pg_backend_pid(), COALESCE((SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())), now()),
 		current_setting('server_version_num')::int`).Scan(&s.backend, &s.began, &s.version)
-}
-
-// lockTimeout changes how long a statement waits for locks; 0 is for ever.
-func (s *session) lockTimeout(ctx context.Context, d time.Duration) error {
-	_, err := s.Exec(ctx, "SELECT set_config('lock_timeout', $1, false)", fmt.Sprint(d.Milliseconds()))
-	return err
 }
 
 // end closes the connection, with all locks of its session. A session that

@@ -3,7 +3,6 @@ package pglock
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/conclavemq/conclave/lock"
 )
@@ -16,6 +15,7 @@ type Watcher struct {
 
 	mu   sync.Mutex
 	conn *session // guarded by mu; nil when it is not connected
+	keys Keys     // guarded by mu; zero until they are known
 }
 
 // NewWatcher does not connect yet.
@@ -29,18 +29,21 @@ func (w *Watcher) Holder(ctx context.Context) (lock.Status, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil || w.conn.IsClosed() {
-		s, err := open(ctx, w.source, "status")
+		s, err := attach(ctx, w.source)
 		if err != nil {
 			return lock.Status{}, err
 		}
 		w.conn = s
 	}
 	o := Options{Source: w.source, Tables: w.tables}
-	keys, err := KeysOf(ctx, w.conn.Conn, w.tables)
-	if err != nil {
-		return lock.Status{}, err
+	if w.keys == (Keys{}) {
+		keys, err := KeysOf(ctx, w.conn.Conn, w.tables)
+		if err != nil {
+			return lock.Status{}, err
+		}
+		w.keys = keys
 	}
-	return o.look(ctx, w.conn, keys)
+	return o.look(ctx, w.conn, w.keys)
 }
 
 // Close ends the connection.
@@ -82,7 +85,7 @@ func (o *Options) look(ctx context.Context, s *session, keys Keys) (lock.Status,
 	}
 	if millis > 0 {
 		status.Held = true
-		if name != last.ID && name != leaseName(last.Broker, last.ID) {
+		if !isLeaseOf(name, last) {
 			status.Foreign = name + " (by a lease in " + table + ")"
 		}
 		return status, nil
@@ -96,6 +99,3 @@ func (o *Options) look(ctx context.Context, s *session, keys Keys) (lock.Status,
 	}
 	return status, err
 }
-
-// holderTime bounds a look at the holder for those who have no context.
-const holderTime = 2 * time.Second

@@ -3,6 +3,7 @@ package pglock
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,19 +16,39 @@ const (
 	wishLook = 10 * time.Millisecond
 )
 
-// givesWay reports whether the lock that was just won is meant for another. A
-// locker gives way once to one wish, and never where it would not come back.
-func (a *Advisory) givesWay(last record) bool {
-	if a.o.FailIfLocked || last.successor == "" || last.successor == a.o.BrokerName || last.successor == a.o.Host {
+// memory is what a locker knows of its own past.
+type memory struct {
+	mu      sync.Mutex
+	fence   Fence  // guarded by mu; of the last epoch taken
+	gaveWay string // guarded by mu; holder whose wish was honoured last
+}
+
+func (m *memory) remember(f Fence) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fence = f
+}
+
+// Fence is the one of the last lease that Acquire has returned.
+func (m *memory) Fence() Fence {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fence
+}
+
+// givesWay reports whether the lock that is free is meant for another. A locker
+// gives way once to one wish, and never where it would not come back.
+func (o *Options) givesWay(m *memory, last record) bool {
+	if o.FailIfLocked || last.successor == "" || last.successor == o.BrokerName || last.successor == o.Host {
 		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.gaveWay == last.ID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gaveWay == last.ID {
 		return false
 	}
-	a.gaveWay = last.ID
-	a.o.Log.Info("the last master named another broker its successor; giving way to it",
+	m.gaveWay = last.ID
+	o.Log.Info("the last master named another broker its successor; giving way to it",
 		"successor", last.successor, "for", last.patience)
 	return true
 }
@@ -48,7 +69,9 @@ func (o *Options) giveWay(ctx context.Context, s *session, last record) error {
 
 // designate records that node, a broker's name or its host, shall follow the
 // owner of epoch, and returns how long the others will give way to it.
-func (o *Options) designate(ctx context.Context, epoch uint64, node string) (time.Duration, error) {
+func (o *Options) designate(epoch uint64, node string, patience time.Duration) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime+connectTime)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, o.Source.config)
 	if err != nil {
 		return 0, fmt.Errorf("name a successor: %w", err)
@@ -67,7 +90,5 @@ func (o *Options) designate(ctx context.Context, epoch uint64, node string) (tim
 
 // Designate records who shall follow the owner of epoch, which is this process.
 func (a *Advisory) Designate(epoch uint64, node string) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime+connectTime)
-	defer cancel()
-	return a.o.designate(ctx, epoch, node)
+	return a.o.designate(epoch, node, patience)
 }

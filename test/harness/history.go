@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -48,13 +49,24 @@ type History struct {
 
 // sent is a message. History.mu guards it.
 type sent struct {
-	outcome Outcome // of a send outside a unit
-	unit    *Unit   // it was sent in, nil: none
-	came    int     // how often
-	settled int     // clock when its consumption was confirmed, 0: never
-	taken   *Unit   // the last unit that consumed it
-	passes  *Item   // the message that it passes on
-	copies  []Item  // messages that pass it on
+	outcome Outcome  // of a send outside a unit
+	unit    *Unit    // it was sent in, nil: none
+	came    int      // how often
+	settled int      // clock when its consumption was confirmed, 0: never
+	taken   *Unit    // the last unit that consumed it
+	passes  *Item    // the message that it passes on
+	copies  []Item   // messages that pass it on
+	story   []string // what happened to it, for people
+}
+
+// maxStory bounds what is told of one message.
+const maxStory = 12
+
+// tell notes what happens to a message.
+func (m *sent) tell(what string) {
+	if len(m.story) < maxStory {
+		m.story = append(m.story, time.Now().Format("05.000 ")+what+";")
+	}
 }
 
 // Unit is a transaction: what was sent and received in it.
@@ -86,7 +98,9 @@ func (h *History) Send(producer string, unit *Unit, size int) (Item, string) {
 	defer h.mu.Unlock()
 	item := Item{producer, h.producers[producer]}
 	h.producers[producer]++
-	h.messages[item] = &sent{unit: unit}
+	m := &sent{unit: unit}
+	m.tell("sent")
+	h.messages[item] = m
 	if unit != nil {
 		unit.sends = append(unit.sends, item)
 	}
@@ -110,6 +124,7 @@ func (h *History) Ends(item Item, o Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.messages[item].outcome = o
+	h.messages[item].tell([]string{"not answered", "confirmed", "undone"}[o])
 	h.lastChange = time.Now()
 }
 
@@ -136,6 +151,7 @@ func (h *History) End(u *Unit, o Outcome) {
 	for _, item := range u.takes {
 		if m := h.messages[item]; m != nil && m.settled == 0 {
 			m.settled = h.clock
+			m.tell("consumption confirmed")
 		}
 	}
 }
@@ -173,18 +189,19 @@ func (h *History) Received(consumer, body string, flagged bool, unit *Unit) (Ite
 		return item, err
 	}
 	m.came++
+	m.tell(fmt.Sprintf("came to %s, flagged %v", consumer, flagged))
 	if unit != nil {
 		unit.takes = append(unit.takes, item)
 		m.taken = unit
 	}
 	switch {
 	case m.settled > 0:
-		h.accuseLocked("P3", "%s came again after its consumption was confirmed", item)
+		h.accuseLocked("P3", "%s came again after its consumption was confirmed: %s", item, m.story)
 	case m.came > 1 && flagged:
 		h.flagged++
 	case m.came > 1:
 		h.unflagged++
-		h.accuseLocked("P3", "%s came again, unflagged", item)
+		h.accuseLocked("P3", "%s came again, unflagged: %s", item, m.story)
 	}
 	if !flagged {
 		key := [2]string{consumer, producer}
