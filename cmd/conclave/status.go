@@ -90,7 +90,7 @@ func (p place) report() report {
 	if p.database == nil {
 		return withHolder(r)
 	}
-	status, err := readDatabase(p.database)
+	status, err := readDatabase(p.database, databaseTime)
 	if err != nil {
 		r.Problem = err.Error()
 		return r

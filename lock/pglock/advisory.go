@@ -138,6 +138,6 @@ func (a *Advisory) takeOffice(ctx context.Context, s *session, r *row, keys Keys
 	}
 	a.remember(fence)
 	a.o.Log.Info("Becoming the master on dataSource: "+a.o.Source.String(), "epoch", fence.Epoch)
-	t := &tenure{o: &a.o, keys: keys, fence: fence, s: s, row: r, last: *s}
+	t := &tenure{o: &a.o, keys: keys, fence: fence, s: s, row: r, last: *s, proven: proven}
 	return a.o.lease(fence, t, proven, c.waited)
 }

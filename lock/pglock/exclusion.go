@@ -61,6 +61,8 @@ func (p *proof) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{p.sessionsStay, p.settingsStay, p.locksExclude} {
 		if err := step(bounded); err != nil && bounded.Err() != nil && ctx.Err() == nil {
 			return fmt.Errorf("%w: one session waits for another: %s", ErrNoExclusion, pooled)
+		} else if isCode(err, protocolViolation) { // PgBouncer, in statement mode
+			return fmt.Errorf("%w: %w: %s", ErrNoExclusion, err, pooled)
 		} else if err != nil {
 			return err
 		}

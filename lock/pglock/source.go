@@ -61,6 +61,16 @@ func ParseSource(source string) (*Source, error) {
 	return &Source{config}, nil
 }
 
+// impatientTime is what a host has that a master wants to be back with.
+const impatientTime = 2 * time.Second
+
+// impatient goes on sooner to the next host, where there are several.
+func (s *Source) impatient() *Source {
+	config := s.config.Copy()
+	config.ConnectTimeout = min(config.ConnectTimeout, impatientTime)
+	return &Source{config}
+}
+
 // reason is what pgx says is wrong, without the source that it repeats.
 func reason(err error) string {
 	if inner := errors.Unwrap(err); inner != nil {

@@ -49,6 +49,7 @@ type trial struct {
 	url      string          // of the database, as the nodes are told
 	cable    *harness.Cable  // a's way to the server, nil: loopback
 	volume   *volume         // where the server or the database is, nil: with the others
+	clients  string          // the URL of clients
 	a, b     *harness.Broker // a is the first master
 	history  *harness.History
 	random   *rand.Rand
@@ -79,11 +80,11 @@ func (r row) begin(t *testing.T) *trial {
 	require.NoError(t, x.a.StartServing(patience))
 	require.NoError(t, x.b.Start())
 	require.NoError(t, x.b.WaitSlave(patience))
-	url := harness.Failover(x.a, x.b)
+	x.clients = harness.Failover(x.a, x.b)
 	if r.impatient {
-		url += "&nested.connectionTimeout=1000&nested.wireFormat.maxInactivityDuration=2000&nested.wireFormat.maxInactivityDurationInitalDelay=1000"
+		x.clients += "&nested.connectionTimeout=1000&nested.wireFormat.maxInactivityDuration=2000&nested.wireFormat.maxInactivityDurationInitalDelay=1000"
 	}
-	x.work = crowd.Start(t, url, x.history, x.random)
+	x.work = crowd.Start(t, x.clients, x.history, x.random)
 	x.work.GoesOn(50)
 	return x
 }
@@ -185,7 +186,7 @@ func (x *trial) isSlaveAgain(n *harness.Broker) {
 func (x *trial) end() []harness.Violation {
 	x.Helper()
 	x.work.End()
-	x.work.Drain(harness.Failover(x.a, x.b))
+	x.work.Drain(x.clients)
 	left := ""
 	require.True(x, harness.Eventually(patience, func() bool {
 		var err error
