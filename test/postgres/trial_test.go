@@ -187,13 +187,33 @@ func (x *trial) end() []harness.Violation {
 	x.Helper()
 	x.work.End()
 	x.work.Drain(x.clients)
-	left := ""
-	require.True(x, harness.Eventually(patience, func() bool {
-		var err error
-		left, err = x.server.Query(x.database, "SELECT count(*) FROM activemq_msgs WHERE container <> 'queue://"+backlogQueue+"'")
-		return err == nil && left == "0"
-	}), "the queues are empty, and the tables have %s messages", left)
+	x.tablesAreEmpty()
 	return x.history.Verify(time.Second)
+}
+
+// tablesAreEmpty says that the tables agree with what the clients were told.
+func (x *trial) tablesAreEmpty() {
+	x.Helper()
+	const query = `SELECT count(*), string_agg(concat_ws(' ', id, container, xid, substring(encode(msg, 'escape') FROM 'ledger [^;]*')), ', ')
+		FROM activemq_msgs WHERE container <> 'queue://` + backlogQueue + `'`
+	left := ""
+	empty := harness.Eventually(10*time.Second, func() bool {
+		var err error
+		left, err = x.server.Query(x.database, query)
+		return err == nil && left == "0|"
+	})
+	if empty {
+		return
+	}
+	x.Errorf("the queues are empty, and the tables have messages: %s", left)
+	for mark := range strings.SplitSeq(left, "ledger ") {
+		words := strings.FieldsFunc(mark, func(r rune) bool { return r == ' ' || r == ',' })
+		if len(words) >= 2 {
+			if number, err := strconv.Atoi(words[1]); err == nil {
+				x.Log(words[0], number, x.history.Story(harness.Item{Producer: words[0], Number: number}))
+			}
+		}
+	}
 }
 
 // run runs a row as a test.
