@@ -103,14 +103,13 @@ model: ## the election as a model, explored in full (needs spin and gcc)
 
 postgres: PEERS += $(DATABASE)
 postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) BACKLOG=$(BACKLOG) $(GO) test -tags postgres -count=1 -timeout 20m -v -parallel 4 $(DATABASE_TESTS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -v -parallel 4 $(DATABASE_TESTS)
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v -parallel 3 ./test/jms -store postgres -run '$(DATABASE_JMS)'
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop -store postgres -run 'TestFailoverLedger$$'
 
 # The packages that test with a database, and what of the JMS suites is run on one.
-DATABASE_TESTS := ./test/harness ./test/harness/postgres ./migrate ./test/postgres
+DATABASE_TESTS := ./test/harness ./test/harness/postgres ./lock/pglock ./jdbcstore ./migrate ./test/postgres
 DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
-BACKLOG ?= 200000
 
 bench: PEERS += $(DATABASE)
 bench: build peers ## figures beside ActiveMQ's, in the same run

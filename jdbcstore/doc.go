@@ -4,5 +4,50 @@
 //
 // Nothing is kept in memory that a take-over would have to read: a message's
 // Seq is the ID of its row, a page is a query by key, and the sizes of
-// destinations are counted in the transactions that change them.
+// destinations are counted in the transactions that change them. A trigger
+// notices a writer that is no Conclave; only after one has written does [Open]
+// read all messages (reconcile.go).
+//
+// # The way of a unit
+//
+// Append encodes a unit's messages on the caller's goroutine and gives it its
+// place. The committer takes what waits, compiles it to statements (compile*.go)
+// and sends them in one go (session.go): what precedes a Sync is one
+// transaction, so a batch of any number of units is one round trip and one
+// write of the server's log. Rows are inserted by arrays, one statement for all
+// of a batch, and deleted by a list of IDs in the statement that counts them.
+// Operations keep their order where it matters: a segment of a batch is what
+// can be sorted into deletions, insertions and acknowledgements. A message that
+// is added and removed within a segment is never written.
+//
+// # Who may write
+//
+// Each transaction begins with the statements of the fence ([Options].Fence),
+// which fail when another process has taken an epoch: a deposed master's commit
+// is impossible. After the commit nothing is confirmed while the lease is not
+// valid.
+//
+// # When the database goes away
+//
+// Units wait, nothing is confirmed, and the committer connects again and again.
+// A transaction whose answer was lost may have been carried out or not. Each
+// batch has a number, which it leaves in a row of ours. The new session ends
+// the old one first, whose name only that one has, so that what it had been
+// sent is carried out or never will be; then it looks for the number, behind
+// the fence, and sends the batch again only if it is not there (write.go,
+// connect.go). A database that refuses a batch for its contents gets it by
+// halves, until the unit is found that it refuses. Without space, new messages
+// are refused and removals are not.
+//
+// # Goroutines
+//
+// A Store has these, all joined by Close: the committer (commit.go), which has
+// a session of its own and alone writes; the janitor (janitor.go), which
+// measures the tables and forgets silent producers; the watcher, where there is
+// a lease, which fails the store when that is lost. Pages are read on their
+// callers' goroutines by the sessions of a pool.
+//
+// Locks: queueMu orders Append and guards what waits; stateMu guards what
+// readers know of destinations; producers.mu guards the sequences. None is held
+// while another is taken.
 package jdbcstore

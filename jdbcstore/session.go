@@ -110,6 +110,24 @@ func (c *session) results(p *pgconn.Pipeline, rows []int64) error {
 	return nil
 }
 
+// exists sends a query as a transaction behind the fence, and reports whether
+// it finds anything.
+func (c *session) exists(ctx context.Context, text string, parameters ...[]byte) (found bool, err error) {
+	p := c.conn.StartPipeline(ctx)
+	for i := range c.fence {
+		p.SendQueryPrepared(fenceName(i), nil, nil, binaryResult)
+	}
+	p.SendQueryParams(text, parameters, nil, binaryFormats, binaryResult)
+	rows := []int64{0}
+	if err = p.Sync(); err == nil {
+		err = c.results(p, rows)
+	}
+	if closed := p.Close(); err == nil {
+		err = closed
+	}
+	return rows[0] > 0, err
+}
+
 // last asks for the sequences of producers.
 func (c *session) last(ctx context.Context, list []byte, names []string) (map[string]int64, error) {
 	if err := c.prepare(ctx, []call{{name: stmtLast}}); err != nil {

@@ -35,6 +35,9 @@ func (s *Store) takeOver(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.checkShape(ctx, conn); err != nil {
+		return err
+	}
 	foreign, err := s.readState(ctx, conn)
 	if err != nil {
 		return explain(err)
@@ -65,7 +68,7 @@ func (s *Store) checkDatabase(ctx context.Context, conn *pgx.Conn) error {
 	case encoding != "UTF8":
 		s.o.Log.Warn("database is not encoded in UTF8; names that it cannot hold are refused", "encoding", encoding)
 	}
-	return nil
+	return s.checkDurability(ctx, conn)
 }
 
 // explain adds to an error about rights or missing tables what to do.

@@ -43,6 +43,8 @@ const (
 	// maxMessage is the largest stored form of a message: PostgreSQL takes a
 	// parameter, and keeps a value, of less than 1 GiB.
 	maxMessage = 512 << 20
+	// maxUnit bounds the bytes of a unit, which go into one parameter.
+	maxUnit = 768 << 20
 	// opCost is what an operation without a message counts in a batch.
 	opCost = 100
 	// maxPooled is the largest buffer that is kept for the next unit.
@@ -74,7 +76,10 @@ func (s *Store) encode(u *store.Unit) *work {
 		if w.err = s.encodeOp(w, i, &u.Ops[i]); w.err != nil {
 			return w
 		}
-		w.size += opCost + int64(len(w.data[i]))
+		if w.size += opCost + int64(len(w.data[i])); w.size > maxUnit {
+			w.err = fmt.Errorf("unit of more than %d bytes: %w", maxUnit, store.ErrTooLarge)
+			return w
+		}
 	}
 	return w
 }

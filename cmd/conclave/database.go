@@ -134,11 +134,9 @@ const electionTime = 700 * time.Millisecond
 
 // electionView lets a process say who owns its database, whatever it is itself:
 // the command that asks may not have the password.
-func electionView(w *pglock.Watcher) func(*control.Account) {
+func electionView(j *config.JDBC) func(*control.Account) {
 	return func(a *control.Account) {
-		ctx, cancel := context.WithTimeout(context.Background(), electionTime)
-		defer cancel()
-		status, err := w.Holder(ctx)
+		status, err := readDatabase(j, electionTime)
 		if err != nil {
 			a.Problem = err.Error()
 			return
@@ -158,18 +156,18 @@ func databaseNode(o *node.Options, locker databaseLocker, w *pglock.Watcher) {
 	}
 }
 
-// readDatabase asks the database of a configuration itself.
-func readDatabase(j *config.JDBC) (lock.Status, error) {
+// readDatabase asks the database of a configuration who owns it.
+func readDatabase(j *config.JDBC, limit time.Duration) (lock.Status, error) {
 	w, err := newWatcher(j)
 	if err != nil {
 		return lock.Status{}, err
 	}
 	defer w.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), databaseTime)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	status, err := w.Holder(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w within %v: %w", lock.ErrHung, databaseTime, err)
+		err = fmt.Errorf("%w within %v: %w", lock.ErrHung, limit, err)
 	}
 	return status, err
 }

@@ -20,7 +20,8 @@ var quietLog = slog.New(slog.DiscardHandler)
 // fillQueue adds messages to a journal, as a broker would.
 func fillQueue(t *testing.T, dir, queue string, from, n int) {
 	t.Helper()
-	j, err := journal.Open(journal.Options{Directory: dir, Log: quietLog})
+	lease := hold(t, dir)
+	j, err := journal.Open(journal.Options{Directory: dir, Lease: lease, Log: quietLog})
 	require.NoError(t, err)
 	j.Recovered()
 	producer := message.ProducerID{Connection: "ID:test-1-1:1", Session: 1, Value: 1}
@@ -31,6 +32,17 @@ func fillQueue(t *testing.T, dir, queue string, from, n int) {
 		j.Append(store.Single(store.Op{Action: store.Add, Destination: dest, Message: m}, true, nil))
 	}
 	require.NoError(t, j.Close())
+	require.NoError(t, lease.Release())
+}
+
+// hold takes the lock of a directory.
+func hold(t *testing.T, dir string) *lock.Lease {
+	t.Helper()
+	locker, err := lock.NewFile(lock.FileOptions{Directory: dir, Floor: func() uint64 { return journal.LastEpoch(dir) }})
+	require.NoError(t, err)
+	lease, err := locker.Acquire(t.Context())
+	require.NoError(t, err)
+	return lease
 }
 
 func TestMigrateBetweenDirectories(t *testing.T) {
@@ -51,10 +63,7 @@ func TestMigrateBetweenDirectories(t *testing.T) {
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, migrate.ErrNotEmpty.Error())
 
-	locker, err := lock.NewFile(lock.FileOptions{Directory: to, Floor: func() uint64 { return journal.LastEpoch(to) }})
-	require.NoError(t, err)
-	lease, err := locker.Acquire(t.Context())
-	require.NoError(t, err)
+	lease := hold(t, to)
 	out, code = run(t, args...)
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, "is in use")

@@ -137,7 +137,7 @@ func nodeOptions(boot *bootstrap, locker lock.Locker) (o node.Options, view func
 		}
 		boot.database = locker
 		databaseNode(&o, locker, w)
-		view = electionView(w)
+		view = electionView(boot.config.Database())
 	}
 	return o, view, nil
 }

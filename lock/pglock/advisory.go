@@ -53,15 +53,15 @@ func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 			s.end()
 		}
 	}()
-	keys, err := a.o.prepare(ctx, s)
-	if err != nil {
-		return nil, err
-	}
 	if !c.proven {
 		if err := proveExclusion(ctx, a.o.Source, s, a.o.Log); err != nil {
 			return nil, err
 		}
 		c.proven = true
+	}
+	keys, err := a.o.prepare(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	c.reached()
 	if c.cutOff {
@@ -138,6 +138,6 @@ func (a *Advisory) takeOffice(ctx context.Context, s *session, r *row, keys Keys
 	}
 	a.remember(fence)
 	a.o.Log.Info("Becoming the master on dataSource: "+a.o.Source.String(), "epoch", fence.Epoch)
-	t := &tenure{o: &a.o, keys: keys, fence: fence, s: s, row: r, last: *s}
+	t := &tenure{o: &a.o, keys: keys, fence: fence, s: s, row: r, last: *s, proven: proven}
 	return a.o.lease(fence, t, proven, c.waited)
 }

@@ -21,13 +21,14 @@ const (
 	invalidAuthorization = "28000"
 	invalidCatalog       = "3D000"
 	invalidSchema        = "3F000"
+	protocolViolation    = "08P01"
 )
 
 // final reports an error that a first start ends with. Who has been a slave or
 // a master already waits until an administrator has repaired it.
 func final(err error) bool {
 	return errors.Is(err, ErrNoExclusion) || errors.Is(err, ErrNoTables) || errors.Is(err, ErrForeignRow) ||
-		isCode(err, invalidPassword, invalidAuthorization, invalidCatalog, invalidSchema, insufficientPrivilege)
+		isCode(err, invalidPassword, invalidAuthorization, invalidCatalog, invalidSchema, insufficientPrivilege, protocolViolation)
 }
 
 // HeldError says whose lock it was that could not be taken.

@@ -61,6 +61,8 @@ func (p *proof) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{p.sessionsStay, p.settingsStay, p.locksExclude} {
 		if err := step(bounded); err != nil && bounded.Err() != nil && ctx.Err() == nil {
 			return fmt.Errorf("%w: one session waits for another: %s", ErrNoExclusion, pooled)
+		} else if isCode(err, protocolViolation) { // PgBouncer, in statement mode
+			return fmt.Errorf("%w: %w: %s", ErrNoExclusion, err, pooled)
 		} else if err != nil {
 			return err
 		}
@@ -163,6 +165,9 @@ func proveFence(ctx context.Context, source *Source, s *session) error {
 		}
 		return other.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", key).Scan(&granted)
 	})
+	if isCode(err, protocolViolation) {
+		return fmt.Errorf("%w: %w: a pooler in statement mode keeps no transaction together; use its transaction mode", ErrNoExclusion, err)
+	}
 	if err != nil {
 		return fmt.Errorf("prove exclusion: %w", err)
 	}

@@ -19,6 +19,7 @@ type leaseTenure struct {
 	name     string // in the row
 	fence    Fence
 	s        *session // may have ended; the row does not go with it
+	timeline string   // of the database; "" before the first proof
 }
 
 // until is when the lease ends that is taken now.
@@ -54,13 +55,20 @@ func (t *leaseTenure) Prove(live func() bool) error {
 	if !live() {
 		return lock.ErrHung
 	}
-	tag, err := t.s.Exec(ctx, "UPDATE "+t.o.Tables.Lock()+" SET TIME = "+t.until()+" WHERE BROKER_NAME = $1 AND ID = 1"+
-		" AND EXISTS (SELECT 1 FROM "+t.fence.Table+" WHERE ID = 1 AND EPOCH = $2 AND HOLDER = $3)",
-		t.name, int64(t.fence.Epoch), t.fence.Holder)
-	if err != nil || tag.RowsAffected() == 1 {
+	var now string
+	err := t.s.QueryRow(ctx, "UPDATE "+t.o.Tables.Lock()+" SET TIME = "+t.until()+" WHERE BROKER_NAME = $1 AND ID = 1"+
+		" AND EXISTS (SELECT 1 FROM "+t.fence.Table+" WHERE ID = 1 AND EPOCH = $2 AND HOLDER = $3) RETURNING "+timeline,
+		t.name, int64(t.fence.Epoch), t.fence.Holder).Scan(&now)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return t.lost(ctx)
+	case err != nil:
 		return err
+	case t.timeline != "" && t.timeline != now:
+		return fmt.Errorf("%w: %s, and may have missed what was committed last: reading it anew", lock.ErrLost, promoted)
 	}
-	return t.lost(ctx)
+	t.timeline = now
+	return nil
 }
 
 // lost names who has it now.

@@ -50,6 +50,8 @@ type Options struct {
 	URIs       []string
 
 	Log *slog.Logger // nil discards
+
+	rowTime time.Duration // see the constant; tests set it
 }
 
 // withDefaults fills what is not set and refuses what cannot work.
@@ -64,6 +66,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.KeepAlivePeriod, DefaultKeepAlivePeriod)
 	setDefault(&o.Window, DefaultWindow)
 	setDefault(&o.Grace, DefaultGrace)
+	setDefault(&o.rowTime, rowTime)
 	if o.Window < 2*o.KeepAlivePeriod {
 		return o, fmt.Errorf("database lock: a window of %v is less than two keep-alive periods of %v", o.Window, o.KeepAlivePeriod)
 	}

@@ -28,6 +28,7 @@ const (
 type row struct {
 	s     *session
 	table string
+	limit time.Duration // rowTime
 	began time.Duration // the transaction
 	mark  string        // what the row says of who locked it last
 }
@@ -54,7 +55,7 @@ func (r *row) begun(ctx context.Context) (err error) {
 // regain takes the row again after its session has ended, if no ActiveMQ has
 // had it meanwhile.
 func (r *row) regain(ctx context.Context, o *Options) error {
-	s, err := open(ctx, o.Source, o.BrokerName+" row")
+	s, err := open(ctx, o.Source.impatient(), o.BrokerName+" row")
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (a *Advisory) holdRow(ctx context.Context, s *session, c *candidacy) (*row,
 	if err != nil {
 		return nil, fmt.Errorf("second session, for ActiveMQ's lock row: %w", err)
 	}
-	r := &row{s: own, table: table}
+	r := &row{s: own, table: table, limit: a.o.rowTime}
 	for {
 		holder, err := r.attempt(ctx, table)
 		if err == nil && holder == "" {
@@ -164,22 +165,22 @@ const nowMillis = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
 
 // prove shows that the row is still locked, and replaces an old transaction.
 // by is the lock's session. Where there is no row there is nothing to show.
-func (r *row) prove(ctx context.Context, by *session) error {
+func (r *row) prove(ctx context.Context, by *session) (renewed bool, err error) {
 	if r == nil {
-		return nil
+		return false, nil
 	}
-	if lock.BootTime()-r.began < rowTime {
+	if lock.BootTime()-r.began < r.limit {
 		_, err := r.s.Exec(ctx, "SELECT 1")
-		return err
+		return false, err
 	}
-	err := by.take(ctx, r.lock(), rowMoment)
+	err = by.take(ctx, r.lock(), rowMoment)
 	if err == nil {
-		err = r.replace(ctx)
+		renewed, err = true, r.replace(ctx)
 	} else if isCode(err, lockNotAvailable) { // somebody changes the table: later
 		err = nil
 	}
 	_, errEnd := by.Exec(ctx, "ROLLBACK")
-	return errors.Join(err, errEnd)
+	return renewed, errors.Join(err, errEnd)
 }
 
 // replace begins another transaction, while another session has the row. If it

@@ -29,7 +29,12 @@ type session struct {
 	backend int64     // the server's process, by its own account
 	began   time.Time // of that process, by the server's clock
 	version int       // of the server, 150004 is 15.4
+	// timeline numbers the server's history: it changes with the promotion of
+	// a standby, which may have missed what was committed last.
+	timeline string
 }
+
+const timeline = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 
 // attach connects and leaves the session as it is: it may be a pooler's, lent
 // for one statement.
@@ -74,7 +79,7 @@ func (s *session) prepare(ctx context.Context, name string) error {
 		return err
 	}
 	return s.QueryRow(ctx, `SELECT pg_backend_pid(), COALESCE((SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())), now()),
-		current_setting('server_version_num')::int`).Scan(&s.backend, &s.began, &s.version)
+		current_setting('server_version_num')::int, `+timeline).Scan(&s.backend, &s.began, &s.version, &s.timeline)
 }
 
 // end closes the connection, with all locks of its session. A session that

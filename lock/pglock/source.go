@@ -40,7 +40,7 @@ func ParseSource(source string) (*Source, error) {
 	case strings.HasPrefix(trimmed, "#"):
 		return nil, fmt.Errorf("%w: %s names a Java bean; write the database's address, postgres://user@host:5432/database", ErrSource, trimmed)
 	case strings.HasPrefix(trimmed, "jdbc:"):
-		return nil, fmt.Errorf("%w: it is an address for Java; write postgres://user@host:5432/database, without jdbc:", ErrSource)
+		return nil, fmt.Errorf("%w: it is an address for Java; leave jdbc: away and write postgres://user@host:5432/database", ErrSource)
 	case strings.Contains(trimmed, "://") && !strings.HasPrefix(trimmed, "postgres://") && !strings.HasPrefix(trimmed, "postgresql://"):
 		scheme, _, _ := strings.Cut(trimmed, "://")
 		return nil, fmt.Errorf("%w: %q is not a kind of database that can be used; it begins with postgres://", ErrSource, scheme)
@@ -59,6 +59,16 @@ func ParseSource(source string) (*Source, error) {
 	// A pooler cannot keep named statements.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return &Source{config}, nil
+}
+
+// impatientTime is what a host has that a master wants to be back with.
+const impatientTime = 2 * time.Second
+
+// impatient goes on sooner to the next host, where there are several.
+func (s *Source) impatient() *Source {
+	config := s.config.Copy()
+	config.ConnectTimeout = min(config.ConnectTimeout, impatientTime)
+	return &Source{config}
 }
 
 // reason is what pgx says is wrong, without the source that it repeats.

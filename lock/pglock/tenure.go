@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/conclavemq/conclave/lock"
 )
@@ -23,10 +27,11 @@ type tenure struct {
 	fence Fence
 	row   *row // nil where there is no ActiveMQ's table
 
-	s     *session      // nil while it is suspended
-	last  session       // which the lock was held by last
-	since time.Duration // suspended
-	retry retry
+	proven time.Duration // when the last proof began
+	s      *session      // nil while it is suspended
+	last   session       // which the lock was held by last
+	since  time.Duration // suspended; 0 while it is not
+	retry  retry
 }
 
 // suspended reports that a session has ended.
@@ -53,6 +58,20 @@ func (t *tenure) Attend(ctx context.Context) {
 
 // Prove implements lock.Ownership.
 func (t *tenure) Prove(live func() bool) error {
+	began := lock.BootTime()
+	err := t.prove(live)
+	switch {
+	case err == nil:
+		t.proven = began
+	case !errors.Is(err, lock.ErrLost) && unreachable(err) && lock.BootTime()-t.proven >= silenceTime:
+		// Nobody on this side gets through, and the server has given the lock
+		// to another by now: clients shall look for that one.
+		return fmt.Errorf("%w: cut off from the database: %w", lock.ErrLost, err)
+	}
+	return err
+}
+
+func (t *tenure) prove(live func() bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), t.o.Window+t.o.Grace)
 	defer cancel()
 	if t.suspended() {
@@ -60,7 +79,7 @@ func (t *tenure) Prove(live func() bool) error {
 	}
 	err := t.examine(ctx, t.s)
 	if err == nil {
-		err = t.row.prove(ctx, t.s)
+		err = t.keepRow(ctx)
 	}
 	if t.s.IsClosed() {
 		t.s = nil
@@ -68,9 +87,38 @@ func (t *tenure) Prove(live func() bool) error {
 	if err == nil || errors.Is(err, lock.ErrLost) || !t.suspended() {
 		return err
 	}
-	t.since = lock.BootTime()
-	t.retry.reached()
+	t.pause()
 	return fmt.Errorf("%w: its session has ended: %w", lock.ErrSuspended, err)
+}
+
+// pause notes the beginning of a suspension.
+func (t *tenure) pause() {
+	if t.since == 0 {
+		t.since = lock.BootTime()
+		t.retry.reached()
+	}
+}
+
+// keepRow proves that ActiveMQ's row is held.
+func (t *tenure) keepRow(ctx context.Context) error {
+	renewed, err := t.row.prove(ctx, t.s)
+	if err == nil && renewed {
+		err = t.settle(ctx)
+	}
+	return err
+}
+
+// settle makes durable, by a commit, what was locked before it, so that a crash
+// of the database does not forget who had ActiveMQ's row last.
+func (t *tenure) settle(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, t.s.Conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = local"); err != nil { // a standby is not waited for
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE "+t.fence.Table+" SET BACKEND = pg_backend_pid() WHERE ID = 1 AND EPOCH = $1 AND HOLDER = $2",
+			int64(t.fence.Epoch), t.fence.Holder)
+		return err
+	})
 }
 
 // examine asks for what makes this the master: the lock, and the epoch.
@@ -102,8 +150,20 @@ func (t *tenure) deposed(ctx context.Context, s *session) error {
 	return fmt.Errorf("%w: epoch %d was succeeded by %s", lock.ErrLost, t.fence.Epoch, last.Holder)
 }
 
+// promoted is said of a database whose timeline has changed.
+const promoted = "a standby has become the database"
+
+// unreachable reports an error of the network; a server that is being started
+// again refuses connections.
+func unreachable(err error) bool {
+	e := net.Error(nil)
+	return errors.As(err, &e) && e.Timeout() || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}
+
 // resume wins the lock again, in a new session, if nobody else has been master.
 func (t *tenure) resume(ctx context.Context, live func() bool) error {
+	t.pause()
 	err := t.regain(ctx, live)
 	switch {
 	case errors.Is(err, lock.ErrLost):
@@ -111,18 +171,22 @@ func (t *tenure) resume(ctx context.Context, live func() bool) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", lock.ErrSuspended, err)
 	}
-	t.retry.reached()
 	t.o.Log.Warn("the database is back and the epoch still stands: going on as the master", "epoch", t.fence.Epoch,
 		"after", (lock.BootTime() - t.since).Round(time.Millisecond))
+	t.since = 0
 	return nil
 }
 
 // regain restores what is missing: the lock, ActiveMQ's row, or both.
 func (t *tenure) regain(ctx context.Context, live func() bool) error {
 	if t.s == nil {
-		s, err := open(ctx, t.o.Source, t.o.BrokerName)
+		s, err := open(ctx, t.o.Source.impatient(), t.o.BrokerName)
 		if err != nil {
 			return err
+		}
+		if s.timeline != t.last.timeline {
+			s.end()
+			return fmt.Errorf("%w: %s, and may have missed what was committed last: reading it anew", lock.ErrLost, promoted)
 		}
 		if err := t.rewin(ctx, s, live); err != nil {
 			s.end()
@@ -133,6 +197,9 @@ func (t *tenure) regain(ctx context.Context, live func() bool) error {
 	err := t.examine(ctx, t.s)
 	if err == nil && t.row.gone() {
 		err = t.row.regain(ctx, t.o)
+	}
+	if err == nil {
+		err = t.settle(ctx)
 	}
 	if t.s.IsClosed() {
 		t.s = nil

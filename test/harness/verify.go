@@ -68,6 +68,16 @@ func (m *sent) state() Outcome {
 // have not.
 func (h *History) Missing() int { return h.Account().Lost }
 
+// Story is what happened to a message, for people.
+func (h *History) Story(item Item) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m := h.messages[item]; m != nil {
+		return slices.Clone(m.story)
+	}
+	return nil
+}
+
 // Mark is how many messages each producer has been given so far.
 func (h *History) Mark() map[string]int {
 	h.mu.Lock()

@@ -37,7 +37,7 @@ type ledger struct {
 func TestFailoverLedger(t *testing.T) {
 	l := ledger{messages: 100_000, rate: 2500, kills: 10, mode: "auto"}
 	if *storeFlag == "postgres" {
-		l.messages = 40_000 // the same has been run on a directory
+		l.messages = 25_000 // the same has been run on a directory
 	}
 	l.run(t, startPair(t))
 }

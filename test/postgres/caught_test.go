@@ -4,12 +4,10 @@ package postgres
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/test/harness"
-	"github.com/conclavemq/conclave/test/harness/postgres"
 )
 
 func promises(wrong []harness.Violation) (names []string) {
@@ -37,23 +35,4 @@ func TestTwoMastersAreCaught(t *testing.T) {
 		return false
 	}), "nobody finds out")
 	x.work.Abandon()
-}
-
-// A database that answers before its log is on disk loses what was confirmed
-// when it crashes. Nobody can do anything about that but say so at the start.
-func TestDatabaseThatDoesNotSync(t *testing.T) {
-	t.Parallel()
-	x := row{on: func(x *trial) {
-		x.server = newServer(x.T, postgres.Options{Settings: map[string]string{"synchronous_commit": "off", "wal_writer_delay": "10s"}})
-	}}.begin(t)
-	x.work.Tolerate()
-	require.NoError(t, x.a.WaitLog(patience, "synchronous_commit"))
-	x.work.StopConsumers()
-	x.work.GoesOn(50)
-	require.NoError(t, x.server.Kill())
-	require.NoError(t, x.server.Start())
-	x.work.GoesOn(10)
-	x.work.StopProducers()
-	x.work.Drain(harness.Failover(x.a, x.b))
-	require.Contains(t, promises(x.history.Verify(time.Second)), "P2")
 }

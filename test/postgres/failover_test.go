@@ -18,14 +18,14 @@ import (
 )
 
 // backlogVariable says how many messages TestFailoverWithBacklog has lying
-// there; the target is for 1,000,000, which make postgres BACKLOG=1000000 runs.
+// there: 1,000,000 by default.
 const backlogVariable = "BACKLOG"
 
 func backlogSize(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv(backlogVariable)
 	if text == "" {
-		return 200_000
+		return 1_000_000
 	}
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err)
@@ -64,8 +64,8 @@ func TestFailoverWithBacklog(t *testing.T) {
 // takes to the next acknowledged send, and settles the accounts.
 func killAgainAndAgain(t *testing.T, kills int, server *postgres.Server, database string, a, b *harness.Broker) {
 	t.Helper()
-	x := &trial{T: t, server: server, database: database, a: a, b: b, history: harness.NewHistory(), random: random(t)}
-	x.work = crowd.Start(t, harness.Failover(a, b), x.history, x.random)
+	x := &trial{T: t, server: server, database: database, a: a, b: b, clients: harness.Failover(a, b), history: harness.NewHistory(), random: random(t)}
+	x.work = crowd.Start(t, x.clients, x.history, x.random)
 	x.work.GoesOn(50)
 	var took []time.Duration
 	lag := harness.WatchLag()

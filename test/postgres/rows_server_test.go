@@ -21,6 +21,22 @@ func serverRows() []row {
 	fast := func(s *postgres.Server) error { return s.Stop(postgres.Fast) }
 	immediate := func(s *postgres.Server) error { return s.Stop(postgres.Immediate) }
 	rows := []row{
+		// Each session asks for what the server does not do by itself.
+		{name: "server killed that commits asynchronously by default", promise: "P2: not with these clients", serve: backOnline,
+			on: ownServer(map[string]string{"synchronous_commit": "off", "wal_writer_delay": "10s"}),
+			strike: func(x *trial) {
+				x.work.StopConsumers() // let it pile up
+				x.work.GoesOn(50)
+				require.NoError(x, x.server.Kill())
+				require.NoError(x, x.server.Start())
+				x.still()
+			}},
+		{name: "server's settings lose what is confirmed", promise: "it is said at the start", serve: 500 * time.Millisecond,
+			on: ownServer(map[string]string{"fsync": "off", "full_page_writes": "off"}),
+			strike: func(x *trial) {
+				x.still()
+				require.NoError(x, x.a.WaitLog(patience, "[fsync full_page_writes]"))
+			}},
 		{name: "server restarted again and again", promise: "P2: a pause each time", serve: backOnline,
 			strike: func(x *trial) {
 				for i := range 4 {
@@ -69,7 +85,9 @@ func serverRows() []row {
 			}})
 	}
 	for i := range rows {
-		rows[i].on = ownServer(nil)
+		if rows[i].on == nil {
+			rows[i].on = ownServer(nil)
+		}
 	}
 	return rows
 }
