@@ -13,8 +13,9 @@ STATICCHECK := bin/staticcheck
 CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./cmd/...
 # Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
+DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer
 
-.PHONY: build run test race fuzz fuzz-list lint interop jms mixed ha fault nfs model bench peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms mixed ha fault nfs model postgres bench peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -53,8 +54,8 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck and the rules of test/arch
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags interop,jms,fault,nfs,mixed,model,traced ./test/...
-	$(STATICCHECK) -tags interop,jms,fault,nfs,mixed,model,traced ./...
+	$(GO) vet -tags interop,jms,fault,nfs,mixed,model,traced,postgres ./...
+	$(STATICCHECK) -tags interop,jms,fault,nfs,mixed,model,traced,postgres ./...
 	$(GO) test ./test/arch
 
 peers: # ActiveMQ itself and a JDK, from Debian
@@ -70,15 +71,15 @@ peers: # ActiveMQ itself and a JDK, from Debian
 	fi
 
 interop: build peers ## real ActiveMQ clients and brokers against this one
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop/...
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -parallel 3 -v ./test/interop/...
 
 jms: build peers ## what applications do with JMS, with real Java clients
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v ./test/jms
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -v ./test/mixed -alternations $(ALTERNATIONS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)
 
 ha: build ## pairs of real processes: take-over, clean stop, lost locks
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags traced -count=1 -timeout 10m -v ./test/ha
@@ -92,6 +93,12 @@ nfs: build ## a pair on a real NFS server, three kernels of Debian's user-mode-l
 
 model: ## the election as a model, explored in full (needs spin and gcc)
 	$(GO) test -tags model -count=1 -timeout 20m -v ./test/model
+
+postgres: PEERS += $(DATABASE)
+postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -v $(DATABASE_TESTS)
+
+DATABASE_TESTS := ./test/harness/postgres
 
 bench: build peers ## figures beside ActiveMQ's, in the same run
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench

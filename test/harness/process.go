@@ -23,6 +23,11 @@ type Process struct {
 // StartProcess starts argv with env added to this process's environment, in
 // directory dir, and appends its standard output and error to the file log.
 func StartProcess(dir, log string, env []string, argv ...string) (*Process, error) {
+	return StartProcessAs(nil, dir, log, env, argv...)
+}
+
+// StartProcessAs is StartProcess for another user; nil is this process's own.
+func StartProcessAs(who *syscall.Credential, dir, log string, env []string, argv ...string) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -31,7 +36,7 @@ func StartProcess(dir, log string, env []string, argv ...string) (*Process, erro
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
 	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: who}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}

@@ -32,6 +32,7 @@ func (d *directory) compact() {
 // have been rewritten what was in it before, message by message and
 // subscription by subscription, and so do we in what it makes of that.
 func TestCompactedDirectoryAlternates(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	for _, next := range []turn{{lab.Kind, false}, {other, true}, {lab.Kind, true}, {other, false}, {lab.Kind, true}, {other, true}} {
 		d.take(next)

@@ -93,6 +93,7 @@ func (d *directory) drain(kind harness.Kind) {
 const other = harness.ActiveMQ
 
 func TestDirectoryOfActiveMQStopped(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	d.take(turn{kind: other})
 	d.take(turn{kind: other})
@@ -100,6 +101,7 @@ func TestDirectoryOfActiveMQStopped(t *testing.T) {
 }
 
 func TestDirectoryOfActiveMQKilled(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	d.take(turn{kind: other, killed: true})
 	d.take(turn{kind: other, killed: true})
@@ -107,6 +109,7 @@ func TestDirectoryOfActiveMQKilled(t *testing.T) {
 }
 
 func TestDirectoryTakenByActiveMQAfterStop(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	d.take(turn{kind: lab.Kind})
 	d.take(turn{kind: lab.Kind})
@@ -114,6 +117,7 @@ func TestDirectoryTakenByActiveMQAfterStop(t *testing.T) {
 }
 
 func TestDirectoryTakenByActiveMQAfterKill(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	d.take(turn{kind: lab.Kind, killed: true})
 	d.take(turn{kind: lab.Kind, killed: true})
@@ -122,6 +126,7 @@ func TestDirectoryTakenByActiveMQAfterKill(t *testing.T) {
 
 // TestDirectoryRestarted keeps the directory with the broker under test.
 func TestDirectoryRestarted(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	for _, killed := range []bool{false, true, true, false} {
 		d.take(turn{lab.Kind, killed})
@@ -131,6 +136,7 @@ func TestDirectoryRestarted(t *testing.T) {
 
 // TestDirectoryAlternates hands one directory to and fro.
 func TestDirectoryAlternates(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(t)
 	for _, next := range []turn{
 		{other, false}, {lab.Kind, false}, {other, true}, {lab.Kind, true}, {other, true}, {lab.Kind, false}, {other, false},
@@ -143,6 +149,7 @@ func TestDirectoryAlternates(t *testing.T) {
 // TestLockExcludes starts each broker on a directory that the other holds:
 // it waits as a slave, opens no port, and serves when the holder is killed.
 func TestLockExcludes(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, other, lab.Kind)
 	for range 3 {
 		p.killMaster()
@@ -156,5 +163,6 @@ func TestLockExcludes(t *testing.T) {
 // TestFailoverLedgerMixed fails over between ActiveMQ and the broker under
 // test, with one directory and clients that know both.
 func TestFailoverLedgerMixed(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto"}.run(t, startPair(t, other, lab.Kind))
 }

@@ -56,6 +56,7 @@ func look(t *testing.T, runtimeDir string, pid int, wanted func(followed) bool) 
 // takes over from what it has read when that is killed. Ledger.java keeps the
 // accounts across.
 func TestFollowsActiveMQ(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	runtimeDir := filepath.Join(dir, "run")
 	p := &pair{t: t, random: rand.New(rand.NewPCG(lab.Seed, 0))}

@@ -21,6 +21,7 @@ const (
 
 // TestFunctional runs every case of java/Suite.java as a subtest.
 func TestFunctional(t *testing.T) {
+	t.Parallel()
 	b := newBroker(t, harness.Options{})
 	require.NoError(t, b.StartServing(startLimit))
 	want, better := functionalCases, lab.Kind == harness.Conclave

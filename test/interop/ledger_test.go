@@ -41,14 +41,17 @@ func TestFailoverLedger(t *testing.T) {
 // TestFailoverLedgerPairs has one consumer a queue, so that order has to hold
 // from the first message to the last, whatever is killed.
 func TestFailoverLedgerPairs(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "auto", pairs: true}.run(t, startPair(t))
 }
 
 func TestFailoverLedgerClientAck(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "client"}.run(t, startPair(t))
 }
 
 func TestFailoverLedgerTransacted(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "transacted"}.run(t, startPair(t))
 }
 

@@ -114,6 +114,7 @@ func mutilate(t *testing.T, dir string) (lost []int) {
 // repaired is served by ActiveMQ itself with everything but what is lost, and
 // without a word of complaint.
 func TestRepairedDirectory(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []harness.Kind{harness.Conclave, harness.ActiveMQ} {
 		t.Run(string(kind), func(t *testing.T) {
 			const messages = 300

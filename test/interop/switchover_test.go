@@ -80,14 +80,17 @@ func TestSwitchover(t *testing.T) {
 }
 
 func TestSwitchoverPairs(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "auto", pairs: true, planned: true}.run(t, startPair(t))
 }
 
 func TestSwitchoverClientAck(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "client", planned: true}.run(t, startPair(t))
 }
 
 func TestSwitchoverTransacted(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "transacted", planned: true}.run(t, startPair(t))
 }
 
@@ -96,25 +99,30 @@ func TestSwitchoverUnthrottled(t *testing.T) {
 }
 
 func TestSwitchoverDupsOK(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "dups", planned: true}.run(t, startPair(t))
 }
 
 func TestSwitchoverDurable(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "durable", pairs: true, planned: true}.run(t, startPair(t))
 }
 
 // TestSwitchoverDefaults has clients whose URL names the brokers alone.
 func TestSwitchoverDefaults(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto", planned: true, defaults: true}.run(t, startPair(t))
 }
 
 // TestCleanStops stops the master with SIGTERM. With transactions the test lets
 // clients see a rollback, since a stop does not wait longer on a loaded machine.
 func TestCleanStops(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 4, mode: "auto", stops: true}.run(t, startPair(t))
 }
 
 func TestCleanStopsTransacted(t *testing.T) {
+	t.Parallel()
 	ledger{messages: 20_000, rate: 2000, kills: 3, mode: "transacted", stops: true}.run(t, startPair(t))
 }
 
@@ -135,6 +143,7 @@ func (p *pair) stopMaster() time.Time {
 // TestSwitchoverToActiveMQ: the successor is another program. It takes a
 // second to start, and longer to serve than clients are kept waiting.
 func TestSwitchoverToActiveMQ(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.Conclave, harness.ActiveMQ)
 	outcome := p.command(p.nodes[0], "--json")
 	require.True(t, outcome.Foreign)
@@ -146,6 +155,7 @@ func TestSwitchoverToActiveMQ(t *testing.T) {
 // TestSwitchoverTransactions hands over while three producers always have a
 // transaction open, which lasts for longer than the wait for it.
 func TestSwitchoverTransactions(t *testing.T) {
+	t.Parallel()
 	const each, producers, times = 100, 3, 4
 	p := startPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)

@@ -16,6 +16,7 @@ import (
 // a transaction open: each is there whole or not at all (P6), as its client
 // was told.
 func TestTransactionsInFlight(t *testing.T) {
+	t.Parallel()
 	const each, producers, kills = 100, 3, 4
 	p := startPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)

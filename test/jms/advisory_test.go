@@ -39,6 +39,7 @@ const toldXML = `
 </policyEntries></policyMap></destinationPolicy>`
 
 func TestAdvisories(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{
 		Broker: toldPolicies, XML: toldXML, XMLAttributes: `anonymousProducerAdvisorySupport="true"`,
 	}, 20, "AdvisoryCases")

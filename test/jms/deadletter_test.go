@@ -47,5 +47,6 @@ const deadLetterXML = `<destinationPolicy><policyMap><policyEntries>
 </policyEntries></policyMap></destinationPolicy>`
 
 func TestDeadLetterPolicies(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{Broker: deadLetterPolicies, XML: deadLetterXML}, 16, "DeadLetterPolicyCases")
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestDestinations(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{
 		Broker: `
 schedulePeriodForDestinationPurge: 200
@@ -34,6 +35,7 @@ plugins:
 }
 
 func TestInterceptors(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{
 		Broker: `
 destinationInterceptors:
@@ -80,5 +82,6 @@ destinationInterceptors:
 }
 
 func TestMirroredQueues(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{Broker: "useMirroredQueues: true", XMLAttributes: `useMirroredQueues="true"`}, 4, "MirrorCases")
 }

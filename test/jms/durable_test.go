@@ -12,6 +12,7 @@ import (
 )
 
 func TestDurable(t *testing.T) {
+	t.Parallel()
 	cases := 23
 	if lab.Kind == harness.Conclave {
 		cases++ // ActiveMQ fails it
@@ -20,6 +21,7 @@ func TestDurable(t *testing.T) {
 }
 
 func TestSessionOptions(t *testing.T) {
+	t.Parallel()
 	cases := 3
 	if lab.Kind == harness.Conclave {
 		cases++ // ActiveMQ 5.17 has no maxUncommittedCount
@@ -33,6 +35,7 @@ func TestSessionOptions(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	port, err := harness.FreePort()
 	require.NoError(t, err)
 	runCases(t, harness.Options{

@@ -21,6 +21,7 @@ import (
 // TestFanOutSurvivesKills sends to a virtual topic while the broker is killed
 // three times: each of its queues has every message, once and in order.
 func TestFanOutSurvivesKills(t *testing.T) {
+	t.Parallel()
 	const producers, each, kills = 4, 400, 3
 	b := lab.NewBroker(t, harness.Options{Broker: `
 destinations:

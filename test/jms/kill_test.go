@@ -54,6 +54,7 @@ func (p *pair) kill() {
 // TestXAKilled: branches that are prepared outlive kill -9 of their master,
 // whichever of the two brokers it was.
 func TestXAKilled(t *testing.T) {
+	t.Parallel()
 	for _, kinds := range [][]harness.Kind{
 		{harness.Conclave, harness.Conclave},
 		{harness.Conclave, harness.ActiveMQ},
@@ -100,6 +101,7 @@ func excused(kinds []harness.Kind, line string) bool {
 // TestDurableKilled: no durable subscriber misses anything when masters are
 // killed, and what comes twice is flagged.
 func TestDurableKilled(t *testing.T) {
+	t.Parallel()
 	const messages, kills = 3000, 3
 	p := newPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
@@ -132,6 +134,7 @@ func TestDurableKilled(t *testing.T) {
 // TestPipeKilled: what is consumed and what is sent for it in one transaction
 // happens once, whenever the master is killed.
 func TestPipeKilled(t *testing.T) {
+	t.Parallel()
 	const messages, kills = 4000, 5
 	p := newPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
@@ -165,6 +168,7 @@ func TestPipeKilled(t *testing.T) {
 // TestFailoverInTransaction: local transactions that are open while their
 // master is killed.
 func TestFailoverInTransaction(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
 	defer cancel()

@@ -33,6 +33,7 @@ var ordered = harness.Options{
 }
 
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	want := map[harness.Kind]int{harness.Conclave: 12, harness.ActiveMQ: 2} // which has three priorities, of a page
 	runCases(t, ordered, want[lab.Kind], "OrderCases")
 }
@@ -40,6 +41,7 @@ func TestOrder(t *testing.T) {
 // TestOrderAfterKill: priorities and redelivery counters outlive a broker, and
 // it is another process that goes on with them.
 func TestOrderAfterKill(t *testing.T) {
+	t.Parallel()
 	a := lab.NewBroker(t, ordered)
 	require.NoError(t, a.StartServing(startLimit))
 	ctx, cancel := context.WithTimeout(t.Context(), caseLimit)

@@ -40,6 +40,7 @@ const messagePluginsXML = `<plugins>
 </plugins>`
 
 func TestMessagePlugins(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{
 		Broker: messagePlugins, XML: messagePluginsXML, XMLAttributes: `populateJMSXUserID="true"`,
 	}, 18, "PluginCases")

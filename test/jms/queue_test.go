@@ -28,6 +28,7 @@ const groupPoliciesXML = `<destinationPolicy><policyMap><policyEntries>
 </policyEntries></policyMap></destinationPolicy>`
 
 func TestMessageGroups(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{Broker: groupPolicies, XML: groupPoliciesXML}, 20, "GroupCases")
 }
 
@@ -62,5 +63,6 @@ const consumerPoliciesXML = `<destinationPolicy><policyMap>
 </policyEntries></policyMap></destinationPolicy>`
 
 func TestConsumers(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{Broker: consumerPolicies, XML: consumerPoliciesXML}, 39, "ConsumerCases")
 }

@@ -14,6 +14,7 @@ import (
 )
 
 func TestScheduler(t *testing.T) {
+	t.Parallel()
 	want := 15
 	if lab.Kind == harness.Conclave {
 		want = 17
@@ -22,6 +23,7 @@ func TestScheduler(t *testing.T) {
 }
 
 func TestRedelivery(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{
 		Broker: `
 schedulerSupport: true
@@ -40,6 +42,7 @@ plugins:
 const detecting = "duplicateDetectionWindow: 600000\n"
 
 func TestDuplicates(t *testing.T) {
+	t.Parallel()
 	if lab.Kind != harness.Conclave {
 		t.Log("ActiveMQ has no duplicate detection by id")
 		return
@@ -49,6 +52,7 @@ func TestDuplicates(t *testing.T) {
 
 // The next master knows the ids, of messages that are consumed, too.
 func TestDuplicatesSurviveKill(t *testing.T) {
+	t.Parallel()
 	if lab.Kind != harness.Conclave {
 		t.Log("ActiveMQ has no duplicate detection by id")
 		return
@@ -69,6 +73,7 @@ func TestDuplicatesSurviveKill(t *testing.T) {
 // The master of a pair dies while jobs are pending, some of them due at that
 // moment: each comes about once, and those that repeat as often as they should.
 func TestSchedulerSurvivesKill(t *testing.T) {
+	t.Parallel()
 	if lab.Kind != harness.Conclave {
 		t.Log("ActiveMQ's jobs are not in the shared directory")
 		return
@@ -112,6 +117,7 @@ func TestSchedulerSurvivesKill(t *testing.T) {
 // ActiveMQ keeps the jobs of a directory that it takes over, for the broker
 // that comes after it.
 func TestSchedulerThroughActiveMQ(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir() + "/kahadb"
 	for _, step := range []struct {
 		kind  harness.Kind

@@ -9,5 +9,6 @@ import (
 )
 
 func TestSelectors(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{}, 15, "SelectorCases")
 }

@@ -10,6 +10,7 @@ import (
 
 // Memory and store that are soon full, and names that say what is done then.
 func TestSpace(t *testing.T) {
+	t.Parallel()
 	const yaml = `
 systemUsage:
   memoryUsage: {limit: 8mb}

@@ -23,6 +23,7 @@ const tableLimit = 2 * time.Minute
 // TestFailoverTable kills the master of a pair while every row of a table
 // sends and consumes.
 func TestFailoverTable(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	nodes := [2]*harness.Broker{}
 	for i, name := range []string{"a", "b"} {

@@ -97,5 +97,6 @@ const topicPoliciesXML = `<destinationPolicy><policyMap><policyEntries>
 </policyEntries></policyMap></destinationPolicy>`
 
 func TestTopicPolicies(t *testing.T) {
+	t.Parallel()
 	runCases(t, harness.Options{Broker: topicPolicies, XML: topicPoliciesXML}, 31, "TopicPolicyCases")
 }

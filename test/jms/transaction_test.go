@@ -9,6 +9,7 @@ import (
 )
 
 func TestXA(t *testing.T) {
+	t.Parallel()
 	xa := 17
 	if lab.Kind == harness.Conclave {
 		xa += 2 // ActiveMQ fails these
@@ -17,6 +18,7 @@ func TestXA(t *testing.T) {
 }
 
 func TestLocalTransactions(t *testing.T) {
+	t.Parallel()
 	cases := 13
 	if lab.Kind == harness.Conclave {
 		cases += 2 // ActiveMQ fails these

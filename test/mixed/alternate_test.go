@@ -37,6 +37,7 @@ func (p *pair) run(n int, o ledgerOptions) *ledger {
 // TestAlternations is the long run: ActiveMQ and Conclave take a directory
 // from each other by kill -9.
 func TestAlternations(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
 	l := p.run(*alternationsFlag, ledgerOptions{messages: 4000 * (*alternationsFlag + 10), rate: 600, mode: "auto"})
 	require.Zero(t, l.unflaggedBy(p, harness.Conclave), "duplicates that Conclave delivered without JMSRedelivered")

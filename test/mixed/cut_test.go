@@ -80,6 +80,7 @@ func (r *relay) cut() {
 // passes on its own copies of messages that others may have committed by then,
 // which is counted, and acknowledges them.
 func TestConsumersInTransactionsClose(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.Conclave, harness.Conclave)
 	l := p.run(10, ledgerOptions{messages: 60_000, rate: 600, mode: "transacted"})
 	require.Zero(t, l.unflaggedBy(p, harness.Conclave))
@@ -91,6 +92,7 @@ func TestConsumersInTransactionsClose(t *testing.T) {
 // prefetched on more lost connections than the client's redelivery policy
 // allows, seen or not.
 func TestConsumersInTransactionsCut(t *testing.T) {
+	t.Parallel()
 	kind := harness.Conclave
 	if first, _, ok := strings.Cut(*kindsFlag, ","); ok {
 		kind = harness.Kind(first)

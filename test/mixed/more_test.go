@@ -47,6 +47,7 @@ func program(t *testing.T, class, word string, between func(progress int, tell f
 // TestTransactionsAlternate: what three producers do in transactions is there
 // whole or not at all, as they were told, whoever dies in the middle.
 func TestTransactionsAlternate(t *testing.T) {
+	t.Parallel()
 	const each, producers, kills = 150, 3, 8
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
 	const share = each * producers / (kills + 2)
@@ -70,6 +71,7 @@ func TestTransactionsAlternate(t *testing.T) {
 // a transaction. The Java client needs a moment to recover one; killed before,
 // it may not come to an end with it.
 func TestConsumersInTransactionsAlternate(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.Conclave, harness.ActiveMQ)
 	l := p.run(8, ledgerOptions{messages: 60_000, rate: 600, mode: "transacted", calm: 1200})
 	require.Zero(t, l.unflaggedBy(p, harness.Conclave))
@@ -78,6 +80,7 @@ func TestConsumersInTransactionsAlternate(t *testing.T) {
 // TestOrderAlternates has one consumer for each producer: numbers come without
 // gaps and inversions from the first to the last.
 func TestOrderAlternates(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
 	l := p.run(6, ledgerOptions{messages: 60_000, rate: 600, mode: "auto", pairs: true})
 	require.Zero(t, l.unflaggedBy(p, harness.Conclave))
@@ -85,6 +88,7 @@ func TestOrderAlternates(t *testing.T) {
 
 // TestDurableSubscriptionAlternates publishes to a durable subscriber.
 func TestDurableSubscriptionAlternates(t *testing.T) {
+	t.Parallel()
 	const kills = 8
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
 	killed, next := 0, 2
@@ -111,6 +115,7 @@ func TestDurableSubscriptionAlternates(t *testing.T) {
 // TestPreparedBranchAlternates leaves an XA branch prepared with each kind of
 // master, kills that, and ends the branch at the other.
 func TestPreparedBranchAlternates(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
 	for i, outcome := range []string{"commit", "commit", "rollback", "rollback"} {
 		number := fmt.Sprintf("number=%d", i)
@@ -126,6 +131,7 @@ func TestPreparedBranchAlternates(t *testing.T) {
 // TestActiveMQPair runs the same ledger on two ActiveMQs, for comparison: what
 // it prints beside the promises is what mixed pairs are measured by.
 func TestActiveMQPair(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.ActiveMQ, harness.ActiveMQ)
 	p.run(min(max(4, *alternationsFlag/5), 20), ledgerOptions{messages: 120_000, rate: 600, mode: "auto"})
 }
@@ -133,6 +139,7 @@ func TestActiveMQPair(t *testing.T) {
 // TestWaitingDisturbsNobody: a slave that waits, of either kind, touches
 // neither the lock file nor the ownership of the other.
 func TestWaitingDisturbsNobody(t *testing.T) {
+	t.Parallel()
 	p := startPair(t, harness.ActiveMQ, harness.Conclave)
 	lock, epoch := filepath.Join(p.serving().Directory(), "lock"), filepath.Join(p.serving().Directory(), "conclave.epoch")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

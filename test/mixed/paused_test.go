@@ -146,6 +146,7 @@ func (p *pause) settle(owner *harness.Broker) {
 // left nor what came after it, for this owner and for the next one of either
 // kind.
 func TestPausedActiveMQWakes(t *testing.T) {
+	t.Parallel()
 	for _, next := range []string{"the heir", "conclave", "activemq"} {
 		t.Run("served by "+strings.ReplaceAll(next, " ", "_"), func(t *testing.T) {
 			p := pauseActiveMQ(t)

@@ -58,6 +58,7 @@ func (c *deafConn) Read(b []byte) (int, error) {
 // answer arrives; the client sends it again to the heir, of the other kind,
 // which knows it from the journal.
 func TestResentMessageIsStoredOnce(t *testing.T) {
+	t.Parallel()
 	for _, kinds := range [][]harness.Kind{{harness.ActiveMQ, harness.Conclave}, {harness.Conclave, harness.ActiveMQ}} {
 		t.Run(fmt.Sprintf("%s_to_%s", kinds[0], kinds[1]), func(t *testing.T) {
 			p := startPair(t, kinds...)
