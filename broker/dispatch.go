@@ -56,21 +56,20 @@ func (b *Broker) sendable(dest message.Destination) (target, error) {
 	return b.ensure(dest)
 }
 
-// additions is what the message adds, and where.
-func (d *dispatch) additions() []addition {
+// additions appends what the message adds, and where, to list.
+func (d *dispatch) additions(list []addition) []addition {
 	if d.more == nil {
-		return []addition{{target: d.first, m: d.m, op: -1}}
+		return append(list, addition{target: d.first, m: d.m, op: -1})
 	}
-	list := make([]addition, len(d.more))
 	for i := range d.more {
-		list[i] = addition{target: d.more[i].target, m: d.more[i].copy(d.m), op: -1}
+		list = append(list, addition{target: d.more[i].target, m: d.more[i].copy(d.m), op: -1})
 	}
 	return list
 }
 
 // expire is for a message that had expired when it arrived.
 func (d *dispatch) expire() {
-	list := d.additions()
+	list := d.additions(nil)
 	if len(list) == 0 {
 		d.finish()(d.c.b.owned())
 		return

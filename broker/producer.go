@@ -263,7 +263,8 @@ func (d *dispatch) join() error {
 		}
 	}
 	d.m.ID.BrokerSequence = d.c.b.sequence.Add(1)
-	list := d.additions()
+	var one [1]addition // mostly it is one, and need not be allocated
+	list := d.additions(one[:0])
 	for i := range list {
 		list[i].mark = d.mark
 	}

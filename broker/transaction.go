@@ -212,6 +212,12 @@ func (t *transaction) finishActive(next transactionState) error {
 // batch makes a batch of what is to happen at the commit.
 func (t *transaction) batch() *batch {
 	u := newBatch(t.b)
+	n := len(t.sends)
+	u.adds = make([]addition, 0, n)
+	for _, a := range t.acks {
+		n += len(a.refs)
+	}
+	u.ops = make([]store.Op, 0, n)
 	for i := range t.sends {
 		m := t.sends[i].m
 		if t.sends[i].target == &t.b.schedule {

@@ -54,14 +54,15 @@ type ref struct {
 	home       home
 	prev, next *ref
 	key        key
-	segment    store.Segment
 	judged     uint64      // home's lock: the state in which it waited; see rota
-	seen       uint32      // home's lock: the round in which nobody wanted it; see seeker
 	claim      *reader     // home's lock: for whom it is in the window; see seeker
 	unit       *store.Unit // home's lock: not nil while its write may be taken back
 	done       func(error) // home's lock: of the producer, with unit
+	owner      *consumer
 
-	owner        *consumer
+	// Small ones stand together: there is a ref for each message in memory.
+	segment      store.Segment
+	seen         uint32 // home's lock: the round in which nobody wanted it; see seeker
 	redeliveries int32
 	listed       bool // home's lock: in the window
 	stored       bool // fixed: there is a copy in the store

@@ -14,6 +14,11 @@ plugins:
   timeStampingBrokerPlugin: {ttlCeiling: 60000, zeroExpirationOverride: 30000}
   statisticsBrokerPlugin:
   traceBrokerPathPlugin:
+  virtualSelectorCacheBrokerPlugin:
+destinationInterceptors:
+  - virtualDestinationInterceptor:
+      virtualDestinations:
+        - virtualTopic: {name: "Aware.>", selectorAware: true}
 destinationPolicy:
   policyMap:
     policyEntries:
@@ -38,5 +43,5 @@ func TestMessagePlugins(t *testing.T) {
 	t.Parallel()
 	runCases(t, harness.Options{
 		Broker: messagePlugins, XML: messagePluginsXML, XMLAttributes: `populateJMSXUserID="true"`,
-	}, 17, "PluginCases")
+	}, 18, "PluginCases")
 }

@@ -18,6 +18,12 @@ destinationPolicy:
     - topic: IT.tp.lowest.>
       pendingMessageLimitStrategy: {constantPendingMessageLimitStrategy: {limit: 3}}
       messageEvictionStrategy: {oldestMessageWithLowestPriorityEvictionStrategy: {}}
+    - topic: IT.tp.priority.>
+      prioritizedMessages: true
+      pendingSubscriberPolicy: {vmCursor: {}}
+    - topic: IT.tp.priority.limit.>
+      prioritizedMessages: true
+      pendingMessageLimitStrategy: {constantPendingMessageLimitStrategy: {limit: 3}}
     - topic: IT.tp.unique.>
       pendingMessageLimitStrategy: {constantPendingMessageLimitStrategy: {limit: 3}}
       messageEvictionStrategy: {uniquePropertyMessageEvictionStrategy: {propertyName: colour}}
@@ -65,6 +71,7 @@ const topicPoliciesXML = `<destinationPolicy><policyMap><policyEntries>
 <policyEntry topic="IT.tp.lowest.&gt;">
   <messageEvictionStrategy><oldestMessageWithLowestPriorityEvictionStrategy/></messageEvictionStrategy>
   <pendingMessageLimitStrategy><constantPendingMessageLimitStrategy limit="3"/></pendingMessageLimitStrategy></policyEntry>
+<policyEntry topic="IT.tp.priority.&gt;" prioritizedMessages="true"><pendingSubscriberPolicy><vmCursor/></pendingSubscriberPolicy></policyEntry>
 <policyEntry topic="IT.tp.unique.&gt;">
   <messageEvictionStrategy><uniquePropertyMessageEvictionStrategy propertyName="colour"/></messageEvictionStrategy>
   <pendingMessageLimitStrategy><constantPendingMessageLimitStrategy limit="3"/></pendingMessageLimitStrategy></policyEntry>
@@ -91,5 +98,5 @@ const topicPoliciesXML = `<destinationPolicy><policyMap><policyEntries>
 
 func TestTopicPolicies(t *testing.T) {
 	t.Parallel()
-	runCases(t, harness.Options{Broker: topicPolicies, XML: topicPoliciesXML}, 29, "TopicPolicyCases")
+	runCases(t, harness.Options{Broker: topicPolicies, XML: topicPoliciesXML}, 31, "TopicPolicyCases")
 }

@@ -12,6 +12,7 @@ import javax.jms.TextMessage;
 import org.apache.activemq.command.ActiveMQDestination;
 import org.apache.activemq.command.ActiveMQMessage;
 import org.apache.activemq.command.ActiveMQQueue;
+import org.apache.activemq.command.ActiveMQTopic;
 import org.apache.activemq.command.MessageId;
 import org.apache.activemq.command.ProducerInfo;
 import org.apache.activemq.command.SessionInfo;
@@ -38,8 +39,23 @@ final class PluginCases {
         suite.add("plugin.stamp.disabled", PluginCases::disabled);
         suite.add("plugin.path", PluginCases::path);
         suite.add("plugin.user", PluginCases::user);
+        suite.addBetter("plugin.selectors", PluginCases::selectors);
         suite.addBetter("plugin.header.persistent", PluginCases::headerPersistent);
         suite.addBetter("plugin.header.expiration", PluginCases::headerExpiration);
+    }
+
+    /** What a consumer selects waits for it while it is away, and nothing else. */
+    private static void selectors(Env env) throws Exception {
+        Session session = env.session();
+        Queue queue = new ActiveMQQueue("Consumer.A.Aware." + env.name("t"));
+        session.createConsumer(queue, "JMSPriority > 5").close();
+        MessageProducer producer = session.createProducer(new ActiveMQTopic("Aware." + env.name("t")));
+        for (int i = 0; i < 6; i++) {
+            producer.send(session.createTextMessage(Integer.toString(i / 2)), DeliveryMode.PERSISTENT, i % 2 == 0 ? 7 : 3, 0);
+        }
+        MessageConsumer all = session.createConsumer(queue);
+        Env.expectNumbers(all, 0, 3);
+        Env.none(all);
     }
 
     private static MessageConsumer ask(Env env, Session session, String name, String... properties) throws Exception {

@@ -31,6 +31,8 @@ final class TopicPolicyCases {
     static void addTo(Suite suite) {
         suite.add("tp.oldest", env -> evicts(env, new int[] {4, 4, 4, 4, 4, 4, 4, 4}, "5,6,7"));
         suite.add("tp.lowest", env -> evicts(env, new int[] {4, 4, 5, 1, 9, 1, 7, 9}, "4,6,7"));
+        suite.add("tp.priority", env -> evicts(env, new int[] {4, 4, 1, 9, 4, 9}, "3,5,1,4,2"));
+        suite.addBetter("tp.priority.limit", env -> evicts(env, new int[] {4, 4, 1, 9, 4, 9}, "3,5,4"));
         suite.add("tp.unique", TopicPolicyCases::unique);
         suite.add("tp.rate", TopicPolicyCases::rate);
         suite.add("tp.zero", TopicPolicyCases::zero);
