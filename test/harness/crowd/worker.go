@@ -157,7 +157,7 @@ func (w *worker) consumer(mode client.AckMode, from message.Destination) (*clien
 	if w.failed(err) {
 		return nil, nil, false
 	}
-	consumer, err := session.Consumer(w.ctx, from, client.ConsumerOptions{Prefetch: 10, MaximumRedeliveries: -1})
+	consumer, err := session.Consumer(w.ctx, from, client.ConsumerOptions{Prefetch: 10, MaximumRedeliveries: -1, RedeliveryDelay: -1})
 	return session, consumer, !w.failed(err)
 }
 
