@@ -83,7 +83,7 @@ ALTERNATIONS ?= 50
 KILLS        ?= 5
 
 network: build peers ## networks of Conclaves and ActiveMQs, with real Java clients; needs root for partitions
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -kills $(KILLS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -parallel 3 -kills $(KILLS)
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)

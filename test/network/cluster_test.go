@@ -163,12 +163,6 @@ func (c *clients) still(d time.Duration) int {
 	return before
 }
 
-func freePort(t *testing.T) int {
-	port, err := harness.FreePort()
-	require.NoError(t, err)
-	return port
-}
-
 // Clients that know one broker spread over each that joins, each moving once
 // at most, whichever end of the bridges is there first; those of a broker that
 // leaves go to the others.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,9 +43,22 @@ type member struct {
 
 func newMember(t *testing.T, kind harness.Kind, name string) *member {
 	t.Helper()
-	port, err := harness.FreePort()
-	require.NoError(t, err)
-	return &member{Options: harness.Options{Kind: kind, Name: name, Port: port}}
+	return &member{Options: harness.Options{Kind: kind, Name: name, Port: freePort(t)}}
+}
+
+// given are the ports of all members: one that is not used yet must not be
+// given twice.
+var given sync.Map
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	for {
+		port, err := harness.FreePort()
+		require.NoError(t, err)
+		if _, twice := given.LoadOrStore(port, true); !twice {
+			return port
+		}
+	}
 }
 
 // url is the member's address.

@@ -50,8 +50,7 @@ func (i *island) ip(args ...string) {
 // dropped without a word, and pass again.
 func TestPartition(t *testing.T) {
 	i := newIsland(t)
-	port, err := harness.FreePort()
-	require.NoError(t, err)
+	port := freePort(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "conclave.yaml")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `broker:
