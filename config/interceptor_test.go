@@ -88,6 +88,7 @@ func TestBadInterceptors(t *testing.T) {
 		pair + "  destinations: [{queue: {physicalName: ' '}}]\n":                                  "destinations[0].queue.physicalName: needs a name",
 		pair + "  destinations: [{tempQueue: {physicalName: A}}]\n":                                "temporary destinations belong to a client's connection",
 		pair + "  maxPurgedDestinationsPerSweep: -1\n":                                             "maxPurgedDestinationsPerSweep",
+		pair + "  useVirtualDestSubsOnCreation: true\n":                                            "has no effect without useVirtualDestSubs",
 		pair + "  plugins: {destinationPathSeparatorPlugin: {pathSeparator: ''}}\n":                "pathSeparator: is empty",
 		pair + "  destinationPolicy: {policyMap: {defaultEntry: {maxDestinations: -2}}}\n":         "maxDestinations",
 		pair + "  destinationPolicy: {policyMap: {defaultEntry: {inactiveTimeoutBeforeGC: -2}}}\n": "inactiveTimeoutBeforeGC",
