@@ -107,3 +107,18 @@ func (g *segment) added(seq store.Seq) *addition {
 	}
 	return nil
 }
+
+// note has a subscription acknowledge a message; true if it is its first.
+func (g *segment) note(key ackKey, sub *subscription, id int64) (first bool) {
+	group := g.acks[key]
+	if first = group == nil; first {
+		if g.acks == nil {
+			g.acks = map[ackKey]*ackGroup{}
+		}
+		group = &ackGroup{sub: sub}
+		g.acks[key] = group
+		g.groups = append(g.groups, group)
+	}
+	group.ids = append(group.ids, id)
+	return first
+}

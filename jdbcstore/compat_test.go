@@ -4,6 +4,8 @@ package jdbcstore
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -55,6 +57,13 @@ func acks(p, container, client, name string, last, priority int64, xid string) s
 		p, container, client, name, last, container, priority, xid)
 }
 
+// ackMark is the XID of a subscription that acknowledges the message with that
+// ID in a branch.
+func ackMark(x *message.XID, id uint64) string {
+	b := append(binary.BigEndian.AppendUint64([]byte{'-'}, id), 1)
+	return base64.StdEncoding.EncodeToString(appendIdentity(b, x))
+}
+
 func topicMessage(n int64) *message.Message {
 	m := benchMessage(9, n)
 	m.Destination = message.NewTopic("NEWS")
@@ -83,7 +92,7 @@ func TestActiveMQSchema(t *testing.T) {
 	sql(t, row(t, p, 1, benchMessage(1, 1), ""), row(t, p, 2, benchMessage(1, 2), ""), row(t, p, 3, benchMessage(1, 3), encodeXID('-', &x)),
 		row(t, p, 4, prepared, encodeXID('+', &x)), row(t, p, 5, topicMessage(1), ""), row(t, p, 6, topicMessage(2), ""), row(t, p, 7, topicMessage(3), ""),
 		row(t, p, 8, topicMessage(4), ""),
-		acks(p, "topic://NEWS", "a", "sub", 6, 0, encodeAckXID(&x, 7)), acks(p, "topic://NEWS", "b", "sub", 5, 0, ""),
+		acks(p, "topic://NEWS", "a", "sub", 6, 0, ackMark(&x, 7)), acks(p, "topic://NEWS", "b", "sub", 5, 0, ""),
 		acks(p, "queue://RECORDED", "queue://RECORDED", "queue://RECORDED", 0, 11, ""),
 		`INSERT INTO `+p+`ACTIVEMQ_MSGS(ID, MSGID_PROD, MSGID_SEQ, CONTAINER, PRIORITY, MSG) VALUES (9, 'ID:x:1:1', 1, 'queue://BENCH', 0, '\xdeadbeef')`)
 	o := options(p)
@@ -152,17 +161,39 @@ func TestPreparedForActiveMQ(t *testing.T) {
 	tx := message.TransactionID{XA: true, XID: message.XID{FormatID: 7, Global: "g", Branch: "b"}}
 	added := benchAdd(1, 2)
 	added.Message.Transaction = tx
+	news := message.NewTopic("NEWS")
+	info := &message.SubscriptionInfo{ClientID: "a", Name: "sub", Destination: news, SubscribedDestination: news}
+	for _, op := range []store.Op{{Action: store.AddSubscription, Destination: news, Info: info, Subscription: info.Key()},
+		{Action: store.Add, Destination: news, Message: topicMessage(1)}, {Action: store.Add, Destination: news, Message: topicMessage(2)},
+		{Action: store.Add, Destination: news, Message: topicMessage(3)}, {Action: store.Add, Destination: news, Message: topicMessage(4)}} {
+		require.NoError(t, await(s, store.Single(op, true, nil)))
+	}
+	acknowledge := func(n int64) store.Op {
+		return store.Op{Action: store.Acknowledge, Destination: news, ID: topicMessage(n).ID, Seq: store.Seq(n + 1), Subscription: info.Key()}
+	}
 	require.NoError(t, await(s, &store.Unit{Transaction: tx, Outcome: store.Prepare, Sync: true,
-		Ops: []store.Op{added, {Action: store.Remove, Destination: benchQueue, Seq: 1, ID: benchMessage(1, 1).ID}}}))
+		Ops: []store.Op{added, {Action: store.Remove, Destination: benchQueue, Seq: 1, ID: benchMessage(1, 1).ID}, acknowledge(1), acknowledge(2), acknowledge(4)}}))
+	mark := func(x *message.XID, id uint64) string {
+		b := append(binary.BigEndian.AppendUint64([]byte{'-'}, id), 0)
+		return base64.StdEncoding.EncodeToString(appendIdentity(b, x))
+	}
+	require.Equal(t, int64(1), number(t, `SELECT count(*) FROM `+p+`ACTIVEMQ_ACKS WHERE XID = $1`, mark(&tx.XID, 3)), "up to what is not acknowledged")
+	other := message.TransactionID{XA: true, XID: message.XID{FormatID: 8, Global: strings.Repeat("g", 64), Branch: strings.Repeat("b", 64)}}
+	require.NoError(t, await(s, &store.Unit{Transaction: other, Outcome: store.Prepare, Sync: true, Ops: []store.Op{acknowledge(3)}}))
+	require.NoError(t, await(s, &store.Unit{Transaction: other, Outcome: store.Rollback, Sync: true}))
+	require.Equal(t, int64(1), number(t, `SELECT count(*) FROM `+p+`ACTIVEMQ_ACKS WHERE XID = $1`, mark(&tx.XID, 3)), "another's mark stays")
 	require.Equal(t, int64(1), number(t, `SELECT count(*) FROM `+p+`ACTIVEMQ_MSGS WHERE ID = 1 AND XID = $1`, encodeXID('-', &tx.XID)))
-	require.Equal(t, int64(1), number(t, `SELECT count(*) FROM `+p+`ACTIVEMQ_MSGS WHERE ID = 2 AND XID = $1`, encodeXID('+', &tx.XID)))
+	require.Equal(t, int64(1), number(t, `SELECT count(*) FROM `+p+`ACTIVEMQ_MSGS WHERE ID = 6 AND XID = $1`, encodeXID('+', &tx.XID)))
 	require.NoError(t, s.Close())
 	// ActiveMQ commits it.
-	sql(t, `DELETE FROM `+p+`ACTIVEMQ_MSGS WHERE ID = 1`, `UPDATE `+p+`ACTIVEMQ_MSGS SET XID = NULL, ID = 3 WHERE ID = 2`)
+	sql(t, `DELETE FROM `+p+`ACTIVEMQ_MSGS WHERE ID = 1`, `UPDATE `+p+`ACTIVEMQ_MSGS SET XID = NULL, ID = 7 WHERE ID = 6`,
+		`UPDATE `+p+`ACTIVEMQ_ACKS SET XID = NULL, LAST_ACKED_ID = 3`)
 	s = mustOpen(t, options(p))
 	require.Empty(t, s.Recovered().Prepared)
 	page, err := s.Page(nil, benchQueue, 0, 100, 1<<20)
-	require.Equal(t, []int64{3}, seqs(t, page, err))
+	require.Equal(t, []int64{7}, seqs(t, page, err))
+	page, err = s.PageSubscription(nil, news, info.Key(), 0, 100, 1<<20)
+	require.Equal(t, []int64{4, 5}, seqs(t, page, err))
 	require.ErrorIs(t, await(s, &store.Unit{Transaction: tx, Outcome: store.Commit}), store.ErrUnknownTransaction)
 }
 

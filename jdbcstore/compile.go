@@ -152,18 +152,9 @@ func (c *compiler) acknowledge(op *store.Op) {
 		return
 	}
 	c.gone(&op.ID)
-	key := ackKey{op.Destination, op.Subscription}
-	group := g.acks[key]
-	if group == nil {
-		if g.acks == nil {
-			g.acks = map[ackKey]*ackGroup{}
-		}
-		group = &ackGroup{sub: sub}
-		g.acks[key] = group
-		g.groups = append(g.groups, group)
+	if g.note(ackKey{op.Destination, op.Subscription}, sub, int64(op.Seq)) {
 		g.touch(op.Destination)
 	}
-	group.ids = append(group.ids, int64(op.Seq))
 }
 
 // flush ends the segment.

@@ -1,6 +1,8 @@
 package jdbcstore
 
 import (
+	"slices"
+
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -10,6 +12,7 @@ import (
 func (c *compiler) prepare(u *store.Unit, w *work) {
 	b := c.b
 	b.special = true
+	var marks segment
 	added, removed := textValue(encodeXID('+', &u.Transaction.XID)), textValue(encodeXID('-', &u.Transaction.XID))
 	for i := range u.Ops {
 		op := &u.Ops[i]
@@ -27,13 +30,20 @@ func (c *compiler) prepare(u *store.Unit, w *work) {
 			sub := c.topics[op.Destination][op.Subscription]
 			if sub == nil {
 				a, n := subscriptionName(op.Subscription)
-				sub = &subscription{client: a, name: n}
+				sub = &subscription{container: op.Destination.String(), client: a, name: n}
 			}
 			client, name = textValue(sub.client), textValue(sub.name)
-			b.call(stmtPrepareAck, container, client, name, textValue(encodeAckXID(&u.Transaction.XID, row)))
+			marks.note(ackKey{op.Destination, op.Subscription}, sub, row)
 		}
 		b.call(stmtPrepare, added, int8Value(int64(i)), int8Value(int64(op.Action)), container, int8Value(row),
 			textValue(producerName(id.Producer)), int8Value(id.ProducerSequence), client, name, boolValue(op.Unmatched), boolValue(op.Prioritized))
+	}
+	for _, g := range marks.groups {
+		var ids array
+		for _, id := range g.ids {
+			ids.int(id)
+		}
+		b.call(stmtPrepareAck, textValue(g.sub.container), textValue(g.sub.client), textValue(g.sub.name), ids.value(), appendIdentity(nil, &u.Transaction.XID))
 	}
 }
 
@@ -103,14 +113,8 @@ func (c *compiler) rollback(u *store.Unit, w *work) {
 }
 
 func (c *compiler) forget(u *store.Unit, w *work) {
-	var acks array
-	for i := range w.prepared.ops {
-		if op := &w.prepared.ops[i]; op.Action == store.Acknowledge {
-			acks.text(encodeAckXID(&u.Transaction.XID, int64(op.Seq)))
-		}
-	}
-	if acks.n > 0 {
-		c.b.call(stmtUnmarkAck, acks.value())
+	if slices.ContainsFunc(w.prepared.ops, func(op store.Op) bool { return op.Action == store.Acknowledge }) {
+		c.b.call(stmtUnmarkAck, appendIdentity(nil, &u.Transaction.XID))
 	}
 	c.b.call(stmtForget, textValue(encodeXID('+', &u.Transaction.XID)))
 }

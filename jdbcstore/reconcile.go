@@ -67,8 +67,8 @@ type marked struct {
 	client, sub string
 }
 
-// reconcilePrepared forgets transactions that ActiveMQ has ended, and takes
-// over those that it has prepared.
+// reconcilePrepared forgets transactions that ActiveMQ has ended, whose marks
+// on messages have gone, and takes over those that it has prepared.
 func (s *Store) reconcilePrepared(ctx context.Context, tx pgx.Tx) error {
 	rows, err := s.markedRows(ctx, tx)
 	if err != nil {
@@ -79,22 +79,24 @@ func (s *Store) reconcilePrepared(ctx context.Context, tx pgx.Tx) error {
 		key := encodeXID('+', &m.id.XID)
 		there[key] = append(there[key], m)
 	}
-	known, err := tx.Query(ctx, s.names.Replace(`SELECT DISTINCT XID FROM {prepared}`))
+	known, err := tx.Query(ctx, s.names.Replace(`SELECT XID, bool_or(ACTION IN (1, 2)) FROM {prepared} GROUP BY XID`))
 	if err != nil {
 		return err
 	}
-	ours, err := pgx.CollectRows(known, pgx.RowTo[string])
-	if err != nil {
+	var xid string
+	var marks bool
+	var ended []string
+	if _, err := pgx.ForEachRow(known, []any{&xid, &marks}, func() error {
+		if marks && len(there[xid]) == 0 {
+			ended = append(ended, xid)
+		}
+		delete(there, xid)
+		return nil
+	}); err != nil {
 		return err
 	}
-	for _, xid := range ours {
-		if len(there[xid]) > 0 {
-			delete(there, xid)
-			continue
-		}
-		if _, err := tx.Exec(ctx, s.names.Replace(`DELETE FROM {prepared} WHERE XID = $1`), xid); err != nil {
-			return err
-		}
+	if _, err := tx.Exec(ctx, s.names.Replace(`DELETE FROM {prepared} WHERE XID = ANY($1)`), ended); err != nil {
+		return err
 	}
 	for xid, list := range there {
 		slices.SortStableFunc(list, func(a, b marked) int { return int(a.action) - int(b.action) })

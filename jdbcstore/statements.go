@@ -107,7 +107,8 @@ var statements = map[statement]string{
 	stmtPriorities: `INSERT INTO {acks} (CONTAINER, CLIENT_ID, SUB_NAME, SELECTOR, SUB_DEST, LAST_ACKED_ID, PRIORITY)
 		SELECT a.CONTAINER, a.CLIENT_ID, a.SUB_NAME, a.SELECTOR, a.SUB_DEST, a.LAST_ACKED_ID, p FROM {acks} a, generate_series(0, 9) p
 		WHERE a.CONTAINER = $1::text AND a.CLIENT_ID = $2::text AND a.SUB_NAME = $3::text AND a.PRIORITY < 10
-		AND a.PRIORITY = (SELECT min(b.PRIORITY) FROM {acks} b WHERE b.CONTAINER = $1 AND b.CLIENT_ID = $2 AND b.SUB_NAME = $3) ON CONFLICT DO NOTHING`,
+		AND a.PRIORITY = (SELECT min(b.PRIORITY) FROM {acks} b WHERE b.CONTAINER = $1 AND b.CLIENT_ID = $2 AND b.SUB_NAME = $3)
+		AND NOT EXISTS (SELECT 1 FROM {acks} b WHERE b.CONTAINER = $1 AND b.CLIENT_ID = $2 AND b.SUB_NAME = $3 AND b.PRIORITY = p)`,
 	stmtPending: `UPDATE {subs} SET PENDING = PENDING + $2::bigint WHERE CONTAINER = $1::text`,
 	stmtUpdate: `WITH o AS (SELECT ID, CONTAINER, octet_length(MSG) size FROM {msgs} WHERE ID = $1::bigint AND CONTAINER = $2::text),
 		u AS (UPDATE {msgs} m SET MSG = $3::bytea FROM o WHERE m.ID = o.ID)
@@ -156,15 +157,20 @@ var statements = map[statement]string{
 	stmtPrepareAdd: `INSERT INTO {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG, XID)
 		VALUES ($1::bigint, $2::text, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::bytea, $8::text)`,
 	stmtPrepareMark: `UPDATE {msgs} SET XID = $2::text WHERE ID = $1::bigint AND XID IS NULL`,
-	stmtPrepareAck: `UPDATE {acks} k SET XID = $4::text WHERE k.CONTAINER = $1::text AND k.CLIENT_ID = $2::text AND k.SUB_NAME = $3::text AND k.XID IS NULL
-		AND k.PRIORITY = (SELECT min(a.PRIORITY) FROM {acks} a WHERE a.CONTAINER = $1 AND a.CLIENT_ID = $2 AND a.SUB_NAME = $3)`,
+	// The mark of the last message up to which the branch has, with what is
+	// acknowledged, everything: ActiveMQ would acknowledge what lies before.
+	stmtPrepareAck: `WITH f AS (SELECT max(m.ID) id FROM {msgs} m WHERE m.ID = ANY($4::bigint[]) AND m.CONTAINER = $1::text AND m.ID < COALESCE((SELECT m.ID FROM {msgs} m
+			WHERE (m.CONTAINER, m.ID) > ($1, ` + floor + `) AND m.CONTAINER <= $1 AND ` + visible + ` AND m.ID <> ALL($4) AND NOT ` + sparse + ` ORDER BY m.CONTAINER, m.ID LIMIT 1), 9223372036854775807))
+		UPDATE {acks} k SET XID = replace(encode('\x2d'::bytea || int8send(f.id) || '\x00'::bytea || $5::bytea, 'base64'), E'\n', '')
+		FROM f WHERE f.id IS NOT NULL AND k.CONTAINER = $1 AND k.CLIENT_ID = $2::text AND k.SUB_NAME = $3::text AND k.XID IS NULL AND k.PRIORITY < 10
+		AND (SELECT count(*) FROM {acks} b WHERE b.CONTAINER = $1 AND b.CLIENT_ID = $2 AND b.SUB_NAME = $3 AND b.PRIORITY < 10) = 1`,
 	stmtPrepare: `INSERT INTO {prepared} (XID, N, ACTION, CONTAINER, ID, MSGID_PROD, MSGID_SEQ, CLIENT_ID, SUB_NAME, UNMATCHED, PRIORITIZED)
 		VALUES ($1::text, $2::bigint, $3::bigint, $4::text, $5::bigint, $6::text, $7::bigint, $8::text, $9::text, $10::bool, $11::bool)`,
 	stmtCommitAdd: `WITH d AS (UPDATE {msgs} m SET XID = NULL, ID = $2::bigint WHERE m.ID = $1::bigint RETURNING CONTAINER, octet_length(MSG) size)
 		UPDATE {dests} t SET MESSAGES = t.MESSAGES + 1, BYTES = t.BYTES + d.size FROM d WHERE t.CONTAINER = d.CONTAINER`,
 	stmtDropAdd:   `DELETE FROM {msgs} WHERE ID = ANY($1::bigint[]) AND XID LIKE 'K%'`,
 	stmtUnmark:    `UPDATE {msgs} SET XID = NULL WHERE ID = ANY($1::bigint[]) AND XID = $2::text`,
-	stmtUnmarkAck: `UPDATE {acks} SET XID = NULL WHERE XID = ANY($1::text[])`,
+	stmtUnmarkAck: `UPDATE {acks} SET XID = NULL WHERE CASE WHEN XID ~ '^[A-Za-z0-9+/]+=*$' AND length(XID) % 4 = 0 THEN substring(decode(XID, 'base64') FROM 11) = $1::bytea ELSE FALSE END`,
 	stmtForget:    `DELETE FROM {prepared} WHERE XID = $1::text`,
 	stmtMarker:    `INSERT INTO {dests} AS t (CONTAINER, BATCH) VALUES ('', $1::bigint) ON CONFLICT (CONTAINER) DO UPDATE SET BATCH = excluded.BATCH`,
 	stmtLast: `SELECT p, GREATEST((SELECT t.LAST_SEQ FROM {producers} t WHERE t.PRODUCER = p), (SELECT max(m.MSGID_SEQ) FROM {msgs} m WHERE m.MSGID_PROD = p AND ` + visible + `))

@@ -64,6 +64,9 @@ func (c *session) committed(ctx context.Context, b *batch) (bool, error) {
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
+	// mostRepeated bounds the attempts after errors that are to pass by
+	// themselves.
+	mostRepeated = 20
 	// closePatience is how long Close waits for a database that has gone.
 	closePatience = 5 * time.Second
 )
@@ -71,7 +74,7 @@ const (
 // retry does something with the committer's session until the database gives
 // an answer that another attempt would not change.
 func (s *Store) retry(do func(context.Context, *session) error) error {
-	pause, complained, repeated := firstPause, false, false
+	pause, complained, repeated := firstPause, false, 0
 	for {
 		if err := s.confirm(); err != nil {
 			return err
@@ -88,9 +91,14 @@ func (s *Store) retry(do func(context.Context, *session) error) error {
 			return s.failureOf()
 		case verdict == full:
 			return fmt.Errorf("%w: %w", store.ErrNoSpace, err)
-		case verdict == repeatable && !repeated:
-			repeated = true
+		case verdict == repeatable && repeated == 0:
+			repeated++
+			s.renew(err)
 			continue
+		case verdict == repeatable && repeated > mostRepeated:
+			return err
+		case verdict == repeatable:
+			repeated++
 		case verdict == final:
 			return err
 		}
@@ -102,6 +110,14 @@ func (s *Store) retry(do func(context.Context, *session) error) error {
 			return err
 		}
 		pause = min(2*pause, lastPause)
+	}
+}
+
+// renew gives up a session whose prepared statements are no longer valid.
+func (s *Store) renew(err error) {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == "0A000" && s.session != nil {
+		s.session.close()
 	}
 }
 
@@ -161,7 +177,8 @@ func judge(err error) verdict {
 		return deposed
 	case "53100": // disk full
 		return full
-	case "40001", "40P01", "57014", "55P03": // serialization, deadlock, cancelled, lock not available
+	case "40001", "40P01", "57014", "55P03", // serialization, deadlock, cancelled, lock not available
+		"0A000", "42P10": // an ActiveMQ that starts makes a primary key anew
 		return repeatable
 	case "25006": // read-only: a standby
 		return away

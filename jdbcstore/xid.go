@@ -12,22 +12,22 @@ import (
 // it, '-' removes it; 8 bytes ID and 1 byte priority of what a subscription
 // acknowledges, else 0; then the format, the length of the global identifier,
 // that and the branch. (ActiveMQ: XATransactionId.getEncodedXidBytes)
-const xidHead = 16
+const (
+	xidHead     = 16
+	xidIdentity = 6 // of the head, what belongs to the identity
+)
 
-func encodeXID(action byte, x *message.XID) string { return encodeFullXID(action, x, 0) }
-
-// encodeAckXID is the mark on a subscription that acknowledges the message
-// with that ID.
-func encodeAckXID(x *message.XID, id int64) string { return encodeFullXID(0, x, id) }
-
-func encodeFullXID(action byte, x *message.XID, id int64) string {
-	b := make([]byte, xidHead, xidHead+len(x.Global)+len(x.Branch))
+func encodeXID(action byte, x *message.XID) string {
+	b := make([]byte, xidHead-xidIdentity, xidHead+len(x.Global)+len(x.Branch))
 	b[0] = action
-	binary.BigEndian.PutUint64(b[1:], uint64(id))
-	binary.BigEndian.PutUint32(b[10:], uint32(x.FormatID))
-	binary.BigEndian.PutUint16(b[14:], uint16(len(x.Global)))
-	b = append(b, x.Global...)
-	return base64.StdEncoding.EncodeToString(append(b, x.Branch...))
+	return base64.StdEncoding.EncodeToString(appendIdentity(b, x))
+}
+
+// appendIdentity appends what a mark has behind what is done.
+func appendIdentity(b []byte, x *message.XID) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(x.FormatID))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(x.Global)))
+	return append(append(b, x.Global...), x.Branch...)
 }
 
 func decodeXID(text string) (action byte, id int64, t message.TransactionID, err error) {
