@@ -48,7 +48,8 @@ func (u *batch) add(t target, m *message.Message) {
 	a := addition{target: t, m: m, op: -1}
 	if t.stores(m) {
 		a.op = len(u.ops)
-		u.ops = append(u.ops, store.Op{Action: store.Add, Destination: t.base().dest, Message: m})
+		p := t.base()
+		u.ops = append(u.ops, store.Op{Action: store.Add, Destination: p.dest, Message: m, Prioritized: p.policy.PrioritizedMessages})
 	}
 	u.adds = append(u.adds, a)
 }

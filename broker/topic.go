@@ -75,7 +75,7 @@ func (t *topic) send(m *message.Message, sync bool, done func(error)) {
 		return
 	}
 	t.b.began()
-	u := store.Single(store.Op{Action: store.Add, Destination: t.dest, Message: m}, sync, nil)
+	u := store.Single(store.Op{Action: store.Add, Destination: t.dest, Message: m, Prioritized: t.policy.PrioritizedMessages}, sync, nil)
 	u.Done = func(err error) {
 		defer t.b.ended()
 		if err == nil {

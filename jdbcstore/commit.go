@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/conclavemq/conclave/store"
@@ -94,6 +95,12 @@ func (w *work) begin(full bool) bool {
 // carryOut makes units durable, and calls their Done. What the database
 // refuses is found by halves.
 func (s *Store) carryOut(units []*store.Unit) {
+	for s.again(units) {
+	}
+}
+
+// again tries once and reports whether to try again.
+func (s *Store) again(units []*store.Unit) bool {
 	b, err := s.compile(units)
 	if err == nil {
 		began := time.Now()
@@ -103,12 +110,12 @@ func (s *Store) carryOut(units []*store.Unit) {
 	}
 	if err == nil {
 		s.finish(b)
-		return
+		return false
 	}
 	s.topics = s.committedTopics()
 	switch {
 	case errors.Is(err, store.ErrNoSpace):
-		s.withoutSpace(units)
+		return s.withoutSpace(units)
 	case s.failureOf() != nil:
 		s.refuse(units, s.failureOf())
 	case !refusal(err):
@@ -117,6 +124,7 @@ func (s *Store) carryOut(units []*store.Unit) {
 	default:
 		s.split(units, err)
 	}
+	return false
 }
 
 // split carries out units of which at least one is refused.
@@ -223,21 +231,25 @@ func (s *Store) learn(units []*store.Unit) error {
 	return err
 }
 
-// withoutSpace refuses the units for which there was no room: those that add,
-// or all if none does. The others are carried out.
-func (s *Store) withoutSpace(units []*store.Unit) {
+// withoutSpace refuses the units that add, for which there was no room. The
+// others are tried again: even what removes needs a little, and is waited for,
+// since the broker has forgotten what it removes. False: they are refused.
+func (s *Store) withoutSpace(units []*store.Unit) (again bool) {
 	s.setFull()
 	adds := false
 	for _, u := range units {
-		w := u.Work.(*work)
-		adds = adds || w.adds && w.err == nil && w.stage.Load() != cancelled
-	}
-	for _, u := range units {
-		if w := u.Work.(*work); w.err == nil && (w.adds || !adds) {
-			w.err = store.ErrNoSpace
+		if w := u.Work.(*work); w.adds && w.err == nil && w.stage.Load() != cancelled {
+			w.err, adds = store.ErrNoSpace, true
 		}
 	}
-	s.carryOut(units)
+	if adds {
+		return true
+	}
+	if err := s.pause(removalPause, store.ErrNoSpace); err != nil {
+		s.refuse(units, err)
+		return false
+	}
+	return true
 }
 
 // refuse ends units with an error.
@@ -265,6 +277,9 @@ func (s *Store) finish(b *batch) {
 	}
 	for from, sequence := range b.record {
 		from.recorded = max(from.recorded, sequence)
+	}
+	if s.outOfSpace {
+		s.lookForSpace(b)
 	}
 	err := s.confirm()
 	for _, u := range b.units {
@@ -379,7 +394,10 @@ func (s *Store) setFull() {
 		return
 	}
 	s.full = true
-	s.o.Log.Warn("no space left in the database; new messages wait", "retry", fullPause)
+	if !s.outOfSpace {
+		s.outOfSpace = true
+		s.o.Log.Warn("no space left in the database; new messages wait", "retry", fullPause)
+	}
 	time.AfterFunc(fullPause, func() {
 		s.queueMu.Lock()
 		defer s.queueMu.Unlock()
@@ -388,8 +406,23 @@ func (s *Store) setFull() {
 	})
 }
 
-// fullPause is after how long a full database is tried again.
-const fullPause = time.Second
+// lookForSpace ends an outage with a durable batch that has added something.
+func (s *Store) lookForSpace(b *batch) {
+	s.outOfSpace = !slices.ContainsFunc(b.units, func(u *store.Unit) bool {
+		w := u.Work.(*work)
+		return w.adds && w.err == nil && w.stage.Load() != cancelled
+	})
+	if !s.outOfSpace {
+		s.o.Log.Info("the database has space again")
+	}
+}
+
+// Pauses before a full database is tried again, with new messages and with
+// what only removes.
+const (
+	fullPause    = time.Second
+	removalPause = 100 * time.Millisecond
+)
 
 func (s *Store) refusesAdds() bool {
 	s.queueMu.Lock()

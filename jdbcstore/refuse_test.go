@@ -74,6 +74,24 @@ func TestNoSpace(t *testing.T) {
 	require.NoError(t, await(s, store.Single(benchAdd(1, 3), true, nil)))
 }
 
+// TestNoSpaceForRemovals: a database without room for a removal has it wait.
+func TestNoSpaceForRemovals(t *testing.T) {
+	p := emptySchema(t)
+	s := mustOpen(t, options(p))
+	u := store.Single(benchAdd(1, 1), true, nil)
+	require.NoError(t, await(s, u))
+	sql(t, `CREATE FUNCTION `+p+`full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$`,
+		`CREATE TRIGGER disk BEFORE DELETE ON `+p+`ACTIVEMQ_MSGS FOR EACH STATEMENT EXECUTE FUNCTION `+p+`full()`)
+	removed := make(chan error, 1)
+	go func() {
+		removed <- await(s, store.Single(store.Op{Action: store.Remove, Destination: benchQueue, ID: u.Ops[0].Message.ID, Seq: u.Ops[0].Seq}, true, nil))
+	}()
+	require.Eventually(t, func() bool { return s.refusesAdds() }, 10*time.Second, time.Millisecond)
+	sql(t, `DROP TRIGGER disk ON `+p+`ACTIVEMQ_MSGS`)
+	require.NoError(t, <-removed)
+	require.Zero(t, number(t, `SELECT count(*) FROM `+p+`ACTIVEMQ_MSGS`))
+}
+
 func openError(o Options) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -50,7 +50,7 @@ type Store struct {
 	closed   bool                                // queueMu
 	closedAt time.Time                           // queueMu
 	failure  error                               // queueMu
-	full     bool                                // queueMu; the database has no space
+	full     bool                                // queueMu; the database has no space: additions are refused for a while
 	room     chan struct{}                       // queueMu; closed when pending shrinks, nil without waiters
 
 	stateMu    sync.RWMutex
@@ -70,6 +70,8 @@ type Store struct {
 	high    store.Seq       // highest that was given to an Add
 	batches int64           // number of the last batch
 	counted map[string]bool // containers that have a row in the table of destinations
+	// outOfSpace says that nothing has been added since there was no room.
+	outOfSpace bool
 
 	reported sync.Map // IDs of rows that cannot be read, reported already
 	reports  atomic.Int64

@@ -80,6 +80,7 @@ func TestSuspendedAndDeposed(t *testing.T) {
 	suspending(t, func(t *testing.T, l *Lease, o *attentive) {
 		o.set(errSession, nil)
 		o.notice <- struct{}{}
+		synctest.Wait()
 		o.set(fmt.Errorf("%w: another has taken it", ErrLost), nil)
 		o.notice <- struct{}{}
 		<-l.Lost()

@@ -33,7 +33,7 @@ func newStatusCommand() *cobra.Command {
 		out := cmd.OutOrStdout()
 		reports := make([]report, 0, len(found)+1)
 		for _, b := range found {
-			reports = append(reports, reportOf(b))
+			reports = append(reports, where.complete(reportOf(b)))
 		}
 		if len(found) == 0 {
 			reports = append(reports, where.report())
@@ -96,6 +96,15 @@ func (p place) report() report {
 		return r
 	}
 	r.Lock = holderOf(status)
+	return r
+}
+
+// complete asks the database where the process has not.
+func (p place) complete(r report) report {
+	if r.Lock == nil && r.Problem == "" && r.Database != "" && p.database != nil {
+		own := p.report()
+		r.Lock, r.Problem = own.Lock, own.Problem
+	}
 	return r
 }
 

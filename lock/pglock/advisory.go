@@ -53,15 +53,15 @@ func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 			s.end()
 		}
 	}()
-	keys, err := a.o.prepare(ctx, s)
-	if err != nil {
-		return nil, err
-	}
 	if !c.proven {
 		if err := proveExclusion(ctx, a.o.Source, s, a.o.Log); err != nil {
 			return nil, err
 		}
 		c.proven = true
+	}
+	keys, err := a.o.prepare(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	c.reached()
 	if c.cutOff {

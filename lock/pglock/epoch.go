@@ -13,9 +13,6 @@ import (
 	"github.com/conclavemq/conclave/lock"
 )
 
-// maxEpoch fits the column.
-const maxEpoch = 1<<63 - 1
-
 // TakeEpoch takes the next epoch for a holder and returns its fence. The
 // caller has the lock, or is a test. It waits for transactions of the last
 // holder that are under way, for a moment.

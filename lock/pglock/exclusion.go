@@ -165,6 +165,9 @@ func proveFence(ctx context.Context, source *Source, s *session) error {
 		}
 		return other.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", key).Scan(&granted)
 	})
+	if isCode(err, protocolViolation) {
+		return fmt.Errorf("%w: %w: a pooler in statement mode keeps no transaction together; use its transaction mode", ErrNoExclusion, err)
+	}
 	if err != nil {
 		return fmt.Errorf("prove exclusion: %w", err)
 	}

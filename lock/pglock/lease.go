@@ -80,18 +80,18 @@ func (l *LeaseRow) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 			s.end()
 		}
 	}()
+	if !c.proven {
+		if err := proveFence(ctx, l.o.Source, s); err != nil {
+			return nil, err
+		}
+		c.proven = true
+	}
 	keys, err := l.o.prepare(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	if there, err := s.hasTable(ctx, l.o.Tables.Lock()); !there || err != nil {
 		return nil, errors.Join(err, fmt.Errorf("%w: %s is not in the database", ErrNoTables, l.o.Tables.Lock()))
-	}
-	if !c.proven {
-		if err := proveFence(ctx, l.o.Source, s); err != nil {
-			return nil, err
-		}
-		c.proven = true
 	}
 	c.reached()
 	for {

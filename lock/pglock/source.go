@@ -40,7 +40,7 @@ func ParseSource(source string) (*Source, error) {
 	case strings.HasPrefix(trimmed, "#"):
 		return nil, fmt.Errorf("%w: %s names a Java bean; write the database's address, postgres://user@host:5432/database", ErrSource, trimmed)
 	case strings.HasPrefix(trimmed, "jdbc:"):
-		return nil, fmt.Errorf("%w: it is an address for Java; write postgres://user@host:5432/database, without jdbc:", ErrSource)
+		return nil, fmt.Errorf("%w: it is an address for Java; leave jdbc: away and write postgres://user@host:5432/database", ErrSource)
 	case strings.Contains(trimmed, "://") && !strings.HasPrefix(trimmed, "postgres://") && !strings.HasPrefix(trimmed, "postgresql://"):
 		scheme, _, _ := strings.Cut(trimmed, "://")
 		return nil, fmt.Errorf("%w: %q is not a kind of database that can be used; it begins with postgres://", ErrSource, scheme)

@@ -15,7 +15,7 @@ func TestSourcesThatAreRefused(t *testing.T) {
 	for source, text := range map[string]string{
 		"":                                      "it is empty",
 		"#postgres-ds":                          "Java bean",
-		"jdbc:postgresql://h/d?password=secret": "without jdbc:",
+		"jdbc:postgresql://h/d?password=secret": "leave jdbc: away",
 		"mysql://u:secret@h/d":                  `"mysql" is not a kind`,
 		"postgres://u:secret@h:port/d":          "",
 		"postgres://u:sec%ret@h/d":              "",

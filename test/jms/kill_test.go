@@ -92,9 +92,12 @@ func TestXAKilled(t *testing.T) {
 // of what rolled back branches give back to a client that has had it; as the
 // first master it takes the client's acknowledgement, which begins with the
 // first message of all open branches, for all of them, so that a branch of a
-// durable subscriber consumes what the ones before it may roll back.
+// durable subscriber consumes what the ones before it may roll back. In a
+// database it has room for the mark of one branch alone, so that the last one
+// takes the messages of all others.
 func excused(kinds []harness.Kind, line string) bool {
 	return kinds[1] == harness.ActiveMQ && strings.Contains(line, "left") ||
+		kinds[0] == harness.ActiveMQ && *storeFlag == "postgres" && strings.Contains(line, "left in the queue") ||
 		kinds[0] == harness.ActiveMQ && strings.Contains(line, "left for the subscriber")
 }
 

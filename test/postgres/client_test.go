@@ -81,4 +81,5 @@ func none(t *testing.T, url, queue string) {
 	defer cancel()
 	_, err = consumer.Receive(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, consumer.Close(within(t, patience)))
 }

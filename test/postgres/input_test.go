@@ -62,6 +62,11 @@ func TestStartIsRefused(t *testing.T) {
 			execute(t, shared, database, "CREATE ROLE reader LOGIN PASSWORD '"+postgres.Password+"'", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
 			return shared.URLAs("reader", postgres.Password, database)
 		}, 1, []string{"permission denied"}},
+		{"a schema of a later version", func(t *testing.T) string {
+			database := made(t)
+			execute(t, shared, database, "UPDATE conclave_state SET version = 99")
+			return shared.URL(database)
+		}, 1, []string{"version"}},
 		{"a table of another shape", func(t *testing.T) string {
 			database := made(t)
 			execute(t, shared, database, "ALTER TABLE activemq_msgs RENAME COLUMN msgid_seq TO sequence")

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-var besideFlag = flag.Int("beside", 6, "how many rows of the fault table run at a time")
+var besideFlag = flag.Int("beside", 8, "how many rows of the fault table run at a time")
 
 // The table: every fault, on a pair of brokers under load, with its promise
 // and its bound. Most rows wait more than they work: some run beside others.
 func TestFaultTable(t *testing.T) {
 	t.Parallel()
-	rows := slices.Concat(processRows(), sessionRows(), serverRows(), networkRows(), standbyRows(), spaceRows(), limitRows())
+	rows := slices.Concat(processRows(), sessionRows(), serverRows(), networkRows(), standbyRows(), spaceRows(), limitRows(), leaseRows())
 	lanes := make(chan struct{}, *besideFlag)
 	var all sync.WaitGroup
 	for _, r := range rows {

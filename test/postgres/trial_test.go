@@ -25,6 +25,8 @@ import (
 type row struct {
 	name string
 	on   func(x *trial) // makes the server, nil: the shared one
+	// lease has the pair keep the lease row instead of a session's lock.
+	lease bool
 	// strike does it, and says from when on somebody has to serve again.
 	strike func(x *trial)
 	// impatient has clients give a silent broker up after two seconds, and an
@@ -71,12 +73,17 @@ func (r row) begin(t *testing.T) *trial {
 	if x.url == "" {
 		x.url = x.server.URL(x.database)
 	}
-	o := harness.Options{Name: "a", JDBC: &harness.JDBC{URL: x.url}}
+	o := harness.Options{Name: "b", JDBC: &harness.JDBC{URL: x.url}}
+	if r.lease {
+		o.LockAcquireSleepInterval = leaseTime
+		o.JDBC.Locker, o.JDBC.Attributes = leaseLocker, map[string]string{"lockKeepAlivePeriod": "500"}
+	}
+	x.b = newNode(t, o)
+	o.Name = "a"
 	if x.cable != nil {
 		o.Namespace, o.Host = x.cable.Name, x.cable.Far
 	}
 	x.a = newNode(t, o)
-	x.b = newNode(t, harness.Options{Name: "b", JDBC: &harness.JDBC{URL: x.url}})
 	require.NoError(t, x.a.StartServing(patience))
 	require.NoError(t, x.b.Start())
 	require.NoError(t, x.b.WaitSlave(patience))

@@ -20,7 +20,7 @@ func identityPath(socket string) string {
 
 // writeIdentity keeps what does not change of an account.
 func writeIdentity(path string, a Account) error {
-	a.Status = node.Status{}
+	a.Status, a.Lock, a.Problem = node.Status{}, nil, ""
 	text, err := json.Marshal(a)
 	if err != nil {
 		return err
