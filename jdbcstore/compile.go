@@ -195,32 +195,70 @@ func (c *compiler) countAdds() (rows int) {
 
 // count deletes rows and changes the containers' rows.
 func (c *compiler) count() {
-	g := &c.b.segment
-	var name, messages, bytes, mixed, last, broker, deletes array
-	for _, d := range g.order {
+	g, b := &c.b.segment, c.b
+	if !b.marked {
+		b.marked, b.marker = true, g.order[0].container
+	}
+	var deletes array
+	for _, id := range g.deletes {
+		deletes.int(id)
+	}
+	switch d := g.order[0]; {
+	case len(g.order) > 1 || !c.s.counted[d.container]:
+		c.countMany(&deletes)
+	case len(g.deletes) > 0:
+		b.call(stmtCountGone, append(d.values(b.number), deletes.value())...)
+	default:
+		b.call(stmtCountOne, d.values(b.number)...)
+	}
+	if len(g.deletes) > 0 && c.s.recounted.Load() {
+		b.call(stmtUncount, deletes.value())
+	}
+}
+
+// values are the parameters of the statements for one container.
+func (d *delta) values(batch int64) [][]byte {
+	return [][]byte{textValue(d.container), int8Value(d.messages), int8Value(d.bytes), boolValue(d.mixed),
+		int8Value(d.lastID), int8Value(d.brokerSeq), int8Value(batch)}
+}
+
+// countMany makes the rows of containers that have none.
+func (c *compiler) countMany(deletes *array) {
+	var name, messages, bytes, mixed, last, broker array
+	for _, d := range c.b.segment.order {
 		name.text(d.container)
 		messages.int(d.messages)
 		bytes.int(d.bytes)
 		mixed.bool(d.mixed)
 		last.int(d.lastID)
 		broker.int(d.brokerSeq)
-	}
-	if !c.b.marked {
-		c.b.marked, c.b.marker = true, g.order[0].container
-	}
-	for _, id := range g.deletes {
-		deletes.int(id)
+		if !c.s.counted[d.container] {
+			c.b.after = append(c.b.after, func() { c.s.counted[d.container] = true })
+		}
 	}
 	c.b.call(stmtCount, name.value(), messages.value(), bytes.value(), mixed.value(), last.value(), broker.value(),
 		deletes.or(oidInt8), int8Value(c.b.number))
-	if len(g.deletes) > 0 && c.s.recounted.Load() {
-		c.b.call(stmtUncount, deletes.value())
-	}
 }
 
 // insert writes the additions that live, and counts those of topics for their
 // subscriptions.
 func (c *compiler) insert() {
+	g := &c.b.segment
+	if len(g.adds) == 1 {
+		a := &g.adds[0]
+		c.b.call(stmtInsertOne, int8Value(int64(a.op.Seq)), textValue(a.from.name), int8Value(a.op.Message.ID.ProducerSequence),
+			textValue(g.touched[a.op.Destination].container), int8Value(a.op.Message.Expiration), int8Value(column(a.op)), a.data)
+	} else {
+		c.insertMany()
+	}
+	for dest, d := range g.touched {
+		if dest.Kind.IsTopic() && d.messages > 0 {
+			c.b.call(stmtPending, textValue(d.container), int8Value(d.messages))
+		}
+	}
+}
+
+func (c *compiler) insertMany() {
 	g := &c.b.segment
 	var id, producer, sequence, container, expiration, priority, data array
 	size := 0
@@ -242,11 +280,6 @@ func (c *compiler) insert() {
 		data.bytes(a.data)
 	}
 	c.b.call(stmtInsert, id.value(), producer.value(), sequence.value(), container.value(), expiration.value(), priority.value(), data.value())
-	for dest, d := range g.touched {
-		if dest.Kind.IsTopic() && d.messages > 0 {
-			c.b.call(stmtPending, textValue(d.container), int8Value(d.messages))
-		}
-	}
 }
 
 // ack moves a subscription's mark to the first message that it has not

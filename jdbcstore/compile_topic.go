@@ -55,7 +55,11 @@ func (c *compiler) removeDestination(dest message.Destination) {
 		b.call(name, container)
 	}
 	delete(c.topics, dest)
-	b.after = append(b.after, func() { delete(c.s.readTopics, dest) })
+	delete(c.s.counted, dest.String())
+	b.after = append(b.after, func() {
+		delete(c.s.readTopics, dest)
+		delete(c.s.counted, dest.String())
+	})
 }
 
 // prioritize gives the subscriptions of a topic that is read by priority a

@@ -69,6 +69,7 @@ func (s *Store) loadDestinations(ctx context.Context, conn *pgx.Conn, state *sto
 	var messages, bytes, exposed, broker int64
 	var mixed bool
 	_, err = pgx.ForEachRow(rows, []any{&container, &messages, &bytes, &exposed, &mixed, &broker}, func() error {
+		s.counted[container] = true
 		dest := message.ParseDestination(container, message.Queue)
 		dests[dest] = &store.DestinationState{Destination: dest, Messages: max(messages, 0), Bytes: max(bytes, 0), Exposed: store.Segment(exposed)}
 		if exposed > 0 {

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	// Each run of the model makes a schema, and each of its steps is several
 	// transactions. -rapid.checks says otherwise.
-	err := flag.Set("rapid.checks", "25")
+	err := flag.Set("rapid.checks", "15")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

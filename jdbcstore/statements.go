@@ -7,7 +7,10 @@ type statement string
 // The committer's statements.
 const (
 	stmtCount          statement = "count"
+	stmtCountOne       statement = "count_one"
+	stmtCountGone      statement = "count_gone"
 	stmtInsert         statement = "insert"
+	stmtInsertOne      statement = "insert_one"
 	stmtInsertChecked  statement = "insert_checked"
 	stmtProducers      statement = "producers"
 	stmtExpose         statement = "expose"
@@ -89,6 +92,15 @@ var statements = map[statement]string{
 		ON CONFLICT (CONTAINER) DO UPDATE SET MESSAGES = t.MESSAGES + excluded.MESSAGES, BYTES = t.BYTES + excluded.BYTES,
 		MIXED = t.MIXED OR excluded.MIXED, LAST_ID = GREATEST(t.LAST_ID, excluded.LAST_ID),
 		BROKER_SEQ = GREATEST(t.BROKER_SEQ, excluded.BROKER_SEQ), BATCH = excluded.BATCH`,
+	// The same for one destination, whose row is there: the plan is a lookup.
+	stmtCountOne: `UPDATE {dests} SET MESSAGES = MESSAGES + $2::bigint, BYTES = BYTES + $3::bigint, MIXED = MIXED OR $4::bool,
+		LAST_ID = GREATEST(LAST_ID, $5::bigint), BROKER_SEQ = GREATEST(BROKER_SEQ, $6::bigint), BATCH = $7::bigint WHERE CONTAINER = $1::text`,
+	stmtCountGone: `WITH d AS (DELETE FROM {msgs} WHERE ID = ANY($8::bigint[]) RETURNING octet_length(MSG) size),
+		s AS (SELECT count(*) n, COALESCE(sum(size), 0)::bigint b FROM d)
+		UPDATE {dests} t SET MESSAGES = MESSAGES + $2::bigint - s.n, BYTES = BYTES + $3::bigint - s.b, MIXED = MIXED OR $4::bool,
+		LAST_ID = GREATEST(LAST_ID, $5::bigint), BROKER_SEQ = GREATEST(BROKER_SEQ, $6::bigint), BATCH = $7::bigint FROM s WHERE t.CONTAINER = $1::text`,
+	stmtInsertOne: `INSERT INTO {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG)
+		VALUES ($1::bigint, $2::text, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::bytea)`,
 	stmtInsert: `INSERT INTO {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG)
 		SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]), unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bytea[])`,
 	stmtInsertChecked: `WITH d AS (INSERT INTO {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG)

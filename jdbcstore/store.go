@@ -67,8 +67,9 @@ type Store struct {
 	company company
 	session *session
 	topics  topics
-	high    store.Seq // highest that was given to an Add
-	batches int64     // number of the last batch
+	high    store.Seq       // highest that was given to an Add
+	batches int64           // number of the last batch
+	counted map[string]bool // containers that have a row in the table of destinations
 	// outOfSpace says that nothing has been added since there was no room.
 	outOfSpace bool
 
@@ -116,7 +117,7 @@ func newStore(o Options, config *pgxpool.Config) *Store {
 		inherited: map[message.Destination]store.Segment{},
 		wake:      make(chan struct{}, 1), failed: make(chan struct{}), ended: make(chan struct{}), closing: make(chan struct{}),
 		prepared: map[message.TransactionID]*prepared{}, readTopics: topics{}, producers: newProducers(),
-		mixed: map[message.Destination]bool{}, sizes: map[message.Destination]int64{},
+		counted: map[string]bool{}, mixed: map[message.Destination]bool{}, sizes: map[message.Destination]int64{},
 	}
 	s.context, s.cancel = context.WithCancel(context.Background())
 	for name, text := range statements {
