@@ -35,9 +35,6 @@ func (s *Store) takeOver(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.checkShape(ctx, conn); err != nil {
-		return err
-	}
 	foreign, err := s.readState(ctx, conn)
 	if err != nil {
 		return explain(err)
@@ -57,7 +54,9 @@ func (s *Store) checkDatabase(ctx context.Context, conn *pgx.Conn) error {
 	var version int
 	var encoding string
 	var standby bool
-	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery()`).Scan(&version, &encoding, &standby)
+	var off []string // settings of the server without which a crash of its host loses what it has committed
+	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery(),
+		ARRAY(SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name)`).Scan(&version, &encoding, &standby, &off)
 	switch {
 	case err != nil:
 		return err
@@ -68,7 +67,10 @@ func (s *Store) checkDatabase(ctx context.Context, conn *pgx.Conn) error {
 	case encoding != "UTF8":
 		s.o.Log.Warn("database is not encoded in UTF8; names that it cannot hold are refused", "encoding", encoding)
 	}
-	return s.checkDurability(ctx, conn)
+	if len(off) > 0 {
+		s.o.Log.Warn("the database may lose what was confirmed, or all it has, when its host crashes: settings of the server are off", "settings", off)
+	}
+	return nil
 }
 
 // explain adds to an error about rights or missing tables what to do.
@@ -92,6 +94,9 @@ func (s *Store) ensureSchema(ctx context.Context, conn *pgx.Conn) (counted bool,
 	missing, err := s.missing(ctx, conn)
 	if err != nil || len(missing) == 0 {
 		return true, explain(err)
+	}
+	if i := slices.IndexFunc(missing, func(name string) bool { return strings.HasPrefix(name, "column ") }); i >= 0 {
+		return false, fmt.Errorf("%w: %s; `conclave schema` prints how the tables have to be", ErrSchemaMissing, missing[i])
 	}
 	if !s.o.NoCreateTables {
 		err = s.create(ctx, conn)
@@ -119,12 +124,20 @@ func (s *Store) missing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 		names = append(names, strings.ToLower(r.Replace(name)))
 	}
 	rows, _ := conn.Query(ctx, r.Replace(`SELECT 'table ' || n FROM unnest($1::text[]) n WHERE to_regclass(n) IS NULL
+		UNION ALL SELECT 'column ' || c || ' of ' || t FROM (VALUES (($4::text[])[1], $5::text[]), (($4::text[])[2], $6::text[])) v(t, columns), unnest(columns) c
+			WHERE to_regclass(t) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass(t) AND a.attname = c AND NOT a.attisdropped)
 		UNION ALL SELECT 'index ' || lower(i) FROM unnest($2::text[]) i WHERE NOT EXISTS (SELECT 1 FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
 			WHERE x.indrelid = to_regclass($3) AND c.relname = lower(i))
 		UNION ALL SELECT 'trigger on ' || t FROM unnest($4::text[]) t WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = to_regclass(t) AND g.tgname = 'conclave_foreign' AND g.tgenabled <> 'D')`),
-		names, []string{r.Replace("{msgsbare}_MIDX"), r.Replace("{msgsbare}_CONCLAVE_IDX"), r.Replace("{msgsbare}_CONCLAVE_PIDX")}, names[0], names[:2])
+		names, []string{r.Replace("{msgsbare}_MIDX"), r.Replace("{msgsbare}_CONCLAVE_IDX"), r.Replace("{msgsbare}_CONCLAVE_PIDX")}, names[0], names[:2], msgsColumns, acksColumns)
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
+
+// Columns of ActiveMQ's tables that the statements use.
+var (
+	msgsColumns = []string{"id", "container", "msgid_prod", "msgid_seq", "expiration", "msg", "priority", "xid"}
+	acksColumns = []string{"container", "sub_dest", "client_id", "sub_name", "selector", "last_acked_id", "priority", "xid"}
+)
 
 // create runs the statements of Schema.
 func (s *Store) create(ctx context.Context, conn *pgx.Conn) error {

@@ -114,10 +114,10 @@ func limitRows() []row {
 			strike: func(x *trial) {
 				release := x.crowdOut()
 				wait(500 * time.Millisecond)
-				require.NoError(x, x.a.Kill())
+				require.NoError(x, x.a.Kill()) // which makes room: the other may be faster
 				wait(2 * time.Second)
 				release()
-				x.now()
+				x.still()
 			}},
 		{name: "role's connection limit lowered, sessions ended", on: ordinaryRole, promise: "a pause until there is room", serve: backOnline,
 			strike: func(x *trial) {

@@ -69,7 +69,7 @@ func processRows() []row {
 				}
 				x.still()
 			}},
-		{name: "master stopped cleanly", promise: "P9: 1.5 s", serve: takeOver,
+		{name: "master stopped cleanly", promise: "as soon as it has ended", serve: 2 * takeOver,
 			strike: func(x *trial) {
 				x.now()
 				require.NoError(x, x.a.Stop(patience))

@@ -47,7 +47,7 @@ func spaceRows() []row {
 				x.silent(time.Second)
 				require.NoError(x, x.a.Kill())
 				require.NoError(x, x.b.WaitServing(patience))
-				x.now()
+				x.still()
 				x.volume.free()
 			}},
 		{name: "server's disk full", on: smallServer, promise: "nobody confirms, then one serves", serve: backOnline, after: alive,

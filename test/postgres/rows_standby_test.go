@@ -102,7 +102,7 @@ func standbyRows() []row {
 				require.NoError(x, x.server.Kill())
 				require.NoError(x, x.a.Kill())
 				x.promote()
-				x.now()
+				x.still() // the other may serve already
 			}},
 		{name: "synchronous standby away for a while", on: withStandby(true), promise: "nobody confirms, then it goes on", serve: backOnline,
 			strike: func(x *trial) {
