@@ -103,7 +103,7 @@ model: ## the election as a model, explored in full (needs spin and gcc)
 
 postgres: PEERS += $(DATABASE)
 postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -v -parallel 4 $(DATABASE_TESTS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -p 1 -v -parallel 4 $(DATABASE_TESTS)
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v -parallel 3 ./test/jms -store postgres -run '$(DATABASE_JMS)'
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop -store postgres -run 'TestFailoverLedger$$'
 

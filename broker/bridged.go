@@ -120,6 +120,13 @@ func (r *recent) add(x digest) bool {
 	return true
 }
 
+// forget takes x out; its place in the ring stays.
+func (r *recent) forget(x digest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, x)
+}
+
 func (a *bridged) init(b *Broker) {
 	a.place.init(b, landingQueue)
 	a.policy = DefaultPolicy()
@@ -147,11 +154,18 @@ func (d *dispatch) arrives(source string) bool {
 	}
 	done := d.finish()
 	if !m.Persistent || m.Destination.Kind.IsTemporary() {
-		fresh := b.bridged.passing.add(digestOf(m.Destination.String() + " " + key.source + " " + key.id))
-		if !fresh {
+		x := digestOf(m.Destination.String() + " " + key.source + " " + key.id)
+		if !b.bridged.passing.add(x) {
 			done(nil)
+			return false
 		}
-		return fresh
+		waiting := d.done
+		d.arrived = &x
+		d.done = func(err error) {
+			b.bridged.settlePassing(&x, err)
+			waiting(err)
+		}
+		return true
 	}
 	select {
 	case <-b.bridged.loaded:
@@ -207,6 +221,14 @@ func (a *bridged) settle(l *landing, err error) {
 	}
 	for _, done := range f.waiting {
 		done(err)
+	}
+}
+
+// settlePassing is settle for what is not persistent: x may be nil. What was
+// refused may be sent again.
+func (a *bridged) settlePassing(x *digest, err error) {
+	if x != nil && err != nil {
+		a.passing.forget(*x)
 	}
 }
 

@@ -114,6 +114,32 @@ func TestSendFailIfNoSpace(t *testing.T) {
 	c.sendN(p, orders, 10) // what is stored needs no memory
 }
 
+// TestRefusedFromOtherBroker: what another broker could not leave here is no
+// repetition when it is sent again, at once refused or after a while.
+func TestRefusedFromOtherBroker(t *testing.T) {
+	for name, set := range map[string]func(*Options){
+		"at once":         func(o *Options) { o.SendFailIfNoSpace = true },
+		"after a timeout": func(o *Options) { o.SendFailIfNoSpaceAfterTimeout = 10 * time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, limited(1), set)
+			c, far := f.connect(), f.connect()
+			p := c.producer(1, orders)
+			c.sendN(p, orders, 1, transient)
+			far.FromBroker("far")
+			m := far.make(far.producer(1, orders), orders, transient, func(m *message.Message) { m.BrokerPath = []message.BrokerID{"ID:far"} })
+			require.ErrorIs(t, far.send(m.Copy()), ErrResourceAllocation)
+			d := f.connect()
+			d.consumer(1, orders, 10)
+			require.NoError(t, d.ack(ackOf(message.StandardAck, d.take(t, 1)...)))
+			require.NoError(t, far.send(m.Copy()))
+			require.Equal(t, m.ID.Key(), d.take(t, 1)[0].Message.ID.Key())
+			require.NoError(t, far.send(m.Copy()), "a repetition is answered")
+			require.Zero(t, d.count())
+		})
+	}
+}
+
 func TestSendFailIfNoSpaceAfterTimeout(t *testing.T) {
 	f := start(t, limited(1), func(o *Options) { o.SendFailIfNoSpaceAfterTimeout = 10 * time.Millisecond })
 	c := f.connect()

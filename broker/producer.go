@@ -195,6 +195,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if err := d.pass(c.merged(ctx)); err != nil {
 		c.b.duplicates.settle(d.mark, err)
 		c.b.bridged.settle(d.arrival, err)
+		c.b.bridged.settlePassing(d.arrived, err)
 		return err
 	}
 	return nil
@@ -240,6 +241,7 @@ type dispatch struct {
 	done     func(error)
 	mark     *imprint // the id that it is to be remembered by, or nil
 	arrival  *landing // of a message that another broker sends, or nil
+	arrived  *digest  // the same where the message is not persistent
 	size     int64    // of what the client sent, if m is not that
 }
 
