@@ -57,6 +57,6 @@ func (QueueEntry) others() others {
 		"maxProducersToAudit":         tuned("64", reasonDepth),
 		"maxQueueAuditDepth":          tuned("10000", reasonDepth),
 		"optimizedDispatch":           tuned("false", "dispatch never changes threads"),
-		"sendDuplicateFromStoreToDLQ": tuned("false", "the journal's index holds each message once, so that no duplicate is read from it"),
+		"sendDuplicateFromStoreToDLQ": tuned("false", "no message of the store is taken for a duplicate: one whose id comes again while it is there is stored once, one that comes after it was consumed is delivered"),
 	}
 }
