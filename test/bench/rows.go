@@ -97,6 +97,7 @@ func directoryRows() []row {
 		drainRow("drain-auto", "drain, 1 consumer, automatic acknowledgement", scenario{Consumers: 1}),
 		drainRow("drain-transacted", "drain, 4 consumers, transactions of 100", scenario{Consumers: 4, ConsumerBatch: 100}),
 		bridgeRow(),
+		groupsRow(),
 		startRow(),
 		backlogRow(),
 	}
