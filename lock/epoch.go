@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -68,6 +69,10 @@ type epochRecord struct {
 const (
 	maxWindow = time.Hour // bounds what is believed of another's window
 	maxEpoch  = 1<<63 - 1 // fits a signed column of a database
+	// The file is padded to multiples of epochGrain, so that a new record has
+	// room where the old one was.
+	epochGrain = 512
+	epochTail  = len("\ncrc32c 00000000\n")
 )
 
 // readEpoch returns the last owner, or the zero Holder if the directory has
@@ -99,11 +104,12 @@ func encodeEpoch(h Holder) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := fmt.Appendf(nil, "%s\ncrc32c %08x\n", line, checksum(line))
-	if len(b) > maxEpochBytes {
-		return nil, fmt.Errorf("%d bytes of holder are more than %d", len(b), maxEpochBytes)
+	if len(line)+epochTail > maxEpochBytes {
+		return nil, fmt.Errorf("%d bytes of holder are more than %d", len(line), maxEpochBytes-epochTail)
 	}
-	return b, nil
+	size := (len(line) + epochTail + epochGrain - 1) / epochGrain * epochGrain
+	line = append(line, bytes.Repeat([]byte{' '}, size-epochTail-len(line))...)
+	return fmt.Appendf(nil, "%s\ncrc32c %08x\n", line, checksum(line)), nil
 }
 
 func decodeEpoch(b []byte) (Holder, error) {
