@@ -85,7 +85,7 @@ func TestMutants(t *testing.T) {
 	frames := script(t)
 	var before int64
 	for i := range mutants {
-		if i == mutants/2 { // until then the broker takes what any load needs
+		if i == mutants/3*2 { // until then the broker takes what any load needs
 			before = n.rss()
 		}
 		life := make([][]byte, len(frames))
