@@ -109,7 +109,7 @@ postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
 
 # The packages that test with a database, and what of the JMS suites is run on one.
 DATABASE_TESTS := ./test/harness ./test/harness/postgres ./lock/pglock ./jdbcstore ./migrate ./test/postgres
-DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
+DATABASE_JMS := TestXA$$|TestDurable$$|TestPipeKilled|TestFailoverInTransaction
 
 bench: PEERS += $(DATABASE)
 bench: build peers ## figures beside ActiveMQ's, in the same run

@@ -3,6 +3,7 @@
 package jdbcstore
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -27,16 +28,18 @@ func TestStore(t *testing.T) {
 // answers that are lost, all the time.
 func TestStoreOnBadNetwork(t *testing.T) {
 	p := newProxy(t, server.Address())
-	tick := time.NewTicker(70 * time.Millisecond)
-	stop := make(chan struct{})
+	const seed = 1
+	stop, random := make(chan struct{}), rand.New(rand.NewPCG(seed, seed))
 	t.Cleanup(func() { close(stop) })
 	go func() {
 		for n := 0; ; n++ {
+			// Not at regular times: attempts are, and could always meet one.
+			pause := time.NewTimer(time.Duration(50+random.IntN(250)) * time.Millisecond)
 			select {
 			case <-stop:
-				tick.Stop()
+				pause.Stop()
 				return
-			case <-tick.C:
+			case <-pause.C:
 			}
 			if n%4 == 0 {
 				p.cut()
