@@ -15,7 +15,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer
 
-.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres bench combined peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres postgres-jms bench combined peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -104,12 +104,15 @@ model: ## the election as a model, explored in full (needs spin and gcc)
 postgres: PEERS += $(DATABASE)
 postgres: build peers ## stores, locks and pairs on private PostgreSQL servers
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags postgres -count=1 -timeout 20m -p 1 -v -parallel 4 $(DATABASE_TESTS)
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v -parallel 3 ./test/jms -store postgres -run '$(DATABASE_JMS)'
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -timeout 20m -v ./test/interop -store postgres -run 'TestFailoverLedger$$'
+
+postgres-jms: PEERS += $(DATABASE)
+postgres-jms: build peers ## what applications do with JMS, on a database
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -v -parallel 3 ./test/jms -store postgres -run '$(DATABASE_JMS)'
 
 # The packages that test with a database, and what of the JMS suites is run on one.
 DATABASE_TESTS := ./test/harness ./test/harness/postgres ./lock/pglock ./jdbcstore ./migrate ./test/postgres
-DATABASE_JMS := TestXA$$|TestDurable$$|TestPipeKilled|TestFailoverInTransaction
+DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
 
 bench: PEERS += $(DATABASE)
 bench: build peers ## figures beside ActiveMQ's, in the same run

@@ -34,7 +34,7 @@ func TestStoreOnBadNetwork(t *testing.T) {
 	go func() {
 		for n := 0; ; n++ {
 			// Not at regular times: attempts are, and could always meet one.
-			pause := time.NewTimer(time.Duration(50+random.IntN(250)) * time.Millisecond)
+			pause := time.NewTimer(time.Duration(100+random.IntN(500)) * time.Millisecond)
 			select {
 			case <-stop:
 				pause.Stop()
