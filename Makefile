@@ -13,7 +13,7 @@ STATICCHECK := bin/staticcheck
 CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./cmd/...
 # Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
-DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer
+DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer nftables libjaxb-api-java
 
 .PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres postgres-jms bench combined peers clean
 
@@ -82,6 +82,7 @@ jms: build peers ## what applications do with JMS, with real Java clients
 ALTERNATIONS ?= 50
 KILLS        ?= 5
 
+network: PEERS += nftables
 network: build peers ## networks of Conclaves and ActiveMQs, with real Java clients; needs root for partitions
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -parallel 3 -kills $(KILLS)
 
