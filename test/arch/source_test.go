@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,19 +65,21 @@ func root(t *testing.T) string {
 // path from the root.
 func sources(t *testing.T, f func(path string, text []byte)) {
 	t.Helper()
+	files(t, func(name string, read func() []byte) {
+		if path.Ext(name) == ".go" && !strings.Contains("/"+name, "/.") && !strings.Contains("/"+name, "/testdata/") {
+			f(name, read())
+		}
+	})
+}
+
+// files calls f for every file of the project, those of testdata and of hidden
+// directories included, with its path from the root. What is built and what a
+// broker has stored is not the project's.
+func files(t *testing.T, f func(path string, read func() []byte)) {
+	t.Helper()
 	top := root(t)
 	seen := 0
 	err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != top || d.Name() == "testdata" || d.Name() == "bin" || d.Name() == "data") {
-			return filepath.SkipDir
-		}
-		if d.IsDir() || filepath.Ext(path) != ".go" {
-			return nil
-		}
-		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
@@ -83,8 +87,18 @@ func sources(t *testing.T, f func(path string, text []byte)) {
 		if err != nil {
 			return err
 		}
+		if d.IsDir() && slices.Contains([]string{".git", "bin", "data"}, d.Name()) {
+			return filepath.SkipDir
+		}
+		if !d.Type().IsRegular() || name == ".git" { // of a worktree
+			return nil
+		}
 		seen++
-		f(filepath.ToSlash(name), text)
+		f(filepath.ToSlash(name), func() []byte {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			return text
+		})
 		return nil
 	})
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -65,6 +66,40 @@ func TestFilesAreShort(t *testing.T) {
 			t.Errorf("%s has %d lines, more than %d", name, n, maxLines)
 		}
 	})
+}
+
+// A failure that rapid has saved is looked at, and becomes a test of its own
+// or is deleted. Git ignores it, so that it does not get lost among changes.
+func TestNoSavedFailures(t *testing.T) {
+	files(t, func(name string, _ func() []byte) {
+		if path.Ext(name) == ".fail" {
+			t.Errorf("%s is a failure that was saved", name)
+		}
+	})
+}
+
+// Nothing names a place on the machine where it was written.
+func TestNoWorkplaces(t *testing.T) {
+	places := [][]byte{[]byte("/wo" + "rk/"), []byte("/ro" + "ot/"), []byte("/tmp/" + "amq"), []byte("/tmp/" + "team")}
+	files(t, func(name string, read func() []byte) {
+		if slices.Contains([]string{".test", ".prof", ".class"}, path.Ext(name)) {
+			return // built here, and ignored by git
+		}
+		for text, i := read(), 0; i < len(places); i++ {
+			if at := bytes.Index(text, places[i]); at >= 0 && startsPath(text, at) {
+				t.Errorf("%s, line %d: %s", name, 1+bytes.Count(text[:at], []byte("\n")), places[i])
+			}
+		}
+	})
+}
+
+// startsPath reports that no name is before the place: it is an absolute path.
+func startsPath(text []byte, at int) bool {
+	if at == 0 {
+		return true
+	}
+	c := rune(text[at-1])
+	return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-}$)", c)
 }
 
 func TestPackagesHaveComments(t *testing.T) {
