@@ -279,8 +279,13 @@ func (a *allocator) prepare(length int64) (*dataFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = f.handle.WriteAt(eofRecord, 0); err == nil && !a.o.NoPreallocation {
+	// Space first: where it is just enough, the block that a write is given later
+	// would count against it (ext4).
+	if !a.o.NoPreallocation {
 		err = f.reserve(length, a.isStopped)
+	}
+	if err == nil {
+		_, err = f.handle.WriteAt(eofRecord, 0)
 	}
 	if err != nil {
 		a.discard(f)

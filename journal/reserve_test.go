@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,4 +46,47 @@ func TestKilledOnAFullDisk(t *testing.T) {
 		return j.allocator.reserve
 	}, 10*time.Second, spaceRetry/100, "the reserve comes back")
 	require.NoError(t, j.Close())
+}
+
+// reservingFS notes the files that were written to before they had their space.
+type reservingFS struct {
+	vfs.FS
+	mu    sync.Mutex
+	early []string // mu
+}
+
+type reservingFile struct {
+	vfs.File
+	fs       *reservingFS
+	name     string
+	reserved atomic.Bool
+}
+
+func (f *reservingFS) Create(name string) (vfs.File, error) {
+	file, err := f.FS.Create(name)
+	return &reservingFile{File: file, fs: f, name: name}, err
+}
+
+func (f *reservingFile) Reserve(n int64) error {
+	f.reserved.Store(true)
+	return f.File.Reserve(n)
+}
+
+func (f *reservingFile) WriteAt(b []byte, offset int64) (int, error) {
+	if !f.reserved.Load() {
+		f.fs.mu.Lock()
+		f.fs.early = append(f.fs.early, f.name)
+		f.fs.mu.Unlock()
+	}
+	return f.File.WriteAt(b, offset)
+}
+
+// TestSpaceComesBeforeTheFirstByte: on ext4 a file for which there is just
+// enough space is refused while a byte of it waits to be given a block.
+func TestSpaceComesBeforeTheFirstByte(t *testing.T) {
+	fs := &reservingFS{FS: vfs.NewMemory()}
+	j := mustOpen(t, smallFiles(fs))
+	fillFiles(t, j, 3)
+	require.NoError(t, j.Close())
+	require.Empty(t, fs.early)
 }
