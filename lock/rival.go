@@ -66,7 +66,7 @@ func (f *FileLocker) lookForRival(ctx context.Context, d *descriptor) (settle ti
 // signOfLife waits for another time in the lock file than the first.
 func (f *FileLocker) signOfLife(ctx context.Context, path string, first uint64, window time.Duration) (bool, error) {
 	for began := f.options.clock(); f.options.clock()-began < window; {
-		if err := pause(ctx, rivalLook); err != nil {
+		if err := Pause(ctx, rivalLook); err != nil {
 			return false, err
 		}
 		stamp, err := stampAt(path)
