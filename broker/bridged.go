@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -49,7 +48,10 @@ type bridged struct {
 	serial   atomic.Int64
 	loaded   chan struct{} // closed when known has what is in the store
 	passing  recent        // what is not persistent
+	doubts   recent        // what bridges had in hand and gave back; see parting.go
 	leaving  leaving
+	using    sync.Mutex  // held while used becomes true
+	used     atomic.Bool // there are or were bridges; stored
 	surplus  chan struct{} // capacity 1: there is something to forget
 
 	mu      sync.Mutex
@@ -75,8 +77,8 @@ type flightKey struct {
 
 // landings are the last messages of one such way, the oldest first.
 type landings struct {
-	known map[digest]struct{}
-	order []landed
+	known map[digest]landed
+	order []landed // also some that were forgotten before their time
 }
 
 type landed struct {
@@ -120,6 +122,13 @@ func (r *recent) add(x digest) bool {
 	return true
 }
 
+func (r *recent) has(x digest) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.known[x]
+	return known
+}
+
 // forget takes x out; its place in the ring stays.
 func (r *recent) forget(x digest) {
 	r.mu.Lock()
@@ -141,6 +150,7 @@ func (a *bridged) recover(state *store.DestinationState) bool {
 	}
 	a.stats.size.Store(state.Messages)
 	a.loading = state.Messages > 0
+	a.used.Store(a.loading)
 	return true
 }
 
@@ -148,14 +158,14 @@ func (a *bridged) recover(state *store.DestinationState) bool {
 // or is just now, its sender is answered.
 func (d *dispatch) arrives(source string) bool {
 	b, m := d.c.b, d.m
-	key := flightKey{landingKey{source, m.Destination}, strconv.Itoa(len(m.BrokerPath)) + " " + m.ID.ProducerKey()}
+	key := hopKey(source, m, len(m.BrokerPath))
 	if m.Destination.Kind.IsTopic() {
 		key = flightKey{landingKey{"", m.Destination}, m.ID.ProducerKey()}
 	}
 	done := d.finish()
 	if !m.Persistent || m.Destination.Kind.IsTemporary() {
 		x := digestOf(m.Destination.String() + " " + key.source + " " + key.id)
-		if !b.bridged.passing.add(x) {
+		if b.bridged.passing.has(digestOf(m.Destination.String()+" "+m.ID.ProducerKey())) || !b.bridged.passing.add(x) {
 			done(nil)
 			return false
 		}
@@ -173,7 +183,7 @@ func (d *dispatch) arrives(source string) bool {
 		done(ErrClosed)
 		return false
 	}
-	if !b.bridged.begin(key, done) {
+	if !b.bridged.begin(key, m, done) {
 		b.log.Info("a message that was stored before is not stored again", "message", m.ID.String(), "destination", m.Destination.String(), "from", source)
 		return false
 	}
@@ -188,15 +198,13 @@ func (d *dispatch) arrives(source string) bool {
 
 // begin claims a message that is about to be stored; false if it is known, or
 // on its way, in which case done is called when that is over.
-func (a *bridged) begin(key flightKey, done func(error)) bool {
+func (a *bridged) begin(key flightKey, m *message.Message, done func(error)) bool {
 	a.mu.Lock()
-	if l := a.known[key.landingKey]; l != nil {
-		if _, again := l.known[digestOf(key.id)]; again {
-			a.mu.Unlock()
-			a.stats.copies.Add(1)
-			done(nil)
-			return false
-		}
+	if a.knowsLocked(key) || a.strayLocked(m) {
+		a.mu.Unlock()
+		a.stats.copies.Add(1)
+		done(nil)
+		return false
 	}
 	defer a.mu.Unlock()
 	if f := a.flights[key]; f != nil {
@@ -290,12 +298,12 @@ func (a *bridged) rememberLocked(m *message.Message, seq store.Seq) {
 	}
 	l := a.known[key.landingKey]
 	if l == nil {
-		l = &landings{known: map[digest]struct{}{}}
+		l = &landings{known: map[digest]landed{}}
 		a.known[key.landingKey] = l
 	}
-	x := digestOf(key.id)
-	l.known[x] = struct{}{}
-	l.order = append(l.order, landed{x, m.ID, seq})
+	x := landed{digestOf(key.id), m.ID, seq}
+	l.known[x.digest] = x
+	l.order = append(l.order, x)
 	a.total++
 	if len(l.order) > maxLandings || a.total > maxAllLandings {
 		a.dropLocked(l)
@@ -306,8 +314,11 @@ func (a *bridged) rememberLocked(m *message.Message, seq store.Seq) {
 func (a *bridged) dropLocked(l *landings) {
 	old := l.order[0]
 	l.order = l.order[1:]
-	delete(l.known, old.digest)
 	a.total--
+	if l.known[old.digest] != old {
+		return // it was forgotten, or has come again
+	}
+	delete(l.known, old.digest)
 	a.excess = append(a.excess, store.Op{Action: store.Remove, Destination: a.dest, ID: old.id, Seq: old.seq})
 	if len(a.excess) >= landingPage {
 		select {
