@@ -1,9 +1,6 @@
 package broker
 
 import (
-	"slices"
-	"strconv"
-
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
@@ -29,14 +26,9 @@ func (a *bridged) uses() error {
 	if a.used.Load() {
 		return nil
 	}
-	now := a.b.nowMS()
-	m := &message.Message{
-		Persistent: true, Priority: 4, Destination: landingQueue, Producer: a.producer, Timestamp: now, BrokerInTime: now,
-		ID: message.MessageID{Producer: a.producer, ProducerSequence: a.serial.Add(1), BrokerSequence: a.b.sequence.Add(1)},
-	}
 	outcome := make(chan error, 1)
 	u := newBatch(a.b)
-	u.add(a, m)
+	u.add(a, a.note())
 	u.commit(store.None, message.TransactionID{}, true, func(err error) { outcome <- err })
 	select {
 	case err := <-outcome:
@@ -58,50 +50,13 @@ func doubtOf(dest message.Destination, m *message.Message) digest {
 	return digestOf(dest.String() + " " + m.ID.ProducerKey())
 }
 
-// spentKey is that of a message that was consumed here while another broker may
-// have had it, too.
-func spentKey(m *message.Message) flightKey {
-	return flightKey{landingKey{"", m.Destination}, m.ID.ProducerKey()}
-}
-
-// spent reports whether there is such a record of m.
+// spent reports whether m was consumed here while another broker may have had
+// it, too.
 func (a *bridged) spent(m *message.Message) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.knowsLocked(spentKey(m))
-}
-
-func (a *bridged) knowsLocked(k flightKey) bool {
-	l := a.known[k.landingKey]
-	if l == nil {
-		return false
-	}
-	_, known := l.known[digestOf(k.id)]
-	return known
-}
-
-// hopKey is that of an arrival of m from source after so many hops.
-func hopKey(source string, m *message.Message, hops int) flightKey {
-	return flightKey{landingKey{source, m.Destination}, strconv.Itoa(hops) + " " + m.ID.ProducerKey()}
-}
-
-// strayLocked reports whether m is a copy that must not be stored: of what was
-// consumed here, or of what has come here from a broker that m has been at, but
-// that it went on from to another, because that other's answer was lost.
-func (a *bridged) strayLocked(m *message.Message) bool {
-	if len(a.known) == 0 || !m.Destination.Kind.IsQueue() {
-		return false
-	}
-	if a.knowsLocked(spentKey(m)) {
-		return true
-	}
-	for i, id := range m.BrokerPath[:len(m.BrokerPath)-1] {
-		from, to := a.b.peers.name(id), a.b.peers.name(m.BrokerPath[i+1])
-		if from != "" && to != "" && to != a.b.name && a.knowsLocked(hopKey(from, m, i+1)) {
-			return true
-		}
-	}
-	return false
+	was, known := a.knownLocked(flightKey{m.Destination, m.ID.ProducerKey()})
+	return known && was.way.hops == anyHops
 }
 
 // parts adds to u what is remembered, or forgotten, when r goes, if bridges are
@@ -121,17 +76,12 @@ func (u *batch) parts(r *ref) {
 		}
 		return
 	}
-	if r.doubtful || a.doubts.has(doubtOf(q.dest, r.m)) {
-		m := r.m
-		if m.Destination != q.dest {
-			m = m.Copy()
-			m.Destination = q.dest
-		}
-		if r.stored {
-			u.add(a, a.record(&landing{spentKey(m)}))
-		} else {
-			a.passing.add(digestOf(q.dest.String() + " " + m.ID.ProducerKey()))
-		}
+	switch consumed := (landing{hops: anyHops}); {
+	case !r.doubtful && !a.doubts.has(doubtOf(q.dest, r.m)):
+	case r.stored:
+		u.add(a, a.record(&arriving{flightKey{q.dest, r.m.ID.ProducerKey()}, consumed}))
+	default:
+		a.passing.add(consumed.transient(q.dest, r.m))
 	}
 }
 
@@ -148,32 +98,20 @@ func (a *bridged) forget(f *forward, dest message.Destination, m *message.Messag
 	if n == 0 || f.Name == "" || a.b.peers.name(m.BrokerPath[n-1]) != f.Name {
 		return op, false
 	}
-	x := m
-	if x.Destination != dest {
-		x = m.Copy()
-		x.Destination = dest
-	}
-	k := hopKey(f.Name, x, n)
 	if !m.Persistent || dest.Kind.IsTemporary() {
-		a.passing.forget(digestOf(dest.String() + " " + k.source + " " + k.id))
+		a.passing.forget(landing{f.Name, n}.transient(dest, m))
 		return op, false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l := a.known[k.landingKey]
-	if l == nil {
+	key := flightKey{dest, m.ID.ProducerKey()}
+	was, known := a.knownLocked(key)
+	if !known || was.way != (landing{f.Name, n}) {
 		return op, false
 	}
-	at, known := l.known[digestOf(k.id)]
-	if !known {
-		return op, false
-	}
-	delete(l.known, digestOf(k.id))
-	if len(l.order) > 2*len(l.known)+landingPage {
-		before := len(l.order)
-		l.order = slices.DeleteFunc(l.order, func(o landed) bool { return l.known[o.digest] != o })
-		a.total -= before - len(l.order)
-	}
+	l := a.known[dest]
+	delete(l.known, was.digest)
+	l.forgotten[was.seq] = struct{}{}
 	a.stats.size.Add(-1)
-	return store.Op{Action: store.Remove, Destination: a.dest, ID: at.id, Seq: at.seq}, true
+	return store.Op{Action: store.Remove, Destination: a.dest, ID: was.id, Seq: was.seq}, true
 }
