@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/conclavemq/conclave/message"
 )
 
 // DestinationView is a destination as an operator sees it: its counts, and what
@@ -89,13 +87,4 @@ func (b *Broker) Departed() DestinationStats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.total
-}
-
-// MessageIDOf reads a message id as clients show it: a producer's key, or a text
-// of another kind of client.
-func MessageIDOf(text string) message.MessageID {
-	if id, err := message.ParseMessageID(text); err == nil {
-		return id
-	}
-	return message.MessageID{TextView: text}
 }

@@ -130,11 +130,7 @@ func (v *view) eachDestination(pattern jolokia.Name, f func(*jolokia.Bean)) {
 		if oneKind && kind != string(d.Kind) || one && exact != jolokia.Encode(d.Name) {
 			continue
 		}
-		class := topicClass
-		if d.Kind.isQueue() {
-			class = queueClass
-		}
-		f(&jolokia.Bean{Name: v.destinationName(d), Class: class, Subject: &destinationBean{v, d}})
+		f(&jolokia.Bean{Name: v.destinationName(d), Class: destinationClass(d.Kind), Subject: &destinationBean{v, d}})
 	}
 }
 

@@ -18,7 +18,9 @@ var connectorClass = func() *jolokia.Class {
 	})
 	c.Operations = []jolokia.Operation{{
 		Name: "connectionCount", Returns: integer, Description: "How many clients are connected.",
-		Do: func(_ context.Context, subject any, _ []any) (any, error) { return subject.(*Connector).Connections, nil },
+		Do: func(_ context.Context, subject any, _ []any) (any, error) {
+			return subject.(*Connector).Connections, nil
+		},
 	}}
 	return c
 }()

@@ -42,12 +42,25 @@ var destinationAttributes = []jolokia.Attribute{
 	of("DLQ", boolean, "Whether dead letters have come here.", func(d *destinationBean) any { return d.DeadLetters }),
 }
 
+func destinationClass(kind Kind) *jolokia.Class {
+	switch kind {
+	case Queue:
+		return queueClass
+	case TempQueue:
+		return tempQueueClass
+	}
+	return topicClass
+}
+
 var topicClass = class("TopicView", destinationAttributes)
 
 var queueClass = func() *jolokia.Class {
-	c := class("QueueView", destinationAttributes, []jolokia.Attribute{
-		of("Paused", boolean, "Whether consumers get nothing; queues are never paused here.", func(*destinationBean) any { return false }),
-	})
+	c := *tempQueueClass
 	c.Operations = queueOperations
-	return c
+	return &c
 }()
+
+// tempQueueClass has no operations: what is in a temporary queue is its client's.
+var tempQueueClass = class("QueueView", destinationAttributes, []jolokia.Attribute{
+	of("Paused", boolean, "Whether consumers get nothing; queues are never paused here.", func(*destinationBean) any { return false }),
+})

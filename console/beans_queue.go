@@ -88,8 +88,11 @@ func many(name, description string, more []jolokia.Argument, do act) jolokia.Ope
 
 // result gives errors the classes that Java's have.
 func result(n int, err error) (any, error) {
-	if errors.Is(err, ErrSelector) {
+	switch {
+	case errors.Is(err, ErrSelector):
 		return nil, jolokia.Failure("javax.jms.InvalidSelectorException", err.Error())
+	case errors.Is(err, ErrNotDeadLetters):
+		return nil, jolokia.Failure("java.lang.Exception", "Retry of message is only possible on Dead Letter Queues!")
 	}
 	return n, err
 }

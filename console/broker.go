@@ -29,6 +29,8 @@ type Broker interface {
 var (
 	ErrSelector  = errors.New("the selector is not valid")
 	ErrMessageID = errors.New("the message id is not valid")
+	// ErrNotDeadLetters: the queue has none.
+	ErrNotDeadLetters = errors.New("the queue has no dead letters")
 )
 
 // Selection names messages. What is zero does not restrict.
@@ -68,8 +70,6 @@ const (
 	TempQueue Kind = "TempQueue"
 	TempTopic Kind = "TempTopic"
 )
-
-func (k Kind) isQueue() bool { return k == Queue || k == TempQueue }
 
 // Destination is a snapshot of one.
 type Destination struct {

@@ -67,8 +67,8 @@ type Following struct {
 
 // Takeover is how long it took to become master, in seconds.
 type Takeover struct {
-	All      float64 `json:"takeoverSeconds"` // all
-	Store    float64 `json:"storeSeconds"`
-	Broker   float64 `json:"brokerSeconds"`
-	Ports    float64 `json:"portsSeconds"`
+	All    float64 `json:"takeoverSeconds"` // all
+	Store  float64 `json:"storeSeconds"`
+	Broker float64 `json:"brokerSeconds"`
+	Ports  float64 `json:"portsSeconds"`
 }

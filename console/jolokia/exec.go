@@ -11,6 +11,9 @@ import (
 
 // exec calls an operation. (Jolokia: ExecHandler)
 func (a *answerer) exec(ctx context.Context, r *request) (any, error) {
+	if a.foreign != "" {
+		return nil, Forbidden("Origin " + a.foreign + " is not allowed to change anything")
+	}
 	if r.operation == nil {
 		return nil, badRequest("No operation given for exec Request on MBean %s", r.name.String())
 	}

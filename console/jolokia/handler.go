@@ -2,12 +2,16 @@ package jolokia
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -35,18 +39,24 @@ type answerer struct {
 	*Handler
 	beans   Beans
 	classes classes
+	foreign string // the origin, if it may only read
 }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// A page of another site can make a browser send a GET or a simple POST. One
-	// without an origin is refused, as ActiveMQ's strict checking does; where
-	// this agent is asked from is a matter of the server.
-	if r.Header.Get("Origin") == "" && r.Header.Get("Referer") == "" {
+	// A page of another site can make a browser send a GET or a simple POST. What
+	// comes without an origin is refused, as by ActiveMQ's strict checking.
+	// ActiveMQ lets every origin that is given do everything; here another
+	// site's may not change anything.
+	origin := cmp.Or(r.Header.Get("Origin"), r.Header.Get("Referer"))
+	if origin == "" {
 		write(w, asError(Forbidden("Origin null is not allowed to call this agent")).object())
 		return
 	}
 	a := &answerer{Handler: h, beans: h.Beans(), classes: classes{}}
+	if !own(origin, r) {
+		a.foreign = origin
+	}
 	switch r.Method {
 	case http.MethodGet:
 		q, err := parseGet(strings.TrimPrefix(r.URL.Path, h.Prefix), query(r))
@@ -61,6 +71,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, POST")
 		http.Error(w, "GET or POST", http.StatusMethodNotAllowed)
 	}
+}
+
+// own reports an origin that is this agent itself, or this machine, as scripts
+// have it; a browser gives the site that a page is from.
+func own(origin string, r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	if host == "" { // without a scheme, which no browser sends
+		host = origin
+	}
+	here := r.Host
+	if h, _, err := net.SplitHostPort(here); err == nil {
+		here = h
+	}
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(u.Host, r.Host) || strings.EqualFold(host, here) && u.Scheme == "" ||
+		strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
 }
 
 func query(r *http.Request) parameters {
