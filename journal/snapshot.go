@@ -146,7 +146,7 @@ func (j *Journal) freeze() (*view, error) {
 	}
 	v := j.index.freeze()
 	j.queueMu.Lock()
-	v.seq = j.lastSeq
+	v.seq = uint64(j.lastSeq)
 	j.queueMu.Unlock()
 	c := j.writer.current
 	v.position, v.mark, v.epoch, v.sequence = c.number, c.mark, j.epoch, j.brokerSequence

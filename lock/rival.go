@@ -71,7 +71,7 @@ func (f *FileLocker) lookForRival(ctx context.Context, d *descriptor) (settle ti
 // its time here, so it is here that an owner is likely to die.
 func (f *FileLocker) signOfLife(ctx context.Context, path string, first uint64, owner Holder) (bool, error) {
 	for began := f.options.clock(); f.options.clock()-began < owner.window() && !f.gone(owner); {
-		if err := pause(ctx, rivalLook); err != nil {
+		if err := Pause(ctx, rivalLook); err != nil {
 			return false, err
 		}
 		stamp, err := stampAt(path)
