@@ -67,9 +67,11 @@ func (j *Journal) Append(u *store.Unit) {
 	j.enqueue(u, w)
 }
 
-// appendRecords queues records that have no operations.
+// appendRecords queues records that have no operations. They are synced before
+// the next batch: nobody waits for them, but a crash that loses them and keeps
+// what comes after would look like damage.
 func (j *Journal) appendRecords(records []byte) {
-	j.enqueue(&store.Unit{}, &work{buf: &records})
+	j.enqueue(&store.Unit{Sync: true}, &work{buf: &records})
 }
 
 // appendBuilt queues a unit that is made when its turn comes, and waits until

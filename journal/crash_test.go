@@ -210,6 +210,12 @@ func (h *history) mayCut(m *moments, disk *vfs.Memory, call vfs.Call, name strin
 // TestCrashes: whenever the power fails, what was confirmed is there, what is
 // there is whole and in order, and recovering twice gives the same.
 func TestCrashes(t *testing.T) {
+	first := "" // what went wrong at first; rapid tells only of its last try
+	defer func() {
+		if first != "" {
+			t.Log("at first: ", first)
+		}
+	}()
 	rapid.Check(t, func(r *rapid.T) {
 		h := &history{r: r, model: memory.New(), prepared: map[int]bool{}}
 		defer h.model.Close()
@@ -222,7 +228,12 @@ func TestCrashes(t *testing.T) {
 		o.MaxFileLength = minFileLength
 		h.drive(o)
 		for _, c := range h.cuts {
-			h.check(c)
+			if problem := h.check(c); problem != "" {
+				if first == "" {
+					first = problem
+				}
+				r.Fatal(problem)
+			}
 		}
 	})
 }
@@ -252,27 +263,33 @@ func (h *history) drive(o Options) {
 	h.cuts = append(h.cuts, cut{o.FS.(*vfs.Faulty).FS.(*vfs.Memory).Crash(nil), "the end", h.confirmed, h.confirmed})
 }
 
-func (h *history) check(c cut) {
+// check recovers from a cut twice, and returns what is wrong, or "".
+func (h *history) check(c cut) string {
 	o := testOptions(c.disk.Snapshot(), "/journal")
 	o.MaxFileLength = minFileLength
-	before, found := contents{c.disk}, ""
+	where := func(what string) string { return fmt.Sprintf("%s; %s, on disk:\n%s", what, c.moment, contents{c.disk}) }
+	found := ""
 	for round := range 2 {
 		j, err := Open(o)
-		require.NoError(h.r, err, "%s\n%s", c.moment, before)
+		if err != nil {
+			return where(err.Error())
+		}
 		again := look(h.r, j)
 		for _, d := range j.Damage() {
-			require.True(h.r, d.Tail, "%s\n%s\n%s", c.moment, d, before)
+			if !d.Tail {
+				return where(d.String())
+			}
 		}
 		require.NoError(h.r, j.Close())
-		if round == 1 {
-			require.Equal(h.r, found, again, "recovering twice gives the same: %s\n%s", c.moment, before)
-			return
+		if round == 1 && again != found {
+			return where(fmt.Sprintf("recovering twice gives\n%s\nand then\n%s", found, again))
 		}
 		if found = again; !slices.Contains(h.looks[c.confirmed:c.appended+1], found) {
-			require.FailNow(h.r, "what is recovered was never the state", "confirmed %d, appended %d, %s, from %s\nfound:\n%s\nafter the confirmed:\n%s\non disk:\n%s",
-				c.confirmed, c.appended, c.moment, j.Opening().From, found, h.looks[c.confirmed], before)
+			return where(fmt.Sprintf("what is recovered, from %s, was never the state: confirmed %d, appended %d\nfound:\n%s\nafter the confirmed:\n%s",
+				j.Opening().From, c.confirmed, c.appended, found, h.looks[c.confirmed]))
 		}
 	}
+	return ""
 }
 
 // contents is what is on a disk, listed record by record: a failure that
