@@ -12,7 +12,8 @@ type JDBC struct {
 	// may hold a password, and is never logged.
 	DataSource string `config:"dataSource"`
 	// LockDataSource is where the lock is, if it is to be reached otherwise:
-	// past a pooler. It has to be the same database.
+	// past a pooler. It has to be the same database, which is proven at a start;
+	// ActiveMQ takes another too, and so loses what a deposed master is kept from.
 	LockDataSource        string        `config:"lockDataSource"`
 	CreateTablesOnStartup bool          `config:"createTablesOnStartup"`
 	CleanupPeriod         time.Duration `config:"cleanupPeriod"`

@@ -1,8 +1,6 @@
 package jdbcstore
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -345,7 +343,9 @@ func (s *Store) report(dest message.Destination, id int64, err error) {
 	s.o.Log.Error("stored message cannot be read back; it is left where it is and the others are served", "destination", dest.String(), "error", err)
 }
 
-// LastSequence is the highest that a producer has stored; see store.Store.
+// LastSequence is the highest that a producer has stored; see store.Store. A
+// database that has gone is waited for: what is stored already would be taken
+// for new.
 func (s *Store) LastSequence(id message.ProducerID) int64 {
 	if last, known := s.producers.last(id); known {
 		return last
@@ -354,12 +354,19 @@ func (s *Store) LastSequence(id message.ProducerID) int64 {
 	pause := firstPause
 	for {
 		err := s.pool.QueryRow(s.context, s.texts[stmtLast], []string{producerName(id)}).Scan(nil, &nullable{&last})
-		if err == nil || errors.Is(err, context.Canceled) || judge(err) != away {
+		if err == nil {
+			return last
+		}
+		if verdict := judge(err); verdict != away && verdict != repeatable {
+			s.o.Log.Error("asking for the last sequence of a producer", "producer", id.String(), "error", err)
 			return last
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-s.closing:
+			timer.Stop()
+			return last
 		case <-s.context.Done():
 			timer.Stop()
 			return last

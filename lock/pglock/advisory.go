@@ -57,6 +57,9 @@ func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 		if err := proveExclusion(ctx, a.o.Source, s, a.o.Log); err != nil {
 			return nil, err
 		}
+		if err := proveSame(ctx, s, a.o.Store); err != nil {
+			return nil, err
+		}
 		c.proven = true
 	}
 	keys, err := a.o.prepare(ctx, s)

@@ -149,6 +149,37 @@ func (p *proof) locksExclude(ctx context.Context) error {
 	return nil
 }
 
+// ErrOtherDatabase reports a store in another database than its lock.
+var ErrOtherDatabase = errors.New("the lock is in another database than the messages")
+
+// proveSame tries whether a lock that is taken by one way excludes by the
+// other. It works through a pooler on either. nil is no other way.
+func proveSame(ctx context.Context, s *session, other *Source) error {
+	if other == nil {
+		return nil
+	}
+	there, err := attach(ctx, other)
+	if err != nil {
+		return fmt.Errorf("prove that %s is the database of the lock: %w", other, err)
+	}
+	defer there.end()
+	key := trialKey()
+	var granted bool
+	err = pgx.BeginFunc(ctx, s.Conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", key); err != nil {
+			return err
+		}
+		return there.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", key).Scan(&granted)
+	})
+	if err != nil {
+		return fmt.Errorf("prove that %s is the database of the lock: %w", other, err)
+	}
+	if granted {
+		return fmt.Errorf("%w: a deposed master could not be kept from writing to %s; have lockDataSource lead to that one, or leave it out", ErrOtherDatabase, other)
+	}
+	return nil
+}
+
 // proveFence tries whether a lock that lasts as long as a transaction keeps
 // another transaction out: that is what a fence is made of.
 func proveFence(ctx context.Context, source *Source, s *session) error {
