@@ -86,6 +86,7 @@ type Broker struct {
 	suspicious bool                      // producers that failed over may send what was delivered and not stored; set by recover
 
 	registry      registry
+	departed      departed
 	routing       routing
 	flow          flow
 	usage         usage

@@ -20,6 +20,9 @@ const (
 // check finds what is wrong between attributes and with their ranges.
 func (b *binder) check(c *Config) {
 	broker := &c.Broker
+	if c.Console != nil {
+		c.Console.check(b, "console")
+	}
 	b.checkName(broker)
 	b.checkConnectors(broker)
 	if k := broker.PersistenceAdapter.KahaDB; k != nil && broker.Persistent {

@@ -3,6 +3,8 @@ package config
 // Config is a whole configuration.
 type Config struct {
 	Broker Broker `config:"broker"`
+	// Console is nil where no HTTP is wanted.
+	Console *Console `config:"console"`
 
 	// File is the absolute path of the file that was read, "" for none.
 	File string

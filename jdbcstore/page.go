@@ -1,6 +1,7 @@
 package jdbcstore
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -343,33 +344,49 @@ func (s *Store) report(dest message.Destination, id int64, err error) {
 	s.o.Log.Error("stored message cannot be read back; it is left where it is and the others are served", "destination", dest.String(), "error", err)
 }
 
-// LastSequence is the highest that a producer has stored; see store.Store. A
-// database that has gone is waited for: what is stored already would be taken
-// for new.
+// LastSequence is the highest that a producer has stored; see store.Store.
 func (s *Store) LastSequence(id message.ProducerID) int64 {
 	if last, known := s.producers.last(id); known {
 		return last
 	}
 	last := int64(-1)
+	s.lookUp(func() error {
+		return s.pool.QueryRow(s.context, s.texts[stmtLast], []string{producerName(id)}).Scan(nil, &nullable{&last})
+	})
+	return last
+}
+
+// Find looks a message up by its id; see store.Store.
+func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	row := int64(-1)
+	s.lookUp(func() error {
+		return s.pool.QueryRow(s.context, s.texts[stmtFind], producerName(id.Producer), id.ProducerSequence, dest.String()).Scan(&row)
+	})
+	return store.Seq(max(row, 0)), row >= 0
+}
+
+// lookUp repeats a query while the database is away: what is stored already
+// would be taken for new.
+func (s *Store) lookUp(query func() error) {
 	pause := firstPause
 	for {
-		err := s.pool.QueryRow(s.context, s.texts[stmtLast], []string{producerName(id)}).Scan(nil, &nullable{&last})
-		if err == nil {
-			return last
+		err := query()
+		if err == nil || errors.Is(err, pgx.ErrNoRows) {
+			return
 		}
 		if verdict := judge(err); verdict != away && verdict != repeatable {
-			s.o.Log.Error("asking for the last sequence of a producer", "producer", id.String(), "error", err)
-			return last
+			s.o.Log.Error("looking up what is stored", "error", err)
+			return
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-s.closing:
 			timer.Stop()
-			return last
+			return
 		case <-s.context.Done():
 			timer.Stop()
-			return last
+			return
 		}
 		pause = min(2*pause, lastPause)
 	}

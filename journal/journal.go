@@ -119,6 +119,21 @@ func (j *Journal) releaseRoom() {
 	j.gate.Open()
 }
 
+// Find looks a message up by its id; see store.Store.
+func (j *Journal) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	j.indexMu.RLock()
+	defer j.indexMu.RUnlock()
+	d := j.index.destinations[dest]
+	if d == nil {
+		return 0, false
+	}
+	h := j.index.find(d, identity{id.Producer, id.ProducerSequence})
+	if h == 0 {
+		return 0, false
+	}
+	return store.Seq(j.index.slab.get(h).seq), true
+}
+
 // LastSequence is the highest sequence stored of a producer, or -1.
 func (j *Journal) LastSequence(producer message.ProducerID) int64 {
 	j.indexMu.RLock()

@@ -83,6 +83,16 @@ func (l *Lease) Waited() bool { return l.waited }
 // sync and before every delivery.
 func (l *Lease) Valid() bool { return int64(l.clock()) < l.deadline.Load() }
 
+// Proven is how long ago the last proof began. Of a lease that is suspended or
+// has ended it is not known; ok is false.
+func (l *Lease) Proven() (ago time.Duration, ok bool) {
+	until := time.Duration(l.deadline.Load())
+	if until <= expired {
+		return 0, false
+	}
+	return l.clock() - (until - l.timing.window), true
+}
+
 // Lost is closed when the lease is lost. Release does not close it.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 

@@ -27,6 +27,7 @@ type Status struct {
 	Duplex          bool      `json:"duplex,omitempty"`
 	CreatedByDuplex bool      `json:"createdByDuplex,omitempty"`
 	RemoteBroker    string    `json:"remoteBroker,omitempty"`
+	RemoteBrokerID  string    `json:"remoteBrokerID,omitempty"`
 	RemoteAddress   string    `json:"remoteAddress,omitempty"`
 	Subscriptions   int       `json:"subscriptions"`
 	// Since the start of the broker: messages taken here, messages passed on
@@ -104,7 +105,7 @@ func (s *Status) count(t *totals) {
 }
 
 func (b *bridge) describe(s *Status) {
-	s.RemoteBroker = b.remote.Name
+	s.RemoteBroker, s.RemoteBrokerID = b.remote.Name, string(b.remote.ID)
 	b.mu.Lock()
 	s.Subscriptions = len(b.demands.byLocal)
 	b.mu.Unlock()

@@ -54,6 +54,7 @@ type Listener struct {
 	// published is PublishedURI, made once: it may have asked the DNS.
 	published string
 	refused   atomic.Int64
+	accepted  atomic.Int64
 
 	scarceTold time.Time // when the lack of descriptors was last logged; the acceptor's own
 
@@ -111,6 +112,9 @@ func (l *Listener) Connections() int {
 
 // Refused is the number of connections turned away by maximumConnections.
 func (l *Listener) Refused() int64 { return l.refused.Load() }
+
+// Accepted is the number of connections that were let in since the start.
+func (l *Listener) Accepted() int64 { return l.accepted.Load() }
 
 // StopAccepting closes the port and leaves the connections alone.
 func (l *Listener) StopAccepting() {
@@ -237,6 +241,7 @@ func (l *Listener) admit(socket *net.TCPConn) {
 		l.log.Warn("could not set socket options", "peer", socket.RemoteAddr().String(), "error", err)
 	}
 	session := l.options.Protocol.NewSession(socket)
+	l.accepted.Add(1)
 	l.mu.Lock()
 	l.sessions[session] = struct{}{}
 	silent := l.silent

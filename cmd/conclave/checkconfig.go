@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
 
 	"github.com/spf13/cobra"
 )
@@ -41,6 +43,9 @@ func newCheckConfigCommand() *cobra.Command {
 		}
 		for _, connector := range c.Broker.NetworkConnectors {
 			fmt.Fprintf(out, "bridge %s (%s)\n", connector.URI, connector.Name)
+		}
+		if k := c.Console; k != nil {
+			fmt.Fprintf(out, "console http://%s\n", net.JoinHostPort(k.Host, strconv.Itoa(k.Port)))
 		}
 		fmt.Fprintln(out, "configuration is good")
 		return nil

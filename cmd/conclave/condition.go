@@ -13,6 +13,9 @@ import (
 // describe adds to an account what is known of the store. It waits for
 // nothing.
 func (b *bootstrap) describe(a *control.Account) {
+	if s := b.console.Load(); s != nil {
+		a.Console = s.URL()
+	}
 	if a.Role == node.Slave && b.follower != nil {
 		a.Following = following(b.follower.State(), time.Now())
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/conclavemq/conclave/cmd/conclave/control"
 	"github.com/conclavemq/conclave/cmd/conclave/node"
 	"github.com/conclavemq/conclave/config"
+	"github.com/conclavemq/conclave/console"
 	"github.com/conclavemq/conclave/journal"
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/network"
@@ -33,7 +34,8 @@ type bootstrap struct {
 	journal  atomic.Pointer[journal.Journal] // once it is open
 	suitable *suitability                    // of the storage; nil if there is none
 	serving  atomic.Pointer[master]
-	database databaseLocker // nil if the store is in no database
+	database databaseLocker                 // nil if the store is in no database
+	console  atomic.Pointer[console.Server] // nil: there is none
 }
 
 // newFollower makes what follows the journal while this process is a slave;
@@ -63,6 +65,8 @@ type master struct {
 	broker    *broker.Broker
 	listeners []*transport.Listener
 	start     control.Start // how it went
+	lease     store.Lease   // nil if there is no lock
+	served    time.Time     // when the ports were open
 	list      func()        // ends the file of the destinations
 
 	network     *network.Network
@@ -74,7 +78,7 @@ type master struct {
 func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service, error) {
 	var took stopwatch
 	took.begin(time.Now())
-	m := &master{name: b.config.BrokerName, id: newBrokerID(), log: b.log, began: b.began}
+	m := &master{name: b.config.BrokerName, id: newBrokerID(), log: b.log, began: b.began, lease: lease}
 	if url := b.url(); url != "" {
 		m.known.Store(&url)
 	}
@@ -102,6 +106,7 @@ func (b *bootstrap) start(ctx context.Context, lease store.Lease) (node.Service,
 	s := &m.start
 	*s = control.Start{TakeoverMS: took.total(), StoreMS: took.store, BrokerMS: took.broker, PortsMS: took.ports}
 	noteOpening(s, m)
+	m.served = took.last
 	b.serving.Store(m)
 	b.log.Info("Conclave started", "version", fullVersion(), "broker", m.name, "id", string(m.id),
 		"epoch", epochOf(lease), "takeoverMS", s.TakeoverMS, "storeMS", s.StoreMS, "index", s.Index, "snapshotMS", s.SnapshotMS,

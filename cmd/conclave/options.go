@@ -57,14 +57,20 @@ func (f *configFlags) load() (*config.Config, error) {
 	if err := checkSelectors(&c.Broker); err != nil {
 		return nil, &codedError{exitUsage, err}
 	}
+	var connectors []*connector
 	for i := range c.Broker.TransportConnectors {
-		if _, err := readConnector(&c.Broker.TransportConnectors[i]); err != nil {
+		r, err := readConnector(&c.Broker.TransportConnectors[i])
+		if err != nil {
 			at := fmt.Sprintf("broker.transportConnectors[%d]", i)
 			if f.file != "" {
 				at = f.file + ": " + at
 			}
 			return nil, &codedError{exitUsage, fmt.Errorf("%s.%w", at, err)}
 		}
+		connectors = append(connectors, r)
+	}
+	if err := checkConsole(c, connectors); err != nil {
+		return nil, &codedError{exitUsage, err}
 	}
 	for i := range c.Broker.NetworkConnectors {
 		if _, err := readNetwork(&c.Broker.NetworkConnectors[i], c.Broker.AdvisorySupport); err != nil {

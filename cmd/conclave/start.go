@@ -76,6 +76,7 @@ func start(ctx context.Context, c *config.Config, log *slog.Logger, flush func()
 	n := node.New(options)
 	ctx, stop := untilSignal(ctx, log, flush)
 	defer stop()
+	defer startConsole(c, n, boot, options.Holder)()
 	server, err := serveControl(c, n, boot, view, stop)
 	if err != nil {
 		log.Warn("status and stop will not find this broker", "error", err)

@@ -173,6 +173,7 @@ func (r report) print(out io.Writer, asJSON bool) error {
 			fmt.Fprintf(out, "clients   %s\n", uri)
 		}
 	}
+	fmt.Fprint(out, printConsole(&r.Account))
 	printStore(out, &r.Account)
 	printNetwork(out, &r.Account)
 	if r.Problem != "" {

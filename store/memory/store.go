@@ -92,6 +92,17 @@ func (s *Store) Cancel(u *store.Unit) bool {
 	return true
 }
 
+// Find looks a message up by its id; see store.Store.
+func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	s.stateMu.RLock()
+	defer s.stateMu.RUnlock()
+	if d := s.destinations[dest]; d != nil {
+		seq, ok := d.ids[id.Key()]
+		return seq, ok
+	}
+	return 0, false
+}
+
 // LastSequence is what the Adds of a producer reached, for the producers that
 // added most recently.
 func (s *Store) LastSequence(producer message.ProducerID) int64 {

@@ -24,6 +24,8 @@ type Account struct {
 	Lock     *lock.Status `json:"lock,omitempty"`
 	Problem  string       `json:"problem,omitempty"`
 	node.Status
+	// Console is the URL of the console, if it is open.
+	Console string `json:"console,omitempty"`
 	// Following is a slave's, if it is a hot one.
 	Following *Following `json:"following,omitempty"`
 	// Start and Snapshot are a master's.
