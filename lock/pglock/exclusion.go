@@ -19,8 +19,7 @@ var ErrNoExclusion = errors.New("advisory locks do not exclude here")
 // Why they do not, and what to do.
 const (
 	pooled = "a pooler or proxy in front of the database gives each transaction another of its sessions; " +
-		"connect to the database itself, or to a pool in session mode: " +
-		"write that address as lockDataSource if the store's traffic shall go through the pooler, or use lease-database-locker"
+		"connect to the database itself, or to a pool in session mode; the store needs that too, whichever the locker is"
 	ineffective = "the database grants one lock to two sessions, as CockroachDB does; use PostgreSQL itself"
 )
 

@@ -19,8 +19,7 @@ func TestPoolerIsRefused(t *testing.T) {
 	a, _ := advisory(t, pool(t, server.URL(db), db, 3), "a")
 	_, err := a.Acquire(t.Context())
 	require.ErrorIs(t, err, ErrNoExclusion)
-	require.ErrorContains(t, err, "lockDataSource")
-	require.ErrorContains(t, err, "lease-database-locker")
+	require.ErrorContains(t, err, "pool in session mode")
 }
 
 func TestLeaseWorksThroughAPooler(t *testing.T) {
