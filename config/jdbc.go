@@ -11,8 +11,9 @@ type JDBC struct {
 	// DataSource is postgres://user@host:5432/database, or libpq's keywords. It
 	// may hold a password, and is never logged.
 	DataSource string `config:"dataSource"`
-	// LockDataSource is where the lock is, if it is to be reached otherwise:
-	// past a pooler. It has to be the same database.
+	// LockDataSource is where the lock is, if it is to be reached otherwise. It
+	// has to be the same database, which is proven at a start. ActiveMQ takes
+	// another too, and then nothing keeps a deposed master from writing.
 	LockDataSource        string        `config:"lockDataSource"`
 	CreateTablesOnStartup bool          `config:"createTablesOnStartup"`
 	CleanupPeriod         time.Duration `config:"cleanupPeriod"`

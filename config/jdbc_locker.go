@@ -44,7 +44,7 @@ func lockerOthers() others {
 }
 
 // LeaseDatabaseLocker is the <lease-database-locker> element: a row that its
-// holder renews. It needs no session of its own and works through a pooler.
+// holder renews. It needs no session of its own.
 type LeaseDatabaseLocker struct {
 	// LockAcquireSleepInterval is how long the lease lasts: when its holder dies
 	// another is master after so long. ActiveMQ's default is ten seconds.

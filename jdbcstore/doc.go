@@ -20,6 +20,15 @@
 // can be sorted into deletions, insertions and acknowledgements. A message that
 // is added and removed within a segment is never written.
 //
+// Arrays, not COPY: COPY cannot be sent before its answer is awaited, so that it
+// makes three round trips of one, and it takes no column of another type than
+// its data, where the configuration may choose types. Measured with rows of
+// 1.2 KB and all three indexes (PostgreSQL 15), the server spends as much on
+// either for 32 to 800 rows, 6 to 10 us a row; only at 3,000, which is the
+// largest batch, COPY takes about a fifth less of it. The server's log gets 2 %
+// less. The four statements that a small batch consists of cost 60 us together,
+// of which the fence takes 20; one statement for all was no faster.
+//
 // # Who may write
 //
 // Each transaction begins with the statements of the fence ([Options].Fence),

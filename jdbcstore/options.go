@@ -76,6 +76,7 @@ var (
 	errOptions  = errors.New("wrong option")
 	errText     = errors.New("text that the database cannot hold")
 	errServer   = errors.New("database server cannot be used")
+	errPooled   = fmt.Errorf("%w: a pooler in front of it gives each transaction another session; connect to the database itself, or to a pool in session mode", errServer)
 	errXID      = errors.New("malformed transaction")
 )
 

@@ -1,7 +1,6 @@
 package jdbcstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -366,17 +365,25 @@ func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq,
 	return store.Seq(max(row, 0)), row >= 0
 }
 
-// lookUp repeats a query while the database is away.
+// lookUp repeats a query while the database is away: what is stored already
+// would be taken for new.
 func (s *Store) lookUp(query func() error) {
 	pause := firstPause
 	for {
 		err := query()
-		if err == nil || errors.Is(err, context.Canceled) || judge(err) != away {
+		if err == nil || errors.Is(err, pgx.ErrNoRows) {
+			return
+		}
+		if verdict := judge(err); verdict != away && verdict != repeatable {
+			s.o.Log.Error("looking up what is stored", "error", err)
 			return
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-s.closing:
+			timer.Stop()
+			return
 		case <-s.context.Done():
 			timer.Stop()
 			return

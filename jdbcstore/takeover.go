@@ -20,7 +20,7 @@ const minServer = 120000
 // does when only Conclave has written depends on how many messages there are.
 func (s *Store) takeOver(ctx context.Context) (err error) {
 	if s.session, err = s.connect(ctx); err != nil {
-		return err
+		return explain(err)
 	}
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -28,6 +28,9 @@ func (s *Store) takeOver(ctx context.Context) (err error) {
 	}
 	defer pooled.Release()
 	conn := pooled.Conn()
+	if err := s.checkSessions(ctx, conn.PgConn()); err != nil {
+		return err
+	}
 	if err := s.checkDatabase(ctx, conn); err != nil {
 		return err
 	}
@@ -47,6 +50,27 @@ func (s *Store) takeOver(ctx context.Context) (err error) {
 		return err
 	}
 	return explain(s.load(ctx, conn, foreign))
+}
+
+// checkSessions refuses a pooler that lends its sessions for a transaction: the
+// store's have settings and prepared statements. Two connections that take turns
+// get one such session.
+func (s *Store) checkSessions(ctx context.Context, other *pgconn.PgConn) error {
+	seen := map[string]*pgconn.PgConn{}
+	for range 2 {
+		for _, conn := range []*pgconn.PgConn{s.session.conn, other} {
+			results, err := conn.Exec(ctx, "SELECT pg_backend_pid()").ReadAll()
+			if err != nil {
+				return explain(err)
+			}
+			backend := string(results[0].Rows[0][0])
+			if before := seen[backend]; before != nil && before != conn {
+				return errPooled
+			}
+			seen[backend] = conn
+		}
+	}
+	return nil
 }
 
 // checkDatabase refuses a server that cannot be worked with.
@@ -80,6 +104,8 @@ func explain(err error) error {
 		return err
 	}
 	switch e.Code {
+	case "42P05", "26000", "08P01": // a prepared statement of another connection, or none of one's own
+		return fmt.Errorf("%w: %w", errPooled, err)
 	case "42501":
 		return fmt.Errorf("%w: %w; `conclave schema` prints what its owner has to run", ErrSchemaRights, err)
 	case "42P01", "42703", "3F000":

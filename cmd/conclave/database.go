@@ -29,7 +29,8 @@ type databaseLocker interface {
 // newDatabaseLocker makes the lock that the configuration names.
 func newDatabaseLocker(b *config.Broker, j *config.JDBC, log *slog.Logger) (databaseLocker, error) {
 	const path = "broker.persistenceAdapter.jdbcPersistenceAdapter"
-	if _, err := pglock.ParseSource(j.DataSource); err != nil {
+	messages, err := pglock.ParseSource(j.DataSource)
+	if err != nil {
 		return nil, fmt.Errorf("%s.dataSource: %w", path, err)
 	}
 	source, err := pglock.ParseSource(j.LockSource())
@@ -47,6 +48,9 @@ func newDatabaseLocker(b *config.Broker, j *config.JDBC, log *slog.Logger) (data
 		BrokerName:      b.BrokerName,
 		URIs:            clientURIs(b.TransportConnectors),
 		Log:             log,
+	}
+	if j.LockDataSource != "" {
+		o.Store = messages
 	}
 	if l := j.Locker.Lease; l != nil {
 		return pglock.NewLeaseRow(pglock.LeaseOptions{Options: o, Duration: l.LockAcquireSleepInterval, HolderID: l.LeaseHolderID})

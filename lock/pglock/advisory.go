@@ -57,6 +57,9 @@ func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 		if err := proveExclusion(ctx, a.o.Source, s, a.o.Log); err != nil {
 			return nil, err
 		}
+		if err := proveSame(ctx, s, a.o.Store); err != nil {
+			return nil, err
+		}
 		c.proven = true
 	}
 	keys, err := a.o.prepare(ctx, s)
@@ -112,16 +115,34 @@ func (a *Advisory) obtain(ctx context.Context, s *session, keys Keys, c *candida
 		return err
 	}
 	for {
-		_, err := s.Exec(ctx, "SELECT pg_advisory_lock($1)", keys.Lock)
-		switch {
-		case err == nil:
-			return nil
-		case isCode(err, lockNotAvailable): // see waitTime
-		default:
-			c.cutOff = true
+		if ok, err := s.await(ctx, keys); ok || err != nil {
+			c.cutOff = err != nil
 			return err
 		}
 	}
+}
+
+// await waits for the lock for a moment. The wait is within a block, because an
+// error that is caught there is no line in the server's log.
+func (s *session) await(ctx context.Context, keys Keys) (ok bool, err error) {
+	if s.blockless {
+		_, err := s.Exec(ctx, "SELECT pg_advisory_lock($1)", keys.Lock)
+		if isCode(err, lockNotAvailable) { // see waitTime
+			return false, nil
+		}
+		return err == nil, err
+	}
+	_, err = s.Exec(ctx, fmt.Sprintf(`DO $$ BEGIN PERFORM set_config('lock_timeout', '%d', true); PERFORM pg_advisory_lock(%d);
+		EXCEPTION WHEN lock_not_available THEN NULL; END $$`, blockTime.Milliseconds(), keys.Lock))
+	if isCode(err, undefinedObject, insufficientPrivilege) { // PL/pgSQL is not there, or not for this role
+		s.blockless = true
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	err = s.QueryRow(ctx, "SELECT COALESCE("+holderOf+" = pg_backend_pid(), false)", keys.Lock).Scan(&ok)
+	return ok, err
 }
 
 // try takes the lock without waiting.

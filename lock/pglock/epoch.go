@@ -117,6 +117,7 @@ type querier interface {
 // Codes of PostgreSQL's errors.
 const (
 	undefinedTable        = "42P01"
+	undefinedObject       = "42704"
 	lockNotAvailable      = "55P03"
 	insufficientPrivilege = "42501"
 	queryCanceled         = "57014"

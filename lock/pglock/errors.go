@@ -27,7 +27,7 @@ const (
 // final reports an error that a first start ends with. Who has been a slave or
 // a master already waits until an administrator has repaired it.
 func final(err error) bool {
-	return errors.Is(err, ErrNoExclusion) || errors.Is(err, ErrNoTables) || errors.Is(err, ErrForeignRow) ||
+	return errors.Is(err, ErrNoExclusion) || errors.Is(err, ErrOtherDatabase) || errors.Is(err, ErrNoTables) || errors.Is(err, ErrForeignRow) ||
 		isCode(err, invalidPassword, invalidAuthorization, invalidCatalog, invalidSchema, insufficientPrivilege, protocolViolation)
 }
 

@@ -19,8 +19,7 @@ var ErrNoExclusion = errors.New("advisory locks do not exclude here")
 // Why they do not, and what to do.
 const (
 	pooled = "a pooler or proxy in front of the database gives each transaction another of its sessions; " +
-		"connect to the database itself, or to a pool in session mode: " +
-		"write that address as lockDataSource if the store's traffic shall go through the pooler, or use lease-database-locker"
+		"connect to the database itself, or to a pool in session mode; the store needs that too, whichever the locker is"
 	ineffective = "the database grants one lock to two sessions, as CockroachDB does; use PostgreSQL itself"
 )
 
@@ -145,6 +144,37 @@ func (p *proof) locksExclude(ctx context.Context) error {
 		if got == nil || *got != step.want {
 			return fmt.Errorf("%w: %s", ErrNoExclusion, step.why)
 		}
+	}
+	return nil
+}
+
+// ErrOtherDatabase reports a store in another database than its lock.
+var ErrOtherDatabase = errors.New("the lock is in another database than the messages")
+
+// proveSame tries whether a lock that is taken by one way excludes by the
+// other. It works through a pooler on either. nil is no other way.
+func proveSame(ctx context.Context, s *session, other *Source) error {
+	if other == nil {
+		return nil
+	}
+	there, err := attach(ctx, other)
+	if err != nil {
+		return fmt.Errorf("prove that %s is the database of the lock: %w", other, err)
+	}
+	defer there.end()
+	key := trialKey()
+	var granted bool
+	err = pgx.BeginFunc(ctx, s.Conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", key); err != nil {
+			return err
+		}
+		return there.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", key).Scan(&granted)
+	})
+	if err != nil {
+		return fmt.Errorf("prove that %s is the database of the lock: %w", other, err)
+	}
+	if granted {
+		return fmt.Errorf("%w: a deposed master could not be kept from writing to %s; have lockDataSource lead to that one, or leave it out", ErrOtherDatabase, other)
 	}
 	return nil
 }

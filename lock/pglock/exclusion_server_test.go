@@ -19,8 +19,7 @@ func TestPoolerIsRefused(t *testing.T) {
 	a, _ := advisory(t, pool(t, server.URL(db), db, 3), "a")
 	_, err := a.Acquire(t.Context())
 	require.ErrorIs(t, err, ErrNoExclusion)
-	require.ErrorContains(t, err, "lockDataSource")
-	require.ErrorContains(t, err, "lease-database-locker")
+	require.ErrorContains(t, err, "pool in session mode")
 }
 
 func TestLeaseWorksThroughAPooler(t *testing.T) {
@@ -150,4 +149,28 @@ func TestFailIfLocked(t *testing.T) {
 	_, err = b.Acquire(t.Context())
 	require.ErrorIs(t, err, lock.ErrHeld)
 	require.ErrorContains(t, err, "broker a (host ")
+}
+
+// TestStoreElsewhere: the store's way has to lead to the database of the lock.
+func TestStoreElsewhere(t *testing.T) {
+	url, elsewhere := server.URL(database(t, server)), server.URL(database(t, server))
+	o, _ := options(t, url, "a")
+	lockers := func() []lock.Locker {
+		one, err := NewAdvisory(o)
+		require.NoError(t, err)
+		two, err := NewLeaseRow(LeaseOptions{Options: o, Duration: time.Second})
+		require.NoError(t, err)
+		return []lock.Locker{one, two}
+	}
+	var err error
+	o.Store, err = ParseSource(elsewhere)
+	require.NoError(t, err)
+	for _, l := range lockers() {
+		_, err := l.Acquire(t.Context())
+		require.ErrorIs(t, err, ErrOtherDatabase)
+	}
+	o.Store = o.Source
+	for _, l := range lockers() {
+		require.NoError(t, win(t, l).Release())
+	}
 }

@@ -84,6 +84,9 @@ func (l *LeaseRow) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 		if err := proveFence(ctx, l.o.Source, s); err != nil {
 			return nil, err
 		}
+		if err := proveSame(ctx, s, l.o.Store); err != nil {
+			return nil, err
+		}
 		c.proven = true
 	}
 	keys, err := l.o.prepare(ctx, s)

@@ -3,10 +3,12 @@
 package pglock
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/lock"
@@ -84,4 +86,27 @@ func TestLockersExcludeEachOther(t *testing.T) {
 	require.Empty(t, third)
 	require.NoError(t, held.Release())
 	require.EqualValues(t, 3, receive(t, third).lease.Epoch())
+}
+
+// TestLeaseBesideARowLock: an ActiveMQ with the other locker does not look at
+// the lease; it is given way to, long before the lease would have ended.
+func TestLeaseBesideARowLock(t *testing.T) {
+	db := database(t, server)
+	o, _ := options(t, server.URL(db), "a")
+	const long = time.Hour
+	l, err := NewLeaseRow(LeaseOptions{Options: o, Duration: long})
+	require.NoError(t, err)
+	lease := win(t, l)
+	conn, err := pgx.Connect(t.Context(), server.URL(db))
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), "BEGIN; SELECT * FROM "+o.Tables.Lock()+" FOR UPDATE")
+	require.NoError(t, err)
+	select {
+	case <-lease.Lost():
+	case <-time.After(time.Minute):
+		require.Fail(t, "the lease is still held")
+	}
+	require.False(t, lease.Valid())
+	require.NoError(t, lease.Release())
 }

@@ -56,12 +56,17 @@ func (t *leaseTenure) Prove(live func() bool) error {
 		return lock.ErrHung
 	}
 	var now string
-	err := t.s.QueryRow(ctx, "UPDATE "+t.o.Tables.Lock()+" SET TIME = "+t.until()+" WHERE BROKER_NAME = $1 AND ID = 1"+
+	// A wait for the row is one for an ActiveMQ that has locked it, with its
+	// database-locker, and is master: what it does not look at is the lease.
+	err := t.s.QueryRow(ctx, fmt.Sprintf("UPDATE %s SET TIME = %s FROM (SELECT set_config('lock_timeout', '%d', true)) bounded WHERE BROKER_NAME = $1 AND ID = 1",
+		t.o.Tables.Lock(), t.until(), rowWait.Milliseconds())+
 		" AND EXISTS (SELECT 1 FROM "+t.fence.Table+" WHERE ID = 1 AND EPOCH = $2 AND HOLDER = $3) RETURNING "+timeline,
 		t.name, int64(t.fence.Epoch), t.fence.Holder).Scan(&now)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return t.lost(ctx)
+	case isCode(err, lockNotAvailable):
+		return fmt.Errorf("%w: another, such as ActiveMQ with a database-locker, has locked %s", lock.ErrLost, t.o.Tables.Lock())
 	case err != nil:
 		return err
 	case t.timeline != "" && t.timeline != now:

@@ -27,6 +27,11 @@ const (
 // Options configures a locker. Source is required.
 type Options struct {
 	Source *Source
+	// Store is how the store reaches its tables, if that is another way than
+	// Source; nil is the same. It has to lead to the same database, which is
+	// proven before the lock is asked for: an epoch that is taken elsewhere
+	// keeps nobody from writing.
+	Store  *Source
 	Tables Tables
 	// CreateTables makes the tables if they are missing, before the lock is
 	// asked for. Without it they have to be there.

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// rowTime is how old the transaction gets that holds ActiveMQ's row. VACUUM
-	// removes nothing that died while it runs.
-	rowTime = 10 * time.Second
+	// rowTime is how old the transaction gets that holds ActiveMQ's row, and a
+	// little more: nothing that died while it runs is removed; see blockTime.
+	rowTime = 500 * time.Millisecond
 	// rowWait bounds one wait for the row; in between the lock's session shows
 	// the server that it lives.
 	rowWait = time.Second

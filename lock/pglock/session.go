@@ -11,9 +11,13 @@ import (
 const (
 	// closeTime bounds a polite end of a session.
 	closeTime = time.Second
-	// waitTime bounds one wait for a lock: a statement that waits has a
-	// snapshot, which keeps VACUUM from removing what died since. The wait
-	// goes on at once with another.
+	// blockTime bounds one wait for a lock: a statement that waits has a
+	// snapshot, which keeps what died since from being removed. A row that each
+	// transaction of the master changes would then have a version for each,
+	// which the next has to walk through. The wait goes on at once with another.
+	blockTime = 500 * time.Millisecond
+	// waitTime is the same where each end of a wait is a line in the server's
+	// log.
 	waitTime = 10 * time.Second
 	// silenceTime is how long a session may say nothing before the server ends
 	// it: longer than a lease can be valid without a proof. From the last sign
@@ -32,6 +36,8 @@ type session struct {
 	// timeline numbers the server's history: it changes with the promotion of
 	// a standby, which may have missed what was committed last.
 	timeline string
+	// blockless: the server runs no blocks of PL/pgSQL for this role.
+	blockless bool
 }
 
 const timeline = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"

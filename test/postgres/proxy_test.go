@@ -80,3 +80,21 @@ func TestSessionPoolingWorks(t *testing.T) {
 	require.NoError(t, b.WaitServing(patience))
 	require.Equal(t, []string{"one", "two"}, take(t, b.URL(), "Q", 2))
 }
+
+// TestStoreNeedsSessions: the store is refused too where its lock goes past the
+// proxy, or needs no session.
+func TestStoreNeedsSessions(t *testing.T) {
+	t.Parallel()
+	database := newDatabase(t, shared, "")
+	through := proxy(t, "transaction", database)
+	for _, j := range []harness.JDBC{
+		{URL: through, Attributes: map[string]string{"lockDataSource": shared.URL(database)}},
+		{URL: through, Locker: leaseLocker},
+	} {
+		n := newNode(t, harness.Options{JDBC: &j})
+		require.NoError(t, n.Start())
+		require.NoError(t, n.Process().WaitExit(patience), "%s", n.Log())
+		require.Contains(t, n.Log(), "pool in session mode")
+		require.False(t, n.Serving())
+	}
+}
