@@ -80,7 +80,7 @@ jms: build peers ## what applications do with JMS, with real Java clients
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
-KILLS        ?= 5
+KILLS        ?= 20
 
 network: PEERS += nftables
 network: build peers ## networks of Conclaves and ActiveMQs, with real Java clients; needs root for partitions

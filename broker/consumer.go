@@ -274,8 +274,12 @@ func (c *consumer) close(lastDelivered int64) {
 	c.inflight = deque{}
 	if c.conn.sentAway.Load() {
 		suspectDeliveries(refs)
-	} else if c.forward != nil {
-		suspectDeliveries(refs[:deliveredUpTo(refs, lastDelivered)])
+	} else if n := deliveredUpTo(refs, lastDelivered); c.forward != nil {
+		suspectDeliveries(refs[:n])
+	} else if n == 0 && lastDelivered > 0 && c.conn.info.FailoverReconnect {
+		// The client had it from another connection, and more before it, of which
+		// this one has got a part only. ActiveMQ flags nothing then.
+		suspectDeliveries(refs)
 	} else {
 		c.b.recount(countDeliveries(refs, lastDelivered))
 	}
@@ -314,7 +318,7 @@ func countDeliveries(refs []*ref, lastDelivered int64) []*ref {
 // deliveredUpTo is how many of refs may have been seen.
 func deliveredUpTo(refs []*ref, lastDelivered int64) int {
 	switch {
-	case lastDelivered == message.LastDeliveredUnknown:
+	case lastDelivered == message.LastDeliveredUnknown || lastDelivered == 0:
 		return len(refs)
 	case lastDelivered > 0:
 		return 1 + slices.IndexFunc(refs, func(r *ref) bool { return r.m.ID.BrokerSequence == lastDelivered })

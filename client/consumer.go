@@ -54,6 +54,7 @@ type Consumer struct {
 	aside      []aside       // what waits to be repeated while others pass
 	ackedAt    time.Time     // of the last batch
 	closed     bool
+	lost       map[message.MessageKey]struct{} // given out, not acknowledged when their link was lost, and not given out again
 }
 
 // maxArrived bounds what a broker can make a consumer hold beyond what it was
@@ -162,6 +163,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 			return err
 		}
 	}
+	c.regain(ctx)
 	c.retire(ctx)
 	for i, other := range s.order {
 		if other == c {
@@ -169,8 +171,71 @@ func (c *Consumer) Close(ctx context.Context) error {
 			break
 		}
 	}
-	_, err := s.conn.call(ctx, remove(c.info.ID, c.lastDelivered.Load()))
+	_, err := s.conn.call(ctx, remove(c.info.ID, c.lastSeen()))
 	return unlessGone(err)
+}
+
+// lastSeen is what the broker is told, so that it flags what the application
+// had. It cannot tell by itself what that had from a broker before it.
+func (c *Consumer) lastSeen() int64 {
+	if len(c.lost) > 0 {
+		return message.LastDeliveredUnknown
+	}
+	return c.lastDelivered.Load()
+}
+
+// lostWait bounds how long a consumer that closes waits for what it had before
+// its link was lost.
+const lostWait = time.Second
+
+// regain waits until what was lost has come again, so that the broker has
+// somebody to take it back from, and flags it. The Java client does not, and
+// its broker gives another consumer what this one had as if it were new.
+func (c *Consumer) regain(ctx context.Context) {
+	c.refresh()
+	if len(c.lost) == 0 || c.session.conn.target.failover == nil {
+		return
+	}
+	expired, stop := after(lostWait)
+	defer stop()
+	for {
+		c.mu.Lock()
+		there := 0
+		for _, list := range [][]delivery{c.queue[c.next:], c.arrived} {
+			for i := range list {
+				if m := list[i].Message; m != nil {
+					if _, was := c.lost[m.ID.Key()]; was {
+						there++
+					}
+				}
+			}
+		}
+		ready := there >= min(len(c.lost), int(c.prefetch.Load())) || c.err != nil
+		c.waiting = !ready
+		c.mu.Unlock()
+		if ready {
+			return
+		}
+		over := false
+		select {
+		case <-c.wake:
+			continue
+		case <-expired:
+			over = true
+		case <-ctx.Done():
+			over = true
+		}
+		c.mu.Lock()
+		signalled := !c.waiting
+		c.waiting = false
+		c.mu.Unlock()
+		if signalled {
+			<-c.wake
+		}
+		if over {
+			return
+		}
+	}
 }
 
 // retire ends the consumer on this side.

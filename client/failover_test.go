@@ -113,6 +113,34 @@ func TestFailoverDuringCommitIsInDoubt(t *testing.T) {
 	require.Equal(t, int64(2), begin.Transaction.Value, "the first is not repeated")
 }
 
+// TestCloseAfterFailover: what a consumer had before a failover, and did not
+// have confirmed, is flagged for the next: the broker is told when it can.
+func TestCloseAfterFailover(t *testing.T) {
+	for name, end := range map[string]func(s *Session, c *Consumer) error{
+		"consumer": func(_ *Session, c *Consumer) error { return c.Close(t.Context()) },
+		"session":  func(s *Session, _ *Consumer) error { return s.Close(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := newPeer(nil), newPeer(nil)
+			conn, _ := dialed(t, twoBrokers, Options{}, first, second)
+			s := session(t, conn, Transacted)
+			in := consumer(t, s, ConsumerOptions{})
+			first.deliver(in.ID(), numbered(1, 3)...)
+			receive(t, in, 2)
+			first.nc.Close()
+			next[*message.ConsumerInfo](t, second)
+			require.ErrorIs(t, s.Commit(t.Context()), ErrRolledBack)
+			ended := make(chan error, 1)
+			go func() { ended <- end(s, in) }()
+			second.deliver(in.ID(), numbered(1, 2)...)
+			require.NoError(t, <-ended)
+			gone, _ := next[*message.RemoveInfo](t, second)
+			require.Equal(t, in.ID(), gone.Object)
+			require.Equal(t, message.LastDeliveredUnknown, gone.LastDelivered)
+		})
+	}
+}
+
 func TestFailoverSpoilsATransactionThatConsumed(t *testing.T) {
 	first, second := newPeer(nil), newPeer(nil)
 	conn, _ := dialed(t, twoBrokers, Options{}, first, second)

@@ -218,6 +218,12 @@ func (c *Consumer) refresh() {
 	c.seen = losses
 	if len(c.delivered) > 0 {
 		c.session.spoil()
+		if c.lost == nil {
+			c.lost = map[message.MessageKey]struct{}{}
+		}
+		for i := range c.delivered {
+			c.lost[c.delivered[i].Message.ID.Key()] = struct{}{}
+		}
 	}
 	c.queue, c.next, c.aside = nil, 0, nil
 	c.delivered, c.unreported = nil, 0
@@ -255,6 +261,9 @@ func (c *Consumer) pull(ctx context.Context, wait bool) (asked bool, err error) 
 // says. (ActiveMQ: ActiveMQMessageConsumer.afterMessageIsConsumed)
 func (c *Consumer) give(ctx context.Context, d delivery) error {
 	c.lastDelivered.Store(d.Message.ID.BrokerSequence)
+	if len(c.lost) > 0 {
+		delete(c.lost, d.Message.ID.Key())
+	}
 	switch c.session.mode {
 	case AutoAcknowledge:
 		if c.batches {

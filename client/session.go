@@ -73,13 +73,17 @@ func (s *Session) Close(ctx context.Context) error {
 	if s.mode == Transacted {
 		err = unlessGone(s.rollbackTransaction(ctx))
 	}
-	last := message.LastDeliveredUnset
 	for _, c := range s.order {
-		last = max(last, c.lastDelivered.Load())
+		c.regain(ctx)
 		c.retire(ctx)
+		// One by one: of several the session could only say the highest, as the
+		// Java client does, and the others' would not be flagged.
+		if e := s.conn.post(ctx, remove(c.info.ID, c.lastSeen())); e != nil && err == nil {
+			err = unlessGone(e)
+		}
 	}
 	s.order = nil
-	if _, e := s.conn.call(ctx, &message.RemoveInfo{Object: s.info.ID, LastDelivered: last}); e != nil && err == nil {
+	if _, e := s.conn.call(ctx, remove(s.info.ID, message.LastDeliveredUnset)); e != nil && err == nil {
 		err = unlessGone(e)
 	}
 	return err

@@ -35,7 +35,7 @@ func (c *TransportConnector) setDefaults() {
 
 func (TransportConnector) others() others {
 	return others{
-		"auditNetworkProducers":      tuned("false", "what a bridge sends again is always recognised"),
+		"auditNetworkProducers":      tuned("false", "what a bridge sends again is always recognised, also without it"),
 		"disableAsyncDispatch":       tuned("false", "a delivery never waits for the consumer's socket"),
 		"displayStackTrace":          tuned("false", reasonJava),
 		"enableStatusMonitor":        tuned("false", "connections that block are seen by the inactivity monitor"),

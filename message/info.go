@@ -109,8 +109,8 @@ type RemoveInfo struct {
 // Values of RemoveInfo.LastDelivered that are no sequence. (ActiveMQ:
 // RemoveInfo)
 const (
-	LastDeliveredUnknown int64 = 0
-	LastDeliveredUnset   int64 = -1
+	LastDeliveredUnset   int64 = -1 // nothing
+	LastDeliveredUnknown int64 = -2 // whoever removes it cannot tell; 0 is what those say who cannot say it
 )
 
 // RemoveSubscriptionInfo deletes a durable subscription. (ActiveMQ:

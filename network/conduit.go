@@ -121,7 +121,8 @@ func (b *bridge) joins(info *message.ConsumerInfo, forced bool) (joined bool, we
 // add subscribes here, unless another bridge serves the same consumers as well
 // or better.
 func (b *bridge) add(d *demand) error {
-	if !b.net.shared.claim(b, d) {
+	worse, ok := b.net.shared.claim(b, d)
+	if !ok {
 		b.log.Debug("another bridge serves these consumers", "destination", d.local.Destination.String())
 		return nil
 	}
@@ -134,6 +135,9 @@ func (b *bridge) add(d *demand) error {
 		Direct: d.direct.Load, Permits: b.config.permits,
 	})
 	if err == nil {
+		for _, o := range worse {
+			b.net.shared.displace(o)
+		}
 		return nil
 	}
 	b.mu.Lock()

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -28,14 +29,14 @@ func (s *shared) init() {
 }
 
 // claim reports whether b is to subscribe for d. If d is the better one, the
-// others end.
-func (s *shared) claim(b *bridge, d *demand) bool {
+// others are returned: they are to end when d is served.
+func (s *shared) claim(b *bridge, d *demand) (worse []claim, ok bool) {
 	suppress := b.config.SuppressDuplicateTopicSubscriptions
 	if d.local.Destination.Kind.IsQueue() {
 		suppress = b.config.SuppressDuplicateQueueSubscriptions
 	}
 	s.mu.Lock()
-	var worse []claim
+	defer s.mu.Unlock()
 	if suppress {
 		for _, id := range d.local.NetworkConsumerPath {
 			for _, o := range s.serving[id] {
@@ -43,9 +44,8 @@ func (s *shared) claim(b *bridge, d *demand) bool {
 					continue
 				}
 				if o.demand.local.Priority >= d.local.Priority && o.bridge != b {
-					s.suspendLocked(b, d)
-					s.mu.Unlock()
-					return false
+					s.suspendLocked(b, d, d.interested)
+					return nil, false
 				}
 				if o.bridge != b && !slices.Contains(worse, o) {
 					worse = append(worse, o)
@@ -56,34 +56,74 @@ func (s *shared) claim(b *bridge, d *demand) bool {
 	for _, id := range d.local.NetworkConsumerPath {
 		s.serving[id] = append(s.serving[id], claim{b, d})
 	}
-	s.mu.Unlock()
-	for _, o := range worse {
-		s.displace(o)
-	}
-	return true
+	return worse, true
 }
 
 // displace ends a subscription that another bridge serves better; it comes back
-// when that one has gone.
+// when that one has gone. Consumers that have joined it and that the other does
+// not serve get one of their own first.
 func (s *shared) displace(o claim) {
 	o.bridge.chore.add(func() {
+		b, d := o.bridge, o.demand
+		b.changing.Lock()
+		defer b.changing.Unlock()
+		if b.ctx.Err() != nil {
+			return
+		}
+		served, rest := b.part(d)
+		if rest != nil {
+			b.serial++
+			rest.local.ID.Value = b.serial
+			if err := b.add(rest); err != nil {
+				b.fail(err)
+				return
+			}
+		}
 		s.mu.Lock()
-		s.suspendLocked(o.bridge, o.demand)
+		s.suspendLocked(b, d, served)
 		s.mu.Unlock()
-		o.bridge.retire(o.demand)
+		b.retire(d)
 	})
 }
 
-// suspendLocked keeps d for when nobody serves its consumers better. One that
-// had more consumers than the one it began with comes back for that one.
-func (s *shared) suspendLocked(b *bridge, d *demand) {
-	for id := range d.interested {
-		again := newDemand()
-		again.local, again.proxied, again.durable = d.local, d.proxied, d.durable
-		again.direct.Store(d.direct.Load())
-		again.interested[id] = d.interested[id]
+// part lists the consumers that d was made for, and makes a demand of those
+// that have joined it; nil if there are none.
+func (b *bridge) part(d *demand) (served map[message.ConsumerID]bool, rest *demand) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	served = map[message.ConsumerID]bool{}
+	again := d.again()
+	for id, forced := range d.interested {
+		if slices.Contains(d.local.NetworkConsumerPath, id) {
+			served[id] = forced
+			continue
+		}
+		again.interested[id] = forced
+	}
+	for subscriber := range d.subscribers {
+		again.subscribers[subscriber] = true
+	}
+	if again.static = d.static; len(again.interested) == 0 && len(again.subscribers) == 0 && !again.static {
+		return served, nil
+	}
+	again.local.NetworkConsumerPath = slices.Collect(maps.Keys(again.interested))
+	return served, again
+}
+
+// again is another demand of the same kind, for nobody yet.
+func (d *demand) again() *demand {
+	x := newDemand()
+	x.local, x.proxied, x.durable = d.local, d.proxied, d.durable
+	x.direct.Store(d.direct.Load())
+	return x
+}
+
+// suspendLocked keeps d for when nobody serves one of its consumers better.
+func (s *shared) suspendLocked(b *bridge, d *demand, consumers map[message.ConsumerID]bool) {
+	for id, forced := range consumers {
+		again := d.again()
+		again.interested[id] = forced
 		s.waiting[id] = append(s.waiting[id], claim{b, again})
-		return
 	}
 }
 

@@ -75,7 +75,7 @@ func TestOptions(t *testing.T) {
 		t.Cleanup(cancel)
 		w := &bench{T: t, ctx: ctx, url: a.URL(), kind: a.Kind()}
 		before := []func(*bench, *harness.Broker, *harness.Broker) (during, after func()){
-			sendTimeout, attempts, document, order, openSends, openReceives, preparedBranch, unanswered, subscriptions, replies, unacknowledged, moved,
+			sendTimeout, attempts, document, order, openSends, openReceives, closedReceives, preparedBranch, unanswered, subscriptions, replies, unacknowledged, moved,
 		}
 		var during, after []func()
 		for _, one := range before {
@@ -208,6 +208,32 @@ func openReceives(b *bench, a, _ *harness.Broker) (during, after func()) {
 		require.Equal(b, []string{"1", "2"}, b.texts(in, 2))
 		require.NoError(b, s.Commit(b.ctx))
 		b.empty(in)
+	}
+}
+
+// closedReceives: who closes instead of trying again leaves what it had flagged.
+func closedReceives(b *bench, a, _ *harness.Broker) (during, after func()) {
+	conn := b.dial(group("", a), client.Options{})
+	d := message.NewQueue("CLOSED.RECEIVES")
+	b.send(conn, d, "1", "2", "3")
+	s := b.session(conn, client.Transacted)
+	in := b.consumer(s, d, client.ConsumerOptions{})
+	require.Equal(b, []string{"1", "2"}, b.texts(in, 2))
+	return nothing, func() {
+		require.ErrorIs(b, s.Commit(b.ctx), client.ErrRolledBack)
+		require.NoError(b, in.Close(b.ctx))
+		next := b.consumer(b.session(conn, client.AutoAcknowledge), d, client.ConsumerOptions{})
+		for _, want := range []string{"1", "2", "3"} {
+			got, err := next.Receive(b.ctx)
+			require.NoError(b, err)
+			text, err := client.Text(got.Message)
+			require.NoError(b, err)
+			require.Equal(b, want, text)
+			if want != "3" {
+				require.Positive(b, got.RedeliveryCounter, "message %s", want)
+			}
+		}
+		b.empty(next)
 	}
 }
 

@@ -60,13 +60,26 @@ func take(t *testing.T, c *client.Consumer, quiet time.Duration, got map[string]
 // TestKilledBetweenStoreAndAcknowledgement loses every answer of the far broker,
 // which has stored the messages and whose consumers have had them, and kills one
 // of the two. What is sent again is not stored again.
+//
+// An ActiveMQ recognises that with auditNetworkProducers, which compares with
+// the last sequence that it has stored of the message's producer.
 func TestKilledBetweenStoreAndAcknowledgement(t *testing.T) {
-	for _, victim := range []string{"near", "far", "bridge"} {
-		t.Run(victim, func(t *testing.T) {
+	for _, c := range []struct {
+		victim string
+		far    harness.Kind
+	}{
+		{"near", harness.Conclave}, {"far", harness.Conclave}, {"bridge", harness.Conclave},
+		{"near", harness.ActiveMQ}, {"bridge", harness.ActiveMQ},
+	} {
+		victim := c.victim
+		t.Run(fmt.Sprint(victim, " of ", c.far), func(t *testing.T) {
 			t.Parallel()
 			const count = 300
 			queue := message.NewQueue("Q")
-			far := newMember(t, harness.Conclave, "far")
+			far := newMember(t, c.far, "far")
+			if c.far == harness.ActiveMQ {
+				far.Connector = map[string]string{"auditNetworkProducers": "true"}
+			}
 			p := newProxy(t, harness.Address(far.Port))
 			near := newMember(t, harness.Conclave, "near")
 			near.link("static:("+p.url()+")?initialReconnectDelay=100&maxReconnectDelay=200", `name="NC"`)

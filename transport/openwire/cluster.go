@@ -48,6 +48,8 @@ type cluster struct {
 	peers  []codec.BrokerInfo // guarded by mu; each URL once, in the order they came
 	joins  int                // guarded by mu: peers that have come
 	left   time.Time          // guarded by mu: when a peer last went
+	came   time.Time          // guarded by mu; when one last came
+	late   int                // guarded by mu; clients that came too late to be spread; see isLate
 	spread *spread            // guarded by mu: under way, or the last
 	turns  [2]int             // guarded by mu: where the next client's list begins; see control
 }
@@ -101,11 +103,24 @@ func (s *session) greet(info *message.ConnectionInfo) {
 		s.send(c.greeting())
 	case c.bereft():
 		s.send(c.control(false, true))
+		if c.returned() {
+			s.monitor.later(roundTime, s.spreadLate)
+		}
 	default:
 		s.unsettled.Store(true)
 		s.send(&codec.ConnectionControl{})
 		seen := c.joined()
 		s.monitor.later(settleTime, func() { s.settle(seen) })
+	}
+}
+
+// spreadLate moves a client of a broker that has left if it came when that, or
+// its slave, had joined again and the others had been spread.
+func (s *session) spreadLate() {
+	c := &s.protocol.cluster
+	if c.options.Rebalance && s.updatable() && c.isLate() {
+		s.send(c.alone()) // what a client knows already does not move it
+		s.send(c.away())
 	}
 }
 
@@ -140,6 +155,7 @@ func (c *cluster) add(info codec.BrokerInfo) (changed bool) {
 	}
 	c.peers = append(c.peers, info)
 	c.joins++
+	c.came = time.Now()
 	return true
 }
 
@@ -161,6 +177,23 @@ func (c *cluster) bereft() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.left.IsZero() && time.Since(c.left) < refugeTime
+}
+
+// returned reports whether a broker has joined since one left.
+func (c *cluster) returned() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.peers) > 0 && c.came.After(c.left)
+}
+
+// isLate counts a client that came late, and reports whether it is to leave: of
+// n brokers' clients one in n stays.
+func (c *cluster) isLate() bool {
+	n := len(c.addresses())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late++
+	return n > 1 && c.late%n != 0
 }
 
 func (c *cluster) matches(name string) bool {
