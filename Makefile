@@ -73,6 +73,7 @@ peers: # ActiveMQ itself and a JDK, from Debian
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	fi
 
+interop: PEERS += libjolokia-core-java
 interop: build peers ## real ActiveMQ clients and brokers against this one
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -p 1 -timeout 20m -parallel 3 -v ./test/interop/... ./test/client
 
