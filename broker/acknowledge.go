@@ -281,6 +281,14 @@ func (b *Broker) consumeOne(r *ref, sync bool, d *durable, done func(error)) {
 		b.withdrawn(owed, done)
 		return
 	}
+	if b.bridged.used.Load() {
+		u := newBatch(b)
+		if u.parts(r); len(u.ops) > 0 {
+			u.ops = append(u.ops, r.home.removal(r))
+			u.commit(store.None, message.TransactionID{}, true, done)
+			return
+		}
+	}
 	b.remove(store.Single(r.home.removal(r), sync, nil), 1, d, done)
 }
 
@@ -298,6 +306,22 @@ func (b *Broker) withdrawn(owed, done func(error)) {
 // consume forgets messages for good, in one unit. sync says that done waits
 // for stable storage; without it done is called at once.
 func (b *Broker) consume(refs []*ref, sync bool, d *durable, done func(error)) {
+	if b.bridged.used.Load() {
+		p := newBatch(b)
+		for _, r := range refs {
+			p.parts(r)
+		}
+		if len(p.ops) > 0 {
+			for _, r := range refs {
+				p.remove(r, d)
+			}
+			p.commit(store.None, message.TransactionID{}, true, done)
+			for _, r := range refs {
+				passedOn(r)
+			}
+			return
+		}
+	}
 	u := &store.Unit{Sync: sync}
 	for _, r := range refs {
 		r.home.settle(r)

@@ -8,6 +8,9 @@ import "github.com/conclavemq/conclave/message"
 // clients of another broker: it may make and consume their temporary
 // destinations.
 func (b *Broker) ConnectBridge(info *message.ConnectionInfo, peer Peer) (*Connection, error) {
+	if err := b.bridged.uses(); err != nil {
+		return nil, err
+	}
 	return b.connect(info, peer, false, true)
 }
 

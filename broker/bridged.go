@@ -2,6 +2,7 @@ package broker
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,7 +24,7 @@ const (
 // Bounds of what is remembered. A bridge sends again at most what was under
 // way when it broke, its prefetchSize for each consumer.
 const (
-	maxLandings    = 8192 // of one broker at one destination
+	maxLandings    = 1 << 14 // at one destination
 	maxAllLandings = 1 << 20
 	landingPage    = 256 // are forgotten in one unit
 )
@@ -34,13 +35,14 @@ const (
 // remembered is stored in the unit that stores the message, so that it is known
 // after a failover too, whatever has become of the message.
 //
-// A message is known by its id, the destination, the broker that sends it and
-// the hops that it has made: one that comes back after it had gone on has made
-// more hops and is not taken for a repetition, and neither is one that comes
-// out of the order of its producer, as the messages of many queues on several
-// bridges do. (ActiveMQ's auditNetworkProducers compares with the last
-// sequence of the producer, and drops both.) On a topic the id is enough: its
-// messages never come back, and where several ways lead here each brings them.
+// A message is known by its id and its destination; with them it is remembered
+// how many hops it had made, and which broker sent it. One that comes back
+// after it had gone on has made more; who has made as many, or fewer, is a
+// repetition, or a copy that was left behind. A message that comes out of the
+// order of its producer is none, as those of many queues on several bridges do.
+// (ActiveMQ's auditNetworkProducers compares with the last sequence of the
+// producer, and drops all of these.) On a topic the id is enough: its messages
+// never come back, and where several ways lead here each brings them.
 //
 // What is not persistent is remembered in memory alone.
 type bridged struct {
@@ -49,44 +51,57 @@ type bridged struct {
 	serial   atomic.Int64
 	loaded   chan struct{} // closed when known has what is in the store
 	passing  recent        // what is not persistent
+	doubts   recent        // what bridges had in hand and gave back; see parting.go
 	leaving  leaving
+	using    sync.Mutex    // held while used becomes true
+	used     atomic.Bool   // there are or were bridges; stored
 	surplus  chan struct{} // capacity 1: there is something to forget
 
 	mu      sync.Mutex
-	known   map[landingKey]*landings // mu
-	total   int                      // mu
-	flights map[flightKey]*idFlight  // mu; messages that are not stored yet
-	excess  []store.Op               // mu; Removes to be done
+	known   map[message.Destination]*landings // mu
+	total   int                               // mu
+	flights map[flightKey]*idFlight           // mu; messages that are not stored yet
+	excess  []store.Op                        // mu; Removes to be done
 	// As of duplicates.
 	loading         bool      // mu
 	cursor, visible store.Seq // mu
 }
 
-// landingKey is one broker's way to one destination.
-type landingKey struct {
-	source string
-	dest   message.Destination
-}
-
+// flightKey is a message at a destination.
 type flightKey struct {
-	landingKey
-	id string
+	dest message.Destination
+	id   string
 }
 
-// landings are the last messages of one such way, the oldest first.
+// landings are the last messages of one destination.
 type landings struct {
-	known map[digest]struct{}
-	order []landed
+	known map[digest]landed
+	order []landed // the oldest first
+	// forgotten are those of order that were taken out before their time.
+	forgotten map[store.Seq]struct{}
 }
 
 type landed struct {
 	digest digest
+	way    landing
 	id     message.MessageID // of the record
 	seq    store.Seq
 }
 
-// landing is a message on its way into the store.
-type landing struct{ key flightKey }
+// landing is how a message has come.
+type landing struct {
+	source string // the broker that sent it
+	hops   int
+}
+
+// anyHops is more than any message makes: whatever comes is a repetition.
+const anyHops = 1 << 30
+
+// arriving is a message on its way into the store.
+type arriving struct {
+	key flightKey
+	way landing
+}
 
 // maxRecent bounds what is remembered of messages that are not persistent.
 const maxRecent = 1 << 16
@@ -120,6 +135,13 @@ func (r *recent) add(x digest) bool {
 	return true
 }
 
+func (r *recent) has(x digest) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.known[x]
+	return known
+}
+
 // forget takes x out; its place in the ring stays.
 func (r *recent) forget(x digest) {
 	r.mu.Lock()
@@ -131,7 +153,7 @@ func (a *bridged) init(b *Broker) {
 	a.place.init(b, landingQueue)
 	a.policy = DefaultPolicy()
 	a.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
-	a.known, a.flights = map[landingKey]*landings{}, map[flightKey]*idFlight{}
+	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*idFlight{}
 	a.loaded, a.surplus = make(chan struct{}), make(chan struct{}, 1)
 }
 
@@ -141,6 +163,7 @@ func (a *bridged) recover(state *store.DestinationState) bool {
 	}
 	a.stats.size.Store(state.Messages)
 	a.loading = state.Messages > 0
+	a.used.Store(a.loading)
 	return true
 }
 
@@ -148,14 +171,14 @@ func (a *bridged) recover(state *store.DestinationState) bool {
 // or is just now, its sender is answered.
 func (d *dispatch) arrives(source string) bool {
 	b, m := d.c.b, d.m
-	key := flightKey{landingKey{source, m.Destination}, strconv.Itoa(len(m.BrokerPath)) + " " + m.ID.ProducerKey()}
+	way := landing{source, len(m.BrokerPath)}
 	if m.Destination.Kind.IsTopic() {
-		key = flightKey{landingKey{"", m.Destination}, m.ID.ProducerKey()}
+		way = landing{hops: anyHops}
 	}
 	done := d.finish()
 	if !m.Persistent || m.Destination.Kind.IsTemporary() {
-		x := digestOf(m.Destination.String() + " " + key.source + " " + key.id)
-		if !b.bridged.passing.add(x) {
+		x := way.transient(m.Destination, m)
+		if b.bridged.passing.has(landing{hops: anyHops}.transient(m.Destination, m)) || !b.bridged.passing.add(x) {
 			done(nil)
 			return false
 		}
@@ -173,12 +196,13 @@ func (d *dispatch) arrives(source string) bool {
 		done(ErrClosed)
 		return false
 	}
-	if !b.bridged.begin(key, done) {
+	l := &arriving{flightKey{m.Destination, m.ID.ProducerKey()}, way}
+	if !b.bridged.begin(l, m.BrokerPath, done) {
 		b.log.Info("a message that was stored before is not stored again", "message", m.ID.String(), "destination", m.Destination.String(), "from", source)
 		return false
 	}
-	d.arrival = &landing{key}
-	waiting, l := d.done, d.arrival
+	d.arrival = l
+	waiting := d.done
 	d.done = func(err error) {
 		b.bridged.settle(l, err)
 		waiting(err)
@@ -186,29 +210,53 @@ func (d *dispatch) arrives(source string) bool {
 	return true
 }
 
+// transient is what a message is known by that is not persistent.
+func (l landing) transient(dest message.Destination, m *message.Message) digest {
+	return digestOf(dest.String() + " " + l.source + " " + strconv.Itoa(l.hops) + " " + m.ID.ProducerKey())
+}
+
 // begin claims a message that is about to be stored; false if it is known, or
 // on its way, in which case done is called when that is over.
-func (a *bridged) begin(key flightKey, done func(error)) bool {
+func (a *bridged) begin(l *arriving, path []message.BrokerID, done func(error)) bool {
 	a.mu.Lock()
-	if l := a.known[key.landingKey]; l != nil {
-		if _, again := l.known[digestOf(key.id)]; again {
-			a.mu.Unlock()
-			a.stats.copies.Add(1)
-			done(nil)
-			return false
-		}
+	if was, known := a.knownLocked(l.key); known && (l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
+		a.mu.Unlock()
+		a.stats.copies.Add(1)
+		done(nil)
+		return false
 	}
 	defer a.mu.Unlock()
-	if f := a.flights[key]; f != nil {
+	if f := a.flights[l.key]; f != nil {
 		f.waiting = append(f.waiting, done)
 		return false
 	}
-	a.flights[key] = &idFlight{}
+	a.flights[l.key] = &idFlight{}
 	return true
 }
 
+func (a *bridged) knownLocked(k flightKey) (landed, bool) {
+	l := a.known[k.dest]
+	if l == nil {
+		return landed{}, false
+	}
+	was, known := l.known[digestOf(k.id)]
+	return was, known
+}
+
+// strayLocked reports whether a message was where an earlier one came here from,
+// and went on from there to another broker: it is a copy, made because the
+// answer of this broker or of that other was lost.
+func (a *bridged) strayLocked(path []message.BrokerID, earlier landing) bool {
+	n := earlier.hops
+	if n < 1 || n >= len(path) || a.b.peers.name(path[n-1]) != earlier.source {
+		return false
+	}
+	next := a.b.peers.name(path[n])
+	return next != "" && next != a.b.name
+}
+
 // settle ends what begin has begun; l may be nil, and may be settled already.
-func (a *bridged) settle(l *landing, err error) {
+func (a *bridged) settle(l *arriving, err error) {
 	if l == nil {
 		return
 	}
@@ -233,23 +281,32 @@ func (a *bridged) settlePassing(x *digest, err error) {
 }
 
 // record is the message by which an arrival is remembered.
-func (a *bridged) record(l *landing) *message.Message {
-	properties, _ := message.AppendProperties(nil, message.Properties{ // strings can always be encoded
-		{Name: landingSource, Value: l.key.source}, {Name: landingPlace, Value: l.key.dest.String()}, {Name: landingID, Value: l.key.id},
+func (a *bridged) record(l *arriving) *message.Message {
+	m := a.note()
+	m.Properties, _ = message.AppendProperties(nil, message.Properties{ // strings can always be encoded
+		{Name: landingSource, Value: l.way.source}, {Name: landingPlace, Value: l.key.dest.String()},
+		{Name: landingID, Value: strconv.Itoa(l.way.hops) + " " + l.key.id},
 	})
+	return m
+}
+
+// note is an empty record.
+func (a *bridged) note() *message.Message {
 	now := a.b.nowMS()
 	return &message.Message{
 		Persistent: true, Priority: 4, Destination: landingQueue, Producer: a.producer, Timestamp: now, BrokerInTime: now,
-		ID:         message.MessageID{Producer: a.producer, ProducerSequence: a.serial.Add(1), BrokerSequence: a.b.sequence.Add(1)},
-		Properties: properties,
+		ID: message.MessageID{Producer: a.producer, ProducerSequence: a.serial.Add(1), BrokerSequence: a.b.sequence.Add(1)},
 	}
 }
 
-func landingOf(m *message.Message) (key flightKey, ok bool) {
+func landingOf(m *message.Message) (l arriving, ok bool) {
 	source, ok1 := text(m, landingSource)
 	dest, ok2 := text(m, landingPlace)
 	id, ok3 := text(m, landingID)
-	return flightKey{landingKey{source, message.ParseDestination(dest, message.Queue)}, id}, ok1 && ok2 && ok3
+	count, id, ok4 := strings.Cut(id, " ")
+	hops, err := strconv.Atoi(count)
+	key := flightKey{message.ParseDestination(dest, message.Queue), id}
+	return arriving{key, landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
 }
 
 func text(m *message.Message, name string) (string, bool) {
@@ -284,30 +341,36 @@ func (a *bridged) arrive(m *message.Message, op *store.Op) {
 }
 
 func (a *bridged) rememberLocked(m *message.Message, seq store.Seq) {
-	key, ok := landingOf(m)
+	arrived, ok := landingOf(m)
 	if !ok {
-		return
+		return // it says only that there are bridges
 	}
-	l := a.known[key.landingKey]
+	l := a.known[arrived.key.dest]
 	if l == nil {
-		l = &landings{known: map[digest]struct{}{}}
-		a.known[key.landingKey] = l
+		l = &landings{known: map[digest]landed{}, forgotten: map[store.Seq]struct{}{}}
+		a.known[arrived.key.dest] = l
 	}
-	x := digestOf(key.id)
-	l.known[x] = struct{}{}
-	l.order = append(l.order, landed{x, m.ID, seq})
+	x := landed{digestOf(arrived.key.id), arrived.way, m.ID, seq}
+	l.known[x.digest] = x
+	l.order = append(l.order, x)
 	a.total++
 	if len(l.order) > maxLandings || a.total > maxAllLandings {
 		a.dropLocked(l)
 	}
 }
 
-// dropLocked forgets the oldest of a way, also in the store.
+// dropLocked forgets the oldest of a destination, also in the store.
 func (a *bridged) dropLocked(l *landings) {
 	old := l.order[0]
 	l.order = l.order[1:]
-	delete(l.known, old.digest)
 	a.total--
+	if _, gone := l.forgotten[old.seq]; gone {
+		delete(l.forgotten, old.seq)
+		return
+	}
+	if l.known[old.digest] == old {
+		delete(l.known, old.digest)
+	}
 	a.excess = append(a.excess, store.Op{Action: store.Remove, Destination: a.dest, ID: old.id, Seq: old.seq})
 	if len(a.excess) >= landingPage {
 		select {

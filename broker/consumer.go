@@ -274,6 +274,8 @@ func (c *consumer) close(lastDelivered int64) {
 	c.inflight = deque{}
 	if c.conn.sentAway.Load() {
 		suspectDeliveries(refs)
+	} else if c.forward != nil {
+		suspectDeliveries(refs[:deliveredUpTo(refs, lastDelivered)])
 	} else {
 		c.b.recount(countDeliveries(refs, lastDelivered))
 	}
@@ -300,15 +302,7 @@ func (c *consumer) close(lastDelivered int64) {
 // first of refs, up to the last that was counted. (ActiveMQ:
 // Queue.removeSubscription)
 func countDeliveries(refs []*ref, lastDelivered int64) []*ref {
-	n := 0
-	switch {
-	case lastDelivered == message.LastDeliveredUnknown:
-		n = len(refs)
-	case lastDelivered > 0:
-		n = 1 + slices.IndexFunc(refs, func(r *ref) bool {
-			return r.m.ID.BrokerSequence == lastDelivered
-		})
-	}
+	n := deliveredUpTo(refs, lastDelivered)
 	for _, r := range refs[:n] {
 		if !r.raised {
 			r.redeliveries++
@@ -317,9 +311,21 @@ func countDeliveries(refs []*ref, lastDelivered int64) []*ref {
 	return refs[:n]
 }
 
+// deliveredUpTo is how many of refs may have been seen.
+func deliveredUpTo(refs []*ref, lastDelivered int64) int {
+	switch {
+	case lastDelivered == message.LastDeliveredUnknown:
+		return len(refs)
+	case lastDelivered > 0:
+		return 1 + slices.IndexFunc(refs, func(r *ref) bool { return r.m.ID.BrokerSequence == lastDelivered })
+	}
+	return 0
+}
+
 // suspectDeliveries flags all, for any may have been seen, and raises no
-// counter that says so already: that we send a client away is no failure of
-// its application's, and too many would make dead letters.
+// counter that says so already: that we send a client away, or that a bridge
+// breaks, is no failure of its application's, and too many would make dead
+// letters.
 func suspectDeliveries(refs []*ref) {
 	for _, r := range refs {
 		r.redeliveries = max(r.redeliveries, 1)

@@ -165,24 +165,32 @@ func (u *batch) addExpiry(p *place, m *message.Message) string {
 // answered when that is safe.
 func (b *Broker) relocate(r *ref, u *batch, d *durable, done func(error)) {
 	defer passedOn(r)
-	r.home.settle(r)
-	if r.stored {
-		if owed, ok := r.home.withdraw(r); ok {
-			u.then(func(err error) {
-				if owed != nil {
-					owed(refusal(err))
-				}
-				b.ended()
-			})
-		} else {
-			u.ops = append(u.ops, r.home.removal(r))
-			if d != nil {
-				d.unsettled.Add(1)
-				u.then(func(error) { d.settle(1) })
-			}
-		}
-	}
+	u.remove(r, d)
+	u.parts(r)
 	u.commit(store.None, message.TransactionID{}, true, done)
+}
+
+// remove takes r, which is in flight, out of its home. d is the durable
+// subscription that it is of, or nil.
+func (u *batch) remove(r *ref, d *durable) {
+	r.home.settle(r)
+	if !r.stored {
+		return
+	}
+	if owed, ok := r.home.withdraw(r); ok {
+		u.then(func(err error) {
+			if owed != nil {
+				owed(refusal(err))
+			}
+			u.b.ended()
+		})
+		return
+	}
+	u.ops = append(u.ops, r.home.removal(r))
+	if d != nil {
+		d.unsettled.Add(1)
+		u.then(func(error) { d.settle(1) })
+	}
 }
 
 // expireArrival gets rid of a message that had expired when it arrived, or

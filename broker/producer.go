@@ -239,10 +239,10 @@ type dispatch struct {
 	more     []leg // all of several, or nil: first alone
 	required bool
 	done     func(error)
-	mark     *imprint // the id that it is to be remembered by, or nil
-	arrival  *landing // of a message that another broker sends, or nil
-	arrived  *digest  // the same where the message is not persistent
-	size     int64    // of what the client sent, if m is not that
+	mark     *imprint  // the id that it is to be remembered by, or nil
+	arrival  *arriving // of a message that another broker sends, or nil
+	arrived  *digest   // the same where the message is not persistent
+	size     int64     // of what the client sent, if m is not that
 }
 
 // join makes the send part of its transaction. What the store says to that is

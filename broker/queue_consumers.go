@@ -79,7 +79,7 @@ func (q *queue) takeBack(r *ref) {
 
 // returnLocked puts a message that was in flight back into its place.
 func (q *queue) returnLocked(r *ref) {
-	q.handedOver(r, false)
+	q.handedOver(r, isBack)
 	r.reset()
 	q.stats.inflight.Add(-1)
 	if q.removed {

@@ -6,32 +6,71 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// purgeChunk is how many removals one unit carries.
-const purgeChunk = 1000
+// purgeChunk is how many removals one unit carries: a page.
+const purgeChunk = scanPage
 
 // Purge removes what waits in a queue and returns how many messages that
 // were. What is in flight stays with its consumers. (ActiveMQ: Queue.purge)
+// While one page is being removed the next is read.
 func (b *Broker) Purge(ctx context.Context, dest message.Destination) (int, error) {
 	q, ok := b.registry.find(dest).(*queue)
 	if !ok {
 		return 0, failure(ErrUnknownDestination, "The destination %s does not exist.", dest)
 	}
-	n := 0
+	p := purge{b: b}
 	for {
 		refs, err := q.takeAll(ctx)
 		if err != nil || len(refs) == 0 {
-			return n, err
+			return p.end(ctx, err)
 		}
 		for len(refs) > 0 {
+			if err := p.settle(ctx); err != nil {
+				q.putBack(refs)
+				return p.removed, err
+			}
 			chunk := refs[:min(len(refs), purgeChunk)]
 			refs = refs[len(chunk):]
-			if err := waited(ctx, func(done func(error)) { b.consume(chunk, true, nil, done) }); err != nil {
-				q.putBack(refs)
-				return n, err
-			}
-			n += len(chunk)
+			p.begin(chunk)
 		}
 	}
+}
+
+// purge is one call of Purge: one unit of removals is under way at a time.
+type purge struct {
+	b       *Broker
+	removed int
+	under   int        // removals under way
+	outcome chan error // of them; nil if there are none
+}
+
+func (p *purge) begin(chunk []*ref) {
+	outcome := make(chan error, 1)
+	p.under, p.outcome = len(chunk), outcome
+	p.b.consume(chunk, true, nil, func(err error) { outcome <- err })
+}
+
+// settle waits for what is under way.
+func (p *purge) settle(ctx context.Context) error {
+	if p.outcome == nil {
+		return nil
+	}
+	select {
+	case err := <-p.outcome:
+		if p.outcome = nil; err == nil {
+			p.removed += p.under
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end waits too, also after an error of what was to follow.
+func (p *purge) end(ctx context.Context, err error) (int, error) {
+	if last := p.settle(ctx); err == nil {
+		err = last
+	}
+	return p.removed, err
 }
 
 // takeAll takes out what waits in memory, or, if nothing does, a page of what

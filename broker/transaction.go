@@ -237,6 +237,7 @@ func (t *transaction) batch() *batch {
 			if r.stored {
 				u.ops = append(u.ops, r.home.removal(r))
 			}
+			u.parts(r)
 		}
 	}
 	return u
@@ -293,6 +294,7 @@ func (t *transaction) settle(err error) {
 		a.c.mu.Unlock()
 		for _, r := range a.refs {
 			r.home.settle(r)
+			passedOn(r)
 			if f, ok := r.home.(*feed); ok {
 				f.unlock(r.key.seq, false)
 			}

@@ -68,6 +68,7 @@ type ref struct {
 	stored       bool // fixed: there is a copy in the store
 	held         bool // acknowledged in a transaction that has no outcome
 	raised       bool // a rollback has been counted in redeliveries
+	doubtful     bool // fixed: an earlier master may have passed it on to another broker
 	tracked      bool // the application had it before its client failed over to here
 }
 
@@ -86,6 +87,7 @@ func (r *ref) fromEntry(e *store.Entry, h home, rank uint8) {
 	if e.Redelivered && r.redeliveries == 0 {
 		r.redeliveries = 1
 	}
+	r.doubtful = e.Redelivered
 }
 
 // window is the part of a backlog that is in memory and waits for a consumer,

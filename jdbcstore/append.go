@@ -24,7 +24,7 @@ func (s *Store) Append(u *store.Unit) {
 		return
 	}
 	if w.err == nil {
-		s.placeLocked(u, w)
+		w.branch, w.err = s.branches.Place(u, &s.lastSeq)
 	}
 	s.pending = append(s.pending, u)
 	s.backlog += w.size
@@ -35,45 +35,31 @@ func (s *Store) Append(u *store.Unit) {
 	s.signal()
 }
 
-// placeLocked gives u its positions, and settles which prepared transaction
-// it makes or ends.
-func (s *Store) placeLocked(u *store.Unit, w *work) {
-	switch {
-	case u.Outcome == store.Prepare:
-		w.prepared = &prepared{ops: u.Ops, rows: make([]int64, len(u.Ops))}
-		for i := range u.Ops {
-			if u.Ops[i].Action == store.Add {
-				s.lastSeq++
-				w.prepared.rows[i] = int64(s.lastSeq)
-			}
-		}
-		s.prepared[u.Transaction] = w.prepared
-		return
-	case u.Outcome == store.Rollback, u.Outcome == store.Commit && len(u.Ops) == 0:
-		w.prepared = s.prepared[u.Transaction]
-		if w.prepared == nil {
-			w.err = store.ErrUnknownTransaction
-			return
-		}
-		delete(s.prepared, u.Transaction)
-		if u.Outcome == store.Rollback {
-			return
-		}
-		u.Ops = w.prepared.ops
-	}
+// prepared is what is kept of a transaction that waits for its outcome.
+type prepared struct {
+	rows []int64 // of each Op that is an Add: the ID of its row until the commit
+}
+
+type branch = store.Branch[prepared]
+
+// holdLocked gives the messages of a transaction that u prepares the IDs of
+// their rows.
+func (s *Store) holdLocked(u *store.Unit) prepared {
+	p := prepared{rows: make([]int64, len(u.Ops))}
 	for i := range u.Ops {
 		if u.Ops[i].Action == store.Add {
 			s.lastSeq++
-			u.Ops[i].Seq = s.lastSeq
+			p.rows[i] = int64(s.lastSeq)
 		}
 	}
+	return p
 }
 
 // Cancel takes u back while it waits for the committer. The making and ending
 // of prepared transactions cannot be taken back.
 func (s *Store) Cancel(u *store.Unit) bool {
 	w, ok := u.Work.(*work)
-	if !ok || w.prepared != nil {
+	if !ok || w.branch != nil {
 		return false
 	}
 	return w.stage.CompareAndSwap(waiting, cancelled)
@@ -81,42 +67,17 @@ func (s *Store) Cancel(u *store.Unit) bool {
 
 // Admit waits while too many bytes are unwritten or the database is full.
 func (s *Store) Admit(ctx context.Context) error {
-	for {
-		s.queueMu.Lock()
-		full := s.full
+	return s.gate.Pass(ctx, &s.queueMu, func() (bool, error) {
 		switch {
 		case s.failure != nil:
-			err := s.failure
-			s.queueMu.Unlock()
-			return err
+			return false, s.failure
 		case s.closed:
-			s.queueMu.Unlock()
-			return store.ErrClosed
-		case full && s.o.FailIfNoSpace:
-			s.queueMu.Unlock()
-			return store.ErrNoSpace
-		case !full && s.backlog < s.o.MaxPending:
-			s.queueMu.Unlock()
-			return nil
+			return false, store.ErrClosed
+		case s.full && s.o.FailIfNoSpace:
+			return false, store.ErrNoSpace
 		}
-		if s.room == nil {
-			s.room = make(chan struct{})
-		}
-		room := s.room
-		s.queueMu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (s *Store) releaseRoomLocked() {
-	if s.room != nil {
-		close(s.room)
-		s.room = nil
-	}
+		return !s.full && s.backlog < s.o.MaxPending, nil
+	})
 }
 
 func (s *Store) signal() {

@@ -42,7 +42,7 @@ func (s *Store) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
 	s.backlog = 0
 	s.syncs.Store(0)
 	if !s.full {
-		s.releaseRoomLocked()
+		s.gate.Open()
 	}
 	return units, s.closed
 }
@@ -86,7 +86,7 @@ func (w *work) begin(full bool) bool {
 	if full && w.adds && w.err == nil {
 		w.err = store.ErrNoSpace
 	}
-	if w.prepared != nil && w.prepared.refused {
+	if w.branch.Refused() {
 		w.err = store.ErrUnknownTransaction
 	}
 	return w.err == nil
@@ -166,7 +166,7 @@ func (s *Store) compile(units []*store.Unit) (*batch, error) {
 		if w.stage.Load() == cancelled || w.err != nil {
 			continue
 		}
-		if w.prepared != nil && w.prepared.refused {
+		if w.branch.Refused() {
 			w.err = store.ErrUnknownTransaction
 			continue
 		}
@@ -309,27 +309,14 @@ func (s *Store) settle(u *store.Unit) {
 }
 
 func (s *Store) done(u *store.Unit, w *work) {
-	if w.err != nil && w.prepared != nil {
-		s.undoPrepared(u, w)
+	if w.err != nil && w.branch != nil {
+		s.queueMu.Lock()
+		s.branches.Undo(u, w.branch)
+		s.queueMu.Unlock()
 	}
 	w.release()
 	if u.Done != nil {
 		u.Done(w.err)
-	}
-}
-
-// undoPrepared makes up for a unit that was to prepare or end a transaction
-// and was refused.
-func (s *Store) undoPrepared(u *store.Unit, w *work) {
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	if u.Outcome == store.Prepare {
-		w.prepared.refused = true
-		if s.prepared[u.Transaction] == w.prepared {
-			delete(s.prepared, u.Transaction)
-		}
-	} else if !w.prepared.refused && s.prepared[u.Transaction] == nil {
-		s.prepared[u.Transaction] = w.prepared
 	}
 }
 
@@ -368,7 +355,7 @@ func (s *Store) fail(err error) {
 		return
 	}
 	s.failure = err
-	s.releaseRoomLocked()
+	s.gate.Open()
 	s.queueMu.Unlock()
 	close(s.failed)
 	s.cancel()
@@ -402,7 +389,7 @@ func (s *Store) setFull() {
 		s.queueMu.Lock()
 		defer s.queueMu.Unlock()
 		s.full = false
-		s.releaseRoomLocked()
+		s.gate.Open()
 	})
 }
 

@@ -21,7 +21,7 @@ func (c *compiler) unit(u *store.Unit, w *work) {
 	case u.Outcome == store.Prepare:
 		c.flush()
 		c.prepare(u, w)
-	case w.prepared != nil && u.Outcome == store.Commit:
+	case w.branch != nil && u.Outcome == store.Commit:
 		c.flush()
 		c.commitPrepared(u, w)
 	case u.Outcome == store.Rollback:

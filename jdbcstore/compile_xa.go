@@ -20,7 +20,7 @@ func (c *compiler) prepare(u *store.Unit, w *work) {
 		var client, name []byte
 		switch op.Action {
 		case store.Add:
-			id, row = op.Message.ID, w.prepared.rows[i]
+			id, row = op.Message.ID, w.branch.Own.rows[i]
 			c.high = max(c.high, store.Seq(row))
 			b.call(stmtPrepareAdd, int8Value(row), textValue(producerName(id.Producer)), int8Value(id.ProducerSequence), container,
 				int8Value(op.Message.Expiration), int8Value(column(op)), w.data[i], added)
@@ -65,7 +65,7 @@ func (c *compiler) commitPrepared(u *store.Unit, w *work) {
 		case store.Add:
 			from := c.s.producers.get(op.Message.ID.Producer)
 			from.note(op.Message.ID.ProducerSequence, op.Destination)
-			c.commitAdd(op, w.prepared.rows[i], from)
+			c.commitAdd(op, w.branch.Own.rows[i], from)
 		case store.Remove:
 			c.remove(op)
 		case store.Acknowledge:
@@ -94,10 +94,10 @@ func (c *compiler) commitAdd(op *store.Op, row int64, from *producer) {
 // rollback undoes what prepare did.
 func (c *compiler) rollback(u *store.Unit, w *work) {
 	var adds, marks array
-	for i := range w.prepared.ops {
-		switch op := &w.prepared.ops[i]; op.Action {
+	for i := range w.branch.Ops {
+		switch op := &w.branch.Ops[i]; op.Action {
 		case store.Add:
-			adds.int(w.prepared.rows[i])
+			adds.int(w.branch.Own.rows[i])
 		case store.Remove:
 			marks.int(int64(op.Seq))
 		}
@@ -113,7 +113,7 @@ func (c *compiler) rollback(u *store.Unit, w *work) {
 }
 
 func (c *compiler) forget(u *store.Unit, w *work) {
-	if slices.ContainsFunc(w.prepared.ops, func(op store.Op) bool { return op.Action == store.Acknowledge }) {
+	if slices.ContainsFunc(w.branch.Ops, func(op store.Op) bool { return op.Action == store.Acknowledge }) {
 		c.b.call(stmtUnmarkAck, appendIdentity(nil, &u.Transaction.XID))
 	}
 	c.b.call(stmtForget, textValue(encodeXID('+', &u.Transaction.XID)))

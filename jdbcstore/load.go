@@ -113,7 +113,7 @@ func (s *Store) loadSubscriptions(ctx context.Context, conn *pgx.Conn, dests map
 
 // loadPrepared reads the transactions that wait for their outcome.
 func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.State) error {
-	rows, err := conn.Query(ctx, s.names.Replace(`SELECT p.XID, p.ACTION, p.CONTAINER, p.ID, p.MSGID_PROD, p.MSGID_SEQ, COALESCE(p.CLIENT_ID, ''), COALESCE(p.SUB_NAME, ''), p.UNMATCHED, p.PRIORITIZED, CASE WHEN p.ACTION = 1 THEN m.MSG END
+	result, err := conn.Query(ctx, s.names.Replace(`SELECT p.XID, p.ACTION, p.CONTAINER, p.ID, p.MSGID_PROD, p.MSGID_SEQ, COALESCE(p.CLIENT_ID, ''), COALESCE(p.SUB_NAME, ''), p.UNMATCHED, p.PRIORITIZED, CASE WHEN p.ACTION = 1 THEN m.MSG END
 		FROM {prepared} p LEFT JOIN {msgs} m ON m.ID = p.ID ORDER BY p.XID, p.N`))
 	if err != nil {
 		return err
@@ -126,8 +126,8 @@ func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.S
 	var sequence *int64
 	var unmatched, prioritized bool
 	var data []byte
-	var order []message.TransactionID
-	_, err = pgx.ForEachRow(rows, []any{&xid, &action, &container, &row, &producer, &sequence, &client, &name, &unmatched, &prioritized, &data}, func() error {
+	var rows []prepared // of state.Prepared
+	_, err = pgx.ForEachRow(result, []any{&xid, &action, &container, &row, &producer, &sequence, &client, &name, &unmatched, &prioritized, &data}, func() error {
 		_, _, id, err := decodeXID(xid)
 		if err != nil {
 			s.o.Log.Error("prepared operation that cannot be read; it is left out", "id", row, "error", err)
@@ -153,17 +153,16 @@ func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.S
 		default:
 			op.Seq = store.Seq(row)
 		}
-		p := s.prepared[id]
-		if p == nil {
-			p = &prepared{}
-			s.prepared[id] = p
-			order = append(order, id)
+		if last := len(state.Prepared) - 1; last < 0 || state.Prepared[last].Transaction != id {
+			state.Prepared, rows = append(state.Prepared, store.Prepared{Transaction: id}), append(rows, prepared{})
 		}
-		p.ops, p.rows = append(p.ops, op), append(p.rows, row)
+		last := len(rows) - 1
+		state.Prepared[last].Ops = append(state.Prepared[last].Ops, op)
+		rows[last].rows = append(rows[last].rows, row)
 		return nil
 	})
-	for _, id := range order {
-		state.Prepared = append(state.Prepared, store.Prepared{Transaction: id, Ops: s.prepared[id].ops})
+	for i, p := range state.Prepared {
+		s.branches.Restore(p.Transaction, p.Ops, rows[i])
 	}
 	return err
 }

@@ -351,18 +351,35 @@ func (s *Store) LastSequence(id message.ProducerID) int64 {
 		return last
 	}
 	last := int64(-1)
+	s.lookUp(func() error {
+		return s.pool.QueryRow(s.context, s.texts[stmtLast], []string{producerName(id)}).Scan(nil, &nullable{&last})
+	})
+	return last
+}
+
+// Find looks a message up by its id; see store.Store.
+func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	row := int64(-1)
+	s.lookUp(func() error {
+		return s.pool.QueryRow(s.context, s.texts[stmtFind], producerName(id.Producer), id.ProducerSequence, dest.String()).Scan(&row)
+	})
+	return store.Seq(max(row, 0)), row >= 0
+}
+
+// lookUp repeats a query while the database is away.
+func (s *Store) lookUp(query func() error) {
 	pause := firstPause
 	for {
-		err := s.pool.QueryRow(s.context, s.texts[stmtLast], []string{producerName(id)}).Scan(nil, &nullable{&last})
+		err := query()
 		if err == nil || errors.Is(err, context.Canceled) || judge(err) != away {
-			return last
+			return
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-s.context.Done():
 			timer.Stop()
-			return last
+			return
 		}
 		pause = min(2*pause, lastPause)
 	}

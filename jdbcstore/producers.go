@@ -2,8 +2,11 @@ package jdbcstore
 
 import (
 	"container/list"
+	"context"
 	"slices"
 	"sync"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -106,4 +109,23 @@ func (k *producer) note(sequence int64, dest message.Destination) (doubtful bool
 		return false
 	}
 	return true
+}
+
+// Producers calls each with the producers whose last messages have gone, and
+// their last sequences, first those that have been silent for longest. Its
+// error ends the listing.
+func (s *Store) Producers(ctx context.Context, each func(id message.ProducerID, last int64) error) error {
+	rows, err := s.pool.Query(ctx, s.names.Replace(`SELECT PRODUCER, LAST_SEQ FROM {producers} ORDER BY TOUCHED`))
+	if err != nil {
+		return err
+	}
+	var name string
+	var last int64
+	_, err = pgx.ForEachRow(rows, []any{&name, &last}, func() error {
+		if id, err := message.ParseProducerID(name); err == nil {
+			return each(id, last)
+		}
+		return nil // nobody will ask for it
+	})
+	return err
 }

@@ -49,6 +49,7 @@ const (
 	stmtUnmarkAck      statement = "unmark_ack"
 	stmtForget         statement = "forget"
 	stmtMarker         statement = "marker"
+	stmtFind           statement = "find"
 	stmtLast           statement = "last"
 )
 
@@ -185,6 +186,7 @@ var statements = map[statement]string{
 	stmtUnmarkAck: `UPDATE {acks} SET XID = NULL WHERE CASE WHEN XID ~ '^[A-Za-z0-9+/]+=*$' AND length(XID) % 4 = 0 THEN substring(decode(XID, 'base64') FROM 11) = $1::bytea ELSE FALSE END`,
 	stmtForget:    `DELETE FROM {prepared} WHERE XID = $1::text`,
 	stmtMarker:    `INSERT INTO {dests} AS t (CONTAINER, BATCH) VALUES ('', $1::bigint) ON CONFLICT (CONTAINER) DO UPDATE SET BATCH = excluded.BATCH`,
+	stmtFind: `SELECT COALESCE((SELECT min(m.ID) FROM {msgs} m WHERE m.MSGID_PROD = $1::text AND m.MSGID_SEQ = $2::bigint AND m.CONTAINER = $3::text AND ` + visible + `), -1)`,
 	stmtLast: `SELECT p, GREATEST((SELECT t.LAST_SEQ FROM {producers} t WHERE t.PRODUCER = p), (SELECT max(m.MSGID_SEQ) FROM {msgs} m WHERE m.MSGID_PROD = p AND ` + visible + `))
 		FROM unnest($1::text[]) p`,
 }

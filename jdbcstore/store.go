@@ -43,15 +43,15 @@ type Store struct {
 	joined  sync.WaitGroup
 
 	queueMu  sync.Mutex
-	pending  []*store.Unit                       // queueMu; in log order
-	backlog  int64                               // queueMu; bytes in pending
-	lastSeq  store.Seq                           // queueMu
-	prepared map[message.TransactionID]*prepared // queueMu; as of the last Append
-	closed   bool                                // queueMu
-	closedAt time.Time                           // queueMu
-	failure  error                               // queueMu
-	full     bool                                // queueMu; the database has no space: additions are refused for a while
-	room     chan struct{}                       // queueMu; closed when pending shrinks, nil without waiters
+	pending  []*store.Unit             // queueMu; in log order
+	backlog  int64                     // queueMu; bytes in pending
+	lastSeq  store.Seq                 // queueMu
+	branches *store.Branches[prepared] // queueMu
+	closed   bool                      // queueMu
+	closedAt time.Time                 // queueMu
+	failure  error                     // queueMu
+	full     bool                      // queueMu; the database has no space: additions are refused for a while
+	gate     store.Gate                // queueMu; opened when pending shrinks
 
 	stateMu    sync.RWMutex
 	readTopics topics                        // stateMu; durable subscriptions
@@ -116,9 +116,10 @@ func newStore(o Options, config *pgxpool.Config) *Store {
 		limits:    limits{length(o.Tables.ContainerType), length(o.Tables.MessageIDType), length(o.Tables.StringType)},
 		inherited: map[message.Destination]store.Segment{},
 		wake:      make(chan struct{}, 1), failed: make(chan struct{}), ended: make(chan struct{}), closing: make(chan struct{}),
-		prepared: map[message.TransactionID]*prepared{}, readTopics: topics{}, producers: newProducers(),
+		readTopics: topics{}, producers: newProducers(),
 		counted: map[string]bool{}, mixed: map[message.Destination]bool{}, sizes: map[message.Destination]int64{},
 	}
+	s.branches = store.NewBranches(s.holdLocked)
 	s.context, s.cancel = context.WithCancel(context.Background())
 	for name, text := range statements {
 		s.texts[name] = s.names.Replace(text)
@@ -159,7 +160,7 @@ func (s *Store) Close() error {
 	if !s.closed {
 		s.closed, s.closedAt = true, time.Now()
 		close(s.closing)
-		s.releaseRoomLocked()
+		s.gate.Open()
 	}
 	s.queueMu.Unlock()
 	s.signal()

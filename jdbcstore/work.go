@@ -14,14 +14,14 @@ import (
 
 // work is what the store knows of a unit from Append to Done.
 type work struct {
-	stage    atomic.Int32
-	size     int64
-	adds     bool     // needs space for new messages
-	data     [][]byte // of each Op: the stored form of its message
-	one      [1][]byte
-	buf      *[]byte   // what data lies in; back in the pool after Done
-	prepared *prepared // that the unit prepares or ends
-	err      error     // for Done; the unit has no effect
+	stage  atomic.Int32
+	size   int64
+	adds   bool     // needs space for new messages
+	data   [][]byte // of each Op: the stored form of its message
+	one    [1][]byte
+	buf    *[]byte // what data lies in; back in the pool after Done
+	branch *branch // that the unit prepares or ends
+	err    error   // for Done; the unit has no effect
 }
 
 // Stages of a unit. Who moves it on from waiting owns it: the committer to
@@ -31,13 +31,6 @@ const (
 	taken
 	cancelled
 )
-
-// prepared is a transaction that waits for its outcome.
-type prepared struct {
-	ops     []store.Op
-	rows    []int64 // of each Op that is an Add: the ID of its row until the commit
-	refused bool    // the unit that prepares it was not written; the committer's
-}
 
 const (
 	// maxMessage is the largest stored form of a message: PostgreSQL takes a

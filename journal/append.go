@@ -9,19 +9,22 @@ import (
 
 // work is what the journal knows of a unit from Append to Done.
 type work struct {
-	stage    atomic.Int32
-	buf      *[]byte      // records; back in the pool after Done
-	sum      uint32       // Adler-32 of buf
-	size     int          // of buf
-	adds     bool         // needs space for new messages
-	updates  bool         // is a single Update
-	removes  bool         // takes messages away
-	prepared *transaction // that the unit prepares or ends
-	err      error        // for Done; the unit is not written
+	stage   atomic.Int32
+	buf     *[]byte     // records; back in the pool after Done
+	sum     uint32      // Adler-32 of buf
+	size    int         // of buf
+	adds    bool        // needs space for new messages
+	updates bool        // is a single Update
+	removes bool        // takes messages away
+	branch  *heldBranch // that the unit prepares or ends
+	err     error       // for Done; the unit is not written
 	// build, if not nil, makes the unit when its turn comes: the index is then
 	// what the log says.
 	build func(u *store.Unit, k *work)
 }
+
+// heldBranch is a prepared transaction; its own is what the index has of it.
+type heldBranch = store.Branch[*transaction]
 
 // Stages of a unit. Who moves it on from waiting owns it: the committer to
 // taken, Cancel to cancelled.
@@ -98,7 +101,7 @@ func (j *Journal) enqueue(u *store.Unit, w *work) {
 		return
 	}
 	if w.err == nil {
-		j.placeLocked(u, w)
+		w.branch, w.err = j.branches.Place(u, &j.lastSeq)
 	}
 	j.pending = append(j.pending, u)
 	j.backlog += int64(w.size)
@@ -113,38 +116,10 @@ func (j *Journal) enqueue(u *store.Unit, w *work) {
 	}
 }
 
-// placeLocked gives u its positions, and settles which prepared transaction
-// it makes or ends.
-func (j *Journal) placeLocked(u *store.Unit, w *work) {
-	switch {
-	case u.Outcome == store.Prepare:
-		w.prepared = holdOps(u)
-		j.prepared[u.Transaction] = w.prepared
-		return
-	case u.Outcome == store.Rollback, u.Outcome == store.Commit && len(u.Ops) == 0:
-		w.prepared = j.prepared[u.Transaction]
-		if w.prepared == nil {
-			w.err = store.ErrUnknownTransaction
-			return
-		}
-		delete(j.prepared, u.Transaction)
-		if u.Outcome == store.Rollback {
-			return
-		}
-		u.Ops = w.prepared.content
-	}
-	for i := range u.Ops {
-		if u.Ops[i].Action == store.Add {
-			j.lastSeq++
-			u.Ops[i].Seq = store.Seq(j.lastSeq)
-		}
-	}
-}
-
 // holdOps makes the transaction that u prepares. Its locations are set when
 // it has been written.
 func holdOps(u *store.Unit) *transaction {
-	t := &transaction{content: u.Ops, ops: make([]heldOp, len(u.Ops))}
+	t := &transaction{ops: make([]heldOp, len(u.Ops))}
 	for i := range u.Ops {
 		op := &u.Ops[i]
 		id, priority := op.ID, uint8(0)
@@ -161,7 +136,7 @@ func holdOps(u *store.Unit) *transaction {
 // of prepared transactions cannot be taken back.
 func (j *Journal) Cancel(u *store.Unit) bool {
 	w, ok := u.Work.(*work)
-	if !ok || w.prepared != nil {
+	if !ok || w.branch != nil {
 		return false
 	}
 	return w.stage.CompareAndSwap(waiting, cancelled)

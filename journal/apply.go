@@ -11,8 +11,8 @@ func (j *Journal) apply(u *store.Unit, k *work, start int64) {
 	file := j.writer.current.number
 	records := *k.buf
 	at := location{file: file, offset: uint32(start)}
-	if k.prepared != nil {
-		j.applyPrepared(u, k.prepared, records, at)
+	if k.branch != nil {
+		j.applyPrepared(u, k.branch.Own, records, at)
 		return
 	}
 	for i := range u.Ops {
@@ -32,7 +32,7 @@ func (j *Journal) applyPrepared(u *store.Unit, t *transaction, records []byte, a
 			t.ops[i].at = at
 			records = records[at.size:]
 			at.offset += at.size
-			if m := t.content[i].Message; m != nil {
+			if m := u.Ops[i].Message; m != nil {
 				j.brokerSequence = max(j.brokerSequence, m.ID.BrokerSequence)
 			}
 		}
@@ -107,7 +107,7 @@ func (j *Journal) applyUpdate(op *store.Op, at location) {
 	}
 	j.queueMu.Lock()
 	j.lastSeq++
-	seq := j.lastSeq
+	seq := uint64(j.lastSeq)
 	j.queueMu.Unlock()
 	x.add(d, identity{op.Message.ID.Producer, op.Message.ID.ProducerSequence}, at, seq, store.Priority(op.Message))
 }

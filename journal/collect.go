@@ -150,7 +150,7 @@ func (j *Journal) carryForward(candidates []uint32, record bool) error {
 	return j.appendBuilt(func(u *store.Unit, k *work) {
 		j.indexMu.Lock()
 		u.Ops = append(j.index.carried(gone, j.writer.current.number), j.index.carriedCounts(gone)...)
-		sequences := j.index.carriedSequences(gone, j.writer.current.number)
+		sequences, carried := j.index.carriedSequences(gone)
 		j.indexMu.Unlock()
 		e := encoders.Get().(*encoder)
 		defer e.release()
@@ -161,8 +161,24 @@ func (j *Journal) carryForward(candidates []uint32, record bool) error {
 				records = j.leave(records, candidates)
 			}
 			k.buf = &records
+			j.whenWritten(u, func(file uint32) { j.index.sequencesLieIn(file, carried) })
 		}
 	})
+}
+
+// whenWritten has note called, with indexMu held, when a unit that is being
+// built is durable, with the file that it came into: another one may be begun
+// for it, and for lack of space it may not be written at all.
+func (j *Journal) whenWritten(u *store.Unit, note func(file uint32)) {
+	done := u.Done
+	u.Done = func(err error) {
+		if err == nil {
+			j.indexMu.Lock()
+			note(j.writer.current.number)
+			j.indexMu.Unlock()
+		}
+		done(err)
+	}
 }
 
 // carried lists the operations that say again what only the files that are
@@ -184,26 +200,32 @@ func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op)
 	return ops
 }
 
-// carriedSequences is the same for the last sequences of producers: those that
-// have nothing stored, the most recent ones, and those whose stored messages
-// are older.
-func (x *index) carriedSequences(gone func(uint32) bool, current uint32) (records []byte) {
-	carried := 0
-	for n := x.producers.known.at(0).prev; n != 0 && carried < maxCarried; n = x.producers.known.at(n).prev {
+// carriedSequences is the same for the last sequences of producers, whose
+// numbers it returns: those that have nothing stored, the most recent ones, and
+// those whose stored messages are older.
+func (x *index) carriedSequences(gone func(uint32) bool) (records []byte, carried []uint32) {
+	carry := func(n uint32, p *producer) {
+		records = appendTrace(records, sequenceText(p.id, p.last))
+		carried = append(carried, n)
+	}
+	for n := x.producers.known.at(0).prev; n != 0 && len(carried) < maxCarried; n = x.producers.known.at(n).prev {
 		if p := x.producers.known.at(n); gone(p.file) {
-			records = appendTrace(records, sequenceText(p.id, p.last))
-			x.producers.known.edit(n).file = current
-			carried++
+			carry(n, p)
 		}
 	}
 	for n := range x.producers.next {
-		if p := x.producers.known.at(n); p.entries > 0 && gone(p.file) && carried < maxCarriedStored {
-			records = appendTrace(records, sequenceText(p.id, p.last))
-			x.producers.known.edit(n).file = current
-			carried++
+		if p := x.producers.known.at(n); p.entries > 0 && gone(p.file) && len(carried) < maxCarriedStored {
+			carry(n, p)
 		}
 	}
-	return records
+	return records, carried
+}
+
+// sequencesLieIn notes where they were written again.
+func (x *index) sequencesLieIn(file uint32, carried []uint32) {
+	for _, n := range carried {
+		x.producers.known.edit(n).file = file
+	}
 }
 
 // carriedCounts is the same for redelivery counters.

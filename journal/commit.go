@@ -42,7 +42,7 @@ func (j *Journal) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
 	units, j.pending = j.pending, empty[:0]
 	j.backlog = 0
 	j.waiting.Store(0)
-	j.releaseRoomLocked()
+	j.gate.Open()
 	j.idle = len(units) == 0
 	return units, j.closed
 }
@@ -173,7 +173,7 @@ func (k *work) begin(full bool) bool {
 	if full && k.adds && k.err == nil {
 		k.err = store.ErrNoSpace
 	}
-	if k.prepared != nil && k.prepared.refused {
+	if k.branch.Refused() {
 		k.err = store.ErrUnknownTransaction
 	}
 	return k.err == nil
@@ -244,28 +244,15 @@ func (j *Journal) finish(units []*store.Unit, start int64) {
 }
 
 func (j *Journal) done(u *store.Unit, k *work) {
-	if k.err != nil && k.prepared != nil {
-		j.undoPrepared(u, k)
+	if k.err != nil && k.branch != nil {
+		j.queueMu.Lock()
+		j.branches.Undo(u, k.branch)
+		j.queueMu.Unlock()
 	}
 	releaseBuffer(k.buf)
 	k.buf = nil
 	if u.Done != nil {
 		u.Done(k.err)
-	}
-}
-
-// undoPrepared makes up for a unit that was to prepare or end a transaction
-// and was refused.
-func (j *Journal) undoPrepared(u *store.Unit, k *work) {
-	j.queueMu.Lock()
-	defer j.queueMu.Unlock()
-	if u.Outcome == store.Prepare {
-		k.prepared.refused = true
-		if j.prepared[u.Transaction] == k.prepared {
-			delete(j.prepared, u.Transaction)
-		}
-	} else if !k.prepared.refused && j.prepared[u.Transaction] == nil {
-		j.prepared[u.Transaction] = k.prepared
 	}
 }
 

@@ -2,7 +2,11 @@ package journal
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +24,7 @@ import (
 // may be on it: at least the confirmed, at most the appended.
 type cut struct {
 	disk                *vfs.Memory
+	moment              string // after which call it was
 	confirmed, appended int
 }
 
@@ -164,6 +169,44 @@ func (h *history) append(j *Journal, u *store.Unit, done *sync.WaitGroup) {
 	j.Append(u)
 }
 
+// moments numbers the calls on a disk so that a call is the same whatever other
+// goroutines do meanwhile: by its kind and file, and how often that was before.
+// How batches are cut, and when files are made, is left to the scheduler.
+type moments struct {
+	seed uint64
+	seen map[string]int
+}
+
+// atRandom are the letters in the names of copies.
+var atRandom = regexp.MustCompile("[A-Z2-7]{10}")
+
+func (m *moments) next(call vfs.Call, name string) (moment string, random *rand.Rand) {
+	what := fmt.Sprintf("call %d of %s", call, atRandom.ReplaceAllString(filepath.Base(name), "x"))
+	m.seen[what]++
+	moment = fmt.Sprintf("%s, time %d", what, m.seen[what])
+	h := fnv.New64a()
+	h.Write([]byte(moment))
+	return moment, rand.New(rand.NewPCG(m.seed, h.Sum64()))
+}
+
+// mayCut takes a cut after some of the calls that change a disk.
+func (h *history) mayCut(m *moments, disk *vfs.Memory, call vfs.Call, name string) {
+	if call != vfs.CallSync && call != vfs.CallWrite && call != vfs.CallRename && call != vfs.CallRemove {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	moment, random := m.next(call, name)
+	if len(h.cuts) == 400 || random.IntN(6) > 0 {
+		return
+	}
+	lose := random
+	if random.IntN(2) == 0 {
+		lose = nil
+	}
+	h.cuts = append(h.cuts, cut{disk.Crash(lose), moment, h.confirmed, len(h.looks) - 1})
+}
+
 // TestCrashes: whenever the power fails, what was confirmed is there, what is
 // there is whole and in order, and recovering twice gives the same.
 func TestCrashes(t *testing.T) {
@@ -171,22 +214,10 @@ func TestCrashes(t *testing.T) {
 		h := &history{r: r, model: memory.New(), prepared: map[int]bool{}}
 		defer h.model.Close()
 		h.looks = []string{look(r, h.model)}
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "seed"), 1))
+		m := &moments{seed: rapid.Uint64().Draw(r, "seed"), seen: map[string]int{}}
 		disk := vfs.NewMemory()
 		fs := &vfs.Faulty{FS: disk, Fault: func(vfs.Call, string) error { return nil }}
-		fs.After = func(call vfs.Call, _ string) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			if len(h.cuts) < 400 && (call == vfs.CallSync || call == vfs.CallWrite || call == vfs.CallRename || call == vfs.CallRemove) {
-				if random.IntN(6) == 0 {
-					var lose *rand.Rand
-					if random.IntN(2) == 0 {
-						lose = random
-					}
-					h.cuts = append(h.cuts, cut{disk.Crash(lose), h.confirmed, len(h.looks) - 1})
-				}
-			}
-		}
+		fs.After = func(call vfs.Call, name string) { h.mayCut(m, disk, call, name) }
 		o := testOptions(fs, "/journal")
 		o.MaxFileLength = minFileLength
 		h.drive(o)
@@ -218,33 +249,57 @@ func (h *history) drive(o Options) {
 	require.NoError(h.r, j.Close())
 	done.Wait()
 	require.Equal(h.r, len(h.looks)-1, h.confirmed)
-	h.cuts = append(h.cuts, cut{o.FS.(*vfs.Faulty).FS.(*vfs.Memory).Crash(nil), h.confirmed, h.confirmed})
+	h.cuts = append(h.cuts, cut{o.FS.(*vfs.Faulty).FS.(*vfs.Memory).Crash(nil), "the end", h.confirmed, h.confirmed})
 }
 
 func (h *history) check(c cut) {
-	o := testOptions(c.disk, "/journal")
+	o := testOptions(c.disk.Snapshot(), "/journal")
 	o.MaxFileLength = minFileLength
-	var before string
+	before, found := contents{c.disk}, ""
 	for round := range 2 {
-		j := mustOpen(h.r, o)
-		found := look(h.r, j)
+		j, err := Open(o)
+		require.NoError(h.r, err, "%s\n%s", c.moment, before)
+		again := look(h.r, j)
 		for _, d := range j.Damage() {
-			require.True(h.r, d.Tail, "%s", d)
+			require.True(h.r, d.Tail, "%s\n%s\n%s", c.moment, d, before)
 		}
 		require.NoError(h.r, j.Close())
 		if round == 1 {
-			require.Equal(h.r, before, found, "recovering twice gives the same")
+			require.Equal(h.r, found, again, "recovering twice gives the same: %s\n%s", c.moment, before)
 			return
 		}
-		before = found
-		for n := c.confirmed; n <= c.appended; n++ {
-			if h.looks[n] == found {
-				found = ""
-				break
-			}
-		}
-		if found != "" {
-			require.FailNow(h.r, "what is recovered was never the state", "confirmed %d, appended %d\nfound:\n%s\nafter the confirmed:\n%s", c.confirmed, c.appended, found, h.looks[c.confirmed])
+		if found = again; !slices.Contains(h.looks[c.confirmed:c.appended+1], found) {
+			require.FailNow(h.r, "what is recovered was never the state", "confirmed %d, appended %d, %s, from %s\nfound:\n%s\nafter the confirmed:\n%s\non disk:\n%s",
+				c.confirmed, c.appended, c.moment, j.Opening().From, found, h.looks[c.confirmed], before)
 		}
 	}
+}
+
+// contents is what is on a disk, listed record by record: a failure that
+// depends on the scheduler may not come again.
+type contents struct{ disk *vfs.Memory }
+
+func (c contents) String() string {
+	var b strings.Builder
+	disk := c.disk
+	names, _ := disk.List("/journal")
+	slices.Sort(names)
+	for _, name := range names {
+		size, _ := disk.Size("/journal/" + name)
+		fmt.Fprintf(&b, "%s: %d bytes\n", name, size)
+	}
+	files, _ := Files(disk, "/journal")
+	for _, f := range files {
+		visit := func(batch *Batch) error {
+			return batch.Records(func(r *Record) error {
+				d, _ := r.Destination()
+				id, _ := r.Transaction()
+				fmt.Fprintf(&b, "%s %d: %s %s %s %s %s %s\n", f.Name, r.Offset, r.Type(), d, r.MessageID(), r.Subscription(), id, r.Text())
+				return nil
+			})
+		}
+		_, err := ReadBatches(disk, "/journal", f, visit, func(d Damage) { fmt.Fprintln(&b, d) })
+		fmt.Fprintf(&b, "%s ends: %v\n", f.Name, err)
+	}
+	return b.String()
 }

@@ -36,14 +36,14 @@ type Journal struct {
 	waiting atomic.Int32 // units of pending that ask for a sync; changed with queueMu
 
 	queueMu  sync.Mutex
-	pending  []*store.Unit                          // queueMu; in log order
-	backlog  int64                                  // queueMu; bytes of pending
-	idle     bool                                   // queueMu; the committer sleeps
-	closed   bool                                   // queueMu
-	failure  error                                  // queueMu; why failed is closed
-	lastSeq  uint64                                 // queueMu; newest given out
-	prepared map[message.TransactionID]*transaction // queueMu; as of the last Append
-	room     chan struct{}                          // queueMu; closed when Admit should look again, nil without waiters
+	pending  []*store.Unit                 // queueMu; in log order
+	backlog  int64                         // queueMu; bytes of pending
+	idle     bool                          // queueMu; the committer sleeps
+	closed   bool                          // queueMu
+	failure  error                         // queueMu; why failed is closed
+	lastSeq  store.Seq                     // queueMu; newest given out
+	branches *store.Branches[*transaction] // queueMu
+	gate     store.Gate                    // queueMu; opened when Admit should look again
 
 	indexMu sync.RWMutex
 	index   *index          // indexMu
@@ -94,37 +94,18 @@ func (j *Journal) Size() int64 { return j.segments.size() }
 
 // Admit holds a producer back while there is too much unwritten, or no space.
 func (j *Journal) Admit(ctx context.Context) error {
-	for {
+	return j.gate.Pass(ctx, &j.queueMu, func() (bool, error) {
 		full := j.allocator.isFull()
-		if full && j.o.FailIfNoSpace {
-			return store.ErrNoSpace
-		}
-		j.queueMu.Lock()
 		switch {
 		case j.failure != nil:
-			defer j.queueMu.Unlock()
-			return j.failure
+			return false, j.failure
 		case j.closed:
-			j.queueMu.Unlock()
-			return store.ErrClosed
-		case !full && j.backlog < j.o.MaxPending:
-			j.queueMu.Unlock()
-			return nil
+			return false, store.ErrClosed
+		case full && j.o.FailIfNoSpace:
+			return false, store.ErrNoSpace
 		}
-		if j.room == nil {
-			j.room = make(chan struct{})
-		}
-		room := j.room
-		j.queueMu.Unlock()
-		if full && !j.allocator.isFull() {
-			continue // it changed before room could be closed
-		}
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return !full && j.backlog < j.o.MaxPending, nil
+	})
 }
 
 // Roomy reports that what is appended now will find space: another file is
@@ -135,14 +116,22 @@ func (j *Journal) Roomy() bool { return j.allocator.roomy.Load() }
 func (j *Journal) releaseRoom() {
 	j.queueMu.Lock()
 	defer j.queueMu.Unlock()
-	j.releaseRoomLocked()
+	j.gate.Open()
 }
 
-func (j *Journal) releaseRoomLocked() {
-	if j.room != nil {
-		close(j.room)
-		j.room = nil
+// Find looks a message up by its id; see store.Store.
+func (j *Journal) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	j.indexMu.RLock()
+	defer j.indexMu.RUnlock()
+	d := j.index.destinations[dest]
+	if d == nil {
+		return 0, false
 	}
+	h := j.index.find(d, identity{id.Producer, id.ProducerSequence})
+	if h == 0 {
+		return 0, false
+	}
+	return store.Seq(j.index.slab.get(h).seq), true
 }
 
 // LastSequence is the highest sequence stored of a producer, or -1.
@@ -161,7 +150,7 @@ func (j *Journal) fail(cause error) {
 		return
 	}
 	j.failure = fmt.Errorf("%w: %w", store.ErrFailed, cause)
-	j.releaseRoomLocked()
+	j.gate.Open()
 	close(j.failed)
 	j.queueMu.Unlock()
 	j.o.Log.Error("journal has failed", "directory", j.o.Directory, "error", cause)
@@ -204,7 +193,7 @@ func (j *Journal) Close() error {
 		j.joined.Wait()
 		j.queueMu.Lock()
 		j.closed = true
-		j.releaseRoomLocked()
+		j.gate.Open()
 		j.queueMu.Unlock()
 		j.signal()
 		<-j.ended

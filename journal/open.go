@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -47,7 +46,7 @@ func Open(o Options) (*Journal, error) {
 		failed:    make(chan struct{}),
 		ended:     make(chan struct{}),
 		stop:      make(chan struct{}),
-		prepared:  map[message.TransactionID]*transaction{},
+		branches:  store.NewBranches(holdOps),
 		index:     newIndex(),
 		bad:       map[uint64]bool{},
 		compactor: newCompactor(),
@@ -83,12 +82,12 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	j.brokerSequence = j.state.LastBrokerSequence
 	j.superseded = supersededFiles(r)
 	j.state.Rival = inv.rival
-	j.index.recovered, j.lastSeq = r.seq, r.seq
+	j.index.recovered, j.lastSeq = r.seq, store.Seq(r.seq)
 	for _, d := range j.index.destinations {
 		d.flagged = d.exposed
 	}
 	for id, t := range j.index.prepared {
-		j.prepared[id] = t
+		j.branches.Restore(id, t.content, t)
 	}
 	j.setEpoch(r)
 	if err := j.owned(); err != nil {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"strings"
 
 	"github.com/conclavemq/conclave/message"
@@ -139,4 +140,42 @@ func (p *producers) restore(id message.ProducerID, last int64, file uint32, held
 		p.link(n)
 	}
 	return n, true
+}
+
+// Producers calls each with the producers that are remembered and their last
+// sequences, first those that came first. Its error ends the listing.
+func (j *Journal) Producers(ctx context.Context, each func(id message.ProducerID, last int64) error) error {
+	const page = 1024
+	list := make([]producer, 0, page)
+	for from := uint32(1); ; from += page {
+		list = j.somebody(list[:0], from, page)
+		if list == nil {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for i := range list {
+			if err := each(list[i].id, list[i].last); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// somebody copies the producers that have n numbers from one on; nil is past
+// the last number.
+func (j *Journal) somebody(dst []producer, from, n uint32) []producer {
+	j.indexMu.RLock()
+	defer j.indexMu.RUnlock()
+	p := &j.index.producers
+	if from >= p.next {
+		return nil
+	}
+	for k := from; k < min(from+n, p.next); k++ {
+		if one := p.known.at(k); !one.id.IsZero() && one.last >= 0 {
+			dst = append(dst, *one)
+		}
+	}
+	return dst
 }

@@ -95,8 +95,8 @@ func (t *trail) unchanged(number uint32, d *readFile) error {
 	return nil
 }
 
-// markOf is what has been read of a file, if it is the one being read. Of a
-// file that a snapshot ends in nothing may have been read yet.
+// markOf is what has been read of a file, if it is the one being read, and
+// anything of it has been.
 func (t *trail) markOf(number uint32) mark {
 	if t == nil || number != t.position || t.read[number] == nil {
 		return mark{}

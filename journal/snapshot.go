@@ -87,20 +87,20 @@ func (j *Journal) snapshot(ctx context.Context, speed int64) error {
 
 // view has the committer make a view between two batches, when all that it
 // stands for is durable. Until it has looked at the files no other is deleted
-// or rewritten.
+// or rewritten. They are listed with the view: what was appended before may
+// have begun another one.
 func (j *Journal) view() (v *view, err error) {
 	if j.o.DiskSync == Never {
 		return nil, errors.New("nothing is synced")
 	}
 	j.collectMu.Lock()
 	defer j.collectMu.Unlock()
-	numbers := j.segments.numbers()
-	for _, n := range numbers {
-		if j.superseded[n] {
-			return nil, fmt.Errorf("%s is in part superseded by another file", fileName(n))
-		}
-	}
+	var numbers []uint32
 	err = j.appendBuilt(func(_ *store.Unit, k *work) {
+		numbers = j.segments.numbers()
+		if k.err = j.describable(numbers); k.err != nil {
+			return
+		}
 		if w := &j.writer; w.dirty {
 			if k.err = j.sync(); k.err != nil {
 				j.fail(k.err)
@@ -123,6 +123,16 @@ func (j *Journal) view() (v *view, err error) {
 	return v, nil
 }
 
+// describable reports why there is no snapshot of these files.
+func (j *Journal) describable(numbers []uint32) error {
+	for _, n := range numbers {
+		if j.superseded[n] {
+			return fmt.Errorf("%s is in part superseded by another file", fileName(n))
+		}
+	}
+	return nil
+}
+
 // freeze is the committer's part.
 func (j *Journal) freeze() (*view, error) {
 	began := time.Now()
@@ -136,7 +146,7 @@ func (j *Journal) freeze() (*view, error) {
 	}
 	v := j.index.freeze()
 	j.queueMu.Lock()
-	v.seq = j.lastSeq
+	v.seq = uint64(j.lastSeq)
 	j.queueMu.Unlock()
 	c := j.writer.current
 	v.position, v.mark, v.epoch, v.sequence = c.number, c.mark, j.epoch, j.brokerSequence

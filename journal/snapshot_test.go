@@ -252,6 +252,16 @@ func TestSnapshotNotUsed(t *testing.T) {
 		overwrite(t, other, testSnapshot, content(t, disk, testSnapshot))
 		require.False(t, sameIndex(t, other))
 	})
+	t.Run("without the file that it ends in", func(t *testing.T) {
+		disk, j := begin(t)
+		v, err := j.view()
+		require.NoError(t, err)
+		defer j.melt()
+		v.files = v.files[:len(v.files)-1]
+		require.NoError(t, (&snapshotFile{j: j, ctx: t.Context()}).save(v))
+		require.False(t, sameIndex(t, disk.Snapshot()))
+		require.NoError(t, j.Close())
+	})
 	t.Run("none of its files", func(t *testing.T) {
 		disk, j := begin(t)
 		require.NoError(t, j.Close())

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,6 +108,9 @@ func thawSnapshot(o *Options, chain []diskFile, onDisk map[uint32]bool, stopping
 func (t *trail) recognize(files []fileView, meta *snapshotMeta) (gone map[uint32]bool, err error) {
 	if _, err := t.o.FS.Size(filepath.Join(t.o.Directory, indexFiles[0])); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: ActiveMQ has been master since the snapshot", errLost)
+	}
+	if !slices.ContainsFunc(files, func(f fileView) bool { return f.number == meta.position }) {
+		return nil, fmt.Errorf("%w: it does not describe %s, which it ends in", errSnapshot, fileName(meta.position))
 	}
 	gone = map[uint32]bool{}
 	var there []fileView

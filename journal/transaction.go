@@ -9,11 +9,9 @@ import (
 // commits them.
 type transaction struct {
 	ops []heldOp
-	// content is ops as the contract has them; of a prepared transaction.
+	// content is ops as the contract has them; of a prepared transaction that
+	// was recovered.
 	content []store.Op
-	// refused says that the unit that prepares it was not written; set and
-	// read by the committer.
-	refused bool
 }
 
 // heldOp is an operation that waits for its commit.

@@ -212,7 +212,7 @@ func (f *FileLocker) becomeSlave(ctx context.Context, cause error, told *bool) (
 		f.options.Log.Warn("cannot take the lock, will try again", "lock", f.path, "error", cause)
 	}
 	for cause != nil {
-		if err := pause(ctx, f.options.LockAcquireSleepInterval); err != nil {
+		if err := Pause(ctx, f.options.LockAcquireSleepInterval); err != nil {
 			return nil, err
 		}
 		var d *descriptor

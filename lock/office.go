@@ -63,7 +63,7 @@ func (f *FileLocker) takeOffice(ctx context.Context, d *descriptor, settle time.
 	if err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, settle); err != nil {
+	if err := Pause(ctx, settle); err != nil {
 		return nil, err
 	}
 	proven := o.clock()
@@ -123,11 +123,11 @@ func (f *FileLocker) outwait(ctx context.Context, last Holder, d *descriptor) er
 	}
 	f.options.Log.Warn("the lock file may not be the one that the last owner held; waiting until it must have noticed",
 		"lock", f.path, "owner", last.String(), "wait", last.window())
-	return pause(ctx, last.window())
+	return Pause(ctx, last.window())
 }
 
-// pause lets d pass.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause lets d pass, and fails if ctx ends before.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

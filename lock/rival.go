@@ -50,7 +50,10 @@ func (f *FileLocker) lookForRival(ctx context.Context, d *descriptor) (settle ti
 	if first == 0 { // it took its leave
 		return settle, nil
 	}
-	alive, err := f.signOfLife(ctx, d.path, first, last.window())
+	alive, err := f.signOfLife(ctx, d.path, first, last)
+	if err == nil && !alive && f.gone(last) {
+		return f.options.KeepAlivePeriod, nil
+	}
 	if !alive {
 		return settle, err
 	}
@@ -63,10 +66,12 @@ func (f *FileLocker) lookForRival(ctx context.Context, d *descriptor) (settle ti
 	return 0, fmt.Errorf("%w: %s", errRival, last)
 }
 
-// signOfLife waits for another time in the lock file than the first.
-func (f *FileLocker) signOfLife(ctx context.Context, path string, first uint64, window time.Duration) (bool, error) {
-	for began := f.options.clock(); f.options.clock()-began < window; {
-		if err := pause(ctx, rivalLook); err != nil {
+// signOfLife waits for another time in the lock file than the first, for the
+// window of its owner or until that is known to be gone: a slave spends much of
+// its time here, so it is here that an owner is likely to die.
+func (f *FileLocker) signOfLife(ctx context.Context, path string, first uint64, owner Holder) (bool, error) {
+	for began := f.options.clock(); f.options.clock()-began < owner.window() && !f.gone(owner); {
+		if err := Pause(ctx, rivalLook); err != nil {
 			return false, err
 		}
 		stamp, err := stampAt(path)

@@ -1,8 +1,13 @@
 package lock
 
 import (
+	"context"
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,6 +28,33 @@ func TestGone(t *testing.T) {
 	} {
 		require.Equal(t, row.want, f.gone(row.holder), row.name)
 	}
+}
+
+// An owner that dies while a slave looks for signs of its life is not waited
+// for any longer.
+func TestOwnerDiesWhileItIsLookedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	require.NoError(t, os.WriteFile(path, []byte("12345678"), 0o644))
+	first, err := stampAt(path)
+	require.NoError(t, err)
+	owner := exec.Command("cat")
+	stdin, err := owner.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, owner.Start())
+	f := &FileLocker{options: FileOptions{clock: BootTime}}
+	holder := Holder{Kernel: kernel(), PID: owner.Process.Pid, WindowMillis: maxWindow.Milliseconds()}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*rivalLook)
+	_, err = f.signOfLife(ctx, path, first, holder)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "it lives")
+	cancel()
+	died := make(chan error, 1)
+	go func() { died <- errors.Join(stdin.Close(), owner.Wait()) }()
+	ctx, cancel = context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	alive, err := f.signOfLife(ctx, path, first, holder)
+	require.NoError(t, err)
+	require.False(t, alive)
+	require.NoError(t, <-died)
 }
 
 // An owner who takes its leave says so in the lock file; one that is lost

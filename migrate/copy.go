@@ -44,7 +44,13 @@ func Copy(ctx context.Context, from, to Side, o Options) error {
 			return fmt.Errorf("%s: %w", d.Destination, err)
 		}
 	}
-	return c.prepare(ctx)
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	if err := c.remember(ctx); err != nil {
+		return fmt.Errorf("last sequences of producers: %w", err)
+	}
+	return nil
 }
 
 // rollBack ends the branches of an earlier attempt: what they acknowledge may

@@ -12,7 +12,7 @@
 // the source still begins with it. Memory is bounded by a page of messages, and
 // by the prepared branches, which stores keep in memory themselves.
 //
-// What a store remembers of producers whose messages are all consumed is not
-// copied: a client in the middle of a failover may find a send stored twice
-// that it repeats against the new store. Clients should be stopped.
+// What a store remembers of producers whose messages are consumed is copied too,
+// so that a client in the middle of a failover may repeat its last send against
+// the new store.
 package migrate

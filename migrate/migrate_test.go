@@ -100,6 +100,9 @@ func requireEqual(t require.TestingT, from, to Side) {
 			require.Equal(t, a[i].Message, b[i].Message)
 		}
 	}
+	for n := range int64(producers) {
+		require.Equal(t, from.Store.LastSequence(producer(n)), to.Store.LastSequence(producer(n)), "a repetition would not be noticed")
+	}
 	rest, err := to.Store.Page(nil, Marker, 0, 1, 1<<20)
 	require.NoError(t, err)
 	require.Empty(t, rest, "the mark is still there")

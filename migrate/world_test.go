@@ -83,7 +83,7 @@ type world struct {
 
 func (w *world) message(r *rapid.T, dest message.Destination) *message.Message {
 	w.sequence++
-	producer := message.ProducerID{Connection: "ID:world-1-1:1", Session: 1, Value: 7}
+	producer := producer(w.sequence)
 	return &message.Message{
 		Body: message.Bytes, Persistent: true, Priority: uint8(w.sequence % 10), Destination: dest, Producer: producer,
 		ID:        message.MessageID{Producer: producer, ProducerSequence: w.sequence, BrokerSequence: w.sequence},
@@ -91,6 +91,13 @@ func (w *world) message(r *rapid.T, dest message.Destination) *message.Message {
 		Content: bytes.Repeat([]byte{byte(w.sequence)}, rapid.IntRange(0, 400).Draw(r, "size")),
 	}
 }
+
+// producer is who sends a message: one of producers.
+func producer(sequence int64) message.ProducerID {
+	return message.ProducerID{Connection: "ID:world-1-1:1", Session: 1, Value: sequence % producers}
+}
+
+const producers = 3
 
 // subscription is nobody's choice: a has a selector, b reads a pattern.
 func subscription(client string) *message.SubscriptionInfo {

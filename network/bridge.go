@@ -239,8 +239,8 @@ func (b *bridge) end() {
 	b.mu.Unlock()
 	for id, d := range list {
 		b.net.shared.remove(d)
-		// Nothing of it has been seen by an application.
-		if err := b.local.RemoveConsumer(id, message.LastDeliveredUnset); err != nil && !errors.Is(err, broker.ErrClosed) {
+		// What was sent may have been seen by an application there.
+		if err := b.local.RemoveConsumer(id, d.last); err != nil && !errors.Is(err, broker.ErrClosed) {
 			b.log.Debug("cannot remove a consumer of the bridge", "consumer", id.String(), "error", err)
 		}
 	}

@@ -21,11 +21,12 @@ type demand struct {
 	subscribers map[subscriber]bool         // remote durable subscribers
 	retiring    bool                        // gets no more; removed when nothing is under way
 	outstanding int                         // sent and not answered
+	last        int64                       // BrokerSequence of what was sent last; LastDeliveredUnset at first
 	idle        func()                      // called when retiring and outstanding is 0
 }
 
 func newDemand() *demand {
-	return &demand{interested: map[message.ConsumerID]bool{}, subscribers: map[subscriber]bool{}}
+	return &demand{interested: map[message.ConsumerID]bool{}, subscribers: map[subscriber]bool{}, last: message.LastDeliveredUnset}
 }
 
 // subscriber is a durable subscriber of a remote broker.

@@ -41,6 +41,7 @@ func (b *bridge) pass(delivery *message.Delivery) error {
 		return nil // it goes back when the consumer is removed
 	}
 	d.outstanding++
+	d.last = delivery.Message.ID.BrokerSequence
 	b.mu.Unlock()
 	b.enqueues.Add(1)
 	m := delivery.Message
@@ -49,6 +50,7 @@ func (b *bridge) pass(delivery *message.Delivery) error {
 		return nil
 	}
 	x := b.outgoing(m, delivery.Destination)
+	x.RedeliveryCounter = max(x.RedeliveryCounter, delivery.RedeliveryCounter) // ActiveMQ begins anew
 	id, dest := m.ID, delivery.Destination
 	if !m.Persistent && !b.config.AlwaysSyncSend {
 		err := b.wire.Post(b.ctx, x)

@@ -42,6 +42,10 @@ type Store interface {
 	// Read from 9 to 0 a destination comes in the order of priorities.
 	PagePriority(dst []Entry, dest message.Destination, subscription string, priority uint8, after Seq, limit int, maxBytes int64) ([]Entry, error)
 
+	// Find returns where a queue holds the message with an id, as of the last
+	// Done; false if it does not.
+	Find(dest message.Destination, id message.MessageID) (Seq, bool)
+
 	// LastSequence is the highest ProducerSequence stored for a producer,
 	// or -1. It outlives the messages for as long as the store can tell.
 	LastSequence(producer message.ProducerID) int64

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -62,7 +64,7 @@ func (m *Memory) Syncs() int {
 
 // Crash returns the file system as a power failure now would leave it. Of the
 // sectors and names that were not synced each is kept or lost as random
-// decides; without random all are lost.
+// decides, always the same for the same numbers; without random all are lost.
 func (m *Memory) Crash(random *rand.Rand) *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,15 +73,15 @@ func (m *Memory) Crash(random *rand.Rand) *Memory {
 		names[name] = n
 	}
 	if random != nil {
-		for name, n := range m.names {
-			if m.durable[name] != n && random.IntN(2) == 0 {
+		for _, name := range slices.Sorted(maps.Keys(m.names)) {
+			if n := m.names[name]; m.durable[name] != n && random.IntN(2) == 0 {
 				names[name] = n
 			}
 		}
 	}
 	crashed := NewMemory()
-	for name, n := range names {
-		data := n.afterCrash(random)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		data := names[name].afterCrash(random)
 		c := &node{data: data, synced: append([]byte(nil), data...), dirty: map[int64]struct{}{}, links: 1}
 		crashed.names[name], crashed.durable[name] = c, c
 		crashed.used += int64(len(data))
@@ -105,7 +107,7 @@ func (n *node) afterCrash(random *rand.Rand) []byte {
 	if random == nil {
 		return data
 	}
-	for s := range n.dirty {
+	for _, s := range slices.Sorted(maps.Keys(n.dirty)) {
 		from, to := s*sector, min((s+1)*sector, int64(len(n.data)))
 		if from >= to || random.IntN(2) == 0 {
 			continue

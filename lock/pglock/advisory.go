@@ -66,7 +66,7 @@ func (a *Advisory) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 	c.reached()
 	if c.cutOff {
 		c.cutOff = false
-		if err := sleep(ctx, courtesy); err != nil {
+		if err := lock.Pause(ctx, courtesy); err != nil {
 			return nil, err
 		}
 	}

@@ -99,7 +99,7 @@ func (l *LeaseRow) stand(ctx context.Context, c *candidacy) (lease *lock.Lease, 
 		if lease != nil || err != nil {
 			return lease, err
 		}
-		if err := sleep(ctx, lookTime); err != nil {
+		if err := lock.Pause(ctx, lookTime); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/conclavemq/conclave/lock"
 )
 
 // prepare finds or makes the tables and says which keys go with them.
@@ -71,17 +73,5 @@ func (r *retry) pause(ctx context.Context, o *Options, err error) error {
 		o.Log.Warn("Failed to acquire lock. Trying again until the database answers", "database", o.Source.String(), "error", err)
 	}
 	r.next = min(max(2*r.next, firstRetry), o.SleepInterval)
-	return sleep(ctx, r.next)
-}
-
-// sleep lets d pass.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return lock.Pause(ctx, r.next)
 }

@@ -128,7 +128,7 @@ func (c *candidacy) foreign(ctx context.Context, o *Options, holder string) erro
 	if err := o.tell(c, lock.Status{Held: true, Foreign: holder}); err != nil {
 		return err
 	}
-	return sleep(ctx, lookTime)
+	return lock.Pause(ctx, lookTime)
 }
 
 // attempt takes the row, or says who has it.

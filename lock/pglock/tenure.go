@@ -42,7 +42,7 @@ func (t *tenure) suspended() bool { return t.s == nil || t.row.gone() }
 func (t *tenure) Attend(ctx context.Context) {
 	if t.suspended() {
 		t.retry.next = min(max(2*t.retry.next, firstRetry), t.o.SleepInterval)
-		_ = sleep(ctx, t.retry.next)
+		_ = lock.Pause(ctx, t.retry.next)
 		return
 	}
 	var watching sync.WaitGroup

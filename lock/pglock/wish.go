@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/conclavemq/conclave/lock"
 )
 
 const (
@@ -56,7 +58,7 @@ func (o *Options) givesWay(m *memory, last record) bool {
 // giveWay waits until somebody has taken the next epoch, or patience is over.
 func (o *Options) giveWay(ctx context.Context, s *session, last record) error {
 	for began := time.Now(); time.Since(began) < last.patience; {
-		if err := sleep(ctx, wishLook); err != nil {
+		if err := lock.Pause(ctx, wishLook); err != nil {
 			return err
 		}
 		now, err := readRecord(ctx, s, o.Tables)

@@ -16,39 +16,9 @@ const (
 
 // placed is what the store remembers in Unit.Work.
 type placed struct {
-	state        stage // queueMu
-	fromPrepared bool  // Ops were filled from a prepared transaction
-	err          error // what Done will get; the unit has no effect
-}
-
-// place gives u its positions, and settles which prepared transaction it
-// ends. queueMu is held.
-func (s *Store) place(u *store.Unit) {
-	p := &placed{}
-	u.Work = p
-	switch {
-	case u.Outcome == store.Prepare:
-		s.prepared[u.Transaction] = u.Ops
-		return
-	case u.Outcome == store.Rollback, u.Outcome == store.Commit && len(u.Ops) == 0:
-		ops, ok := s.prepared[u.Transaction]
-		if !ok {
-			p.err = store.ErrUnknownTransaction
-			return
-		}
-		delete(s.prepared, u.Transaction)
-		p.fromPrepared = true
-		if u.Outcome == store.Rollback {
-			return
-		}
-		u.Ops = ops
-	}
-	for i := range u.Ops {
-		if u.Ops[i].Action == store.Add {
-			s.lastSeq++
-			u.Ops[i].Seq = s.lastSeq
-		}
-	}
+	state  stage                   // queueMu
+	branch *store.Branch[struct{}] // that the unit prepares or ends
+	err    error                   // what Done will get; the unit has no effect
 }
 
 // commit is the committer.
@@ -84,7 +54,7 @@ func (s *Store) take(batch []*store.Unit) ([]*store.Unit, bool) {
 			p.state = taken
 		}
 	}
-	s.releaseRoomLocked()
+	s.gate.Open()
 	return batch, s.closed
 }
 

@@ -19,11 +19,11 @@ type Store struct {
 	done   chan struct{} // closed when the committer has ended
 
 	queueMu  sync.Mutex
-	pending  []*store.Unit                        // queueMu; in log order
-	lastSeq  store.Seq                            // queueMu
-	prepared map[message.TransactionID][]store.Op // queueMu; as of the last Append
-	closed   bool                                 // queueMu
-	room     chan struct{}                        // queueMu; closed when pending shrinks, nil without waiters
+	pending  []*store.Unit             // queueMu; in log order
+	lastSeq  store.Seq                 // queueMu
+	branches *store.Branches[struct{}] // queueMu
+	closed   bool                      // queueMu
+	gate     store.Gate                // queueMu; opened when pending shrinks
 
 	stateMu      sync.RWMutex
 	destinations map[message.Destination]*destination // stateMu
@@ -39,7 +39,7 @@ func New() *Store {
 		wake:         make(chan struct{}, 1),
 		failed:       make(chan struct{}),
 		done:         make(chan struct{}),
-		prepared:     map[message.TransactionID][]store.Op{},
+		branches:     store.NewBranches(func(*store.Unit) (none struct{}) { return none }),
 		destinations: map[message.Destination]*destination{},
 		sequences:    newSequences(maxProducers),
 	}
@@ -52,27 +52,12 @@ func (s *Store) Recovered() *store.State { return &store.State{} }
 
 // Admit waits while too many units are unapplied.
 func (s *Store) Admit(ctx context.Context) error {
-	for {
-		s.queueMu.Lock()
+	return s.gate.Pass(ctx, &s.queueMu, func() (bool, error) {
 		if s.closed {
-			s.queueMu.Unlock()
-			return store.ErrClosed
+			return false, store.ErrClosed
 		}
-		if len(s.pending) < maxPending {
-			s.queueMu.Unlock()
-			return nil
-		}
-		if s.room == nil {
-			s.room = make(chan struct{})
-		}
-		room := s.room
-		s.queueMu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return len(s.pending) < maxPending, nil
+	})
 }
 
 // Append queues u for the committer. After Close, Done gets ErrClosed on a
@@ -86,7 +71,9 @@ func (s *Store) Append(u *store.Unit) {
 		}
 		return
 	}
-	s.place(u)
+	p := &placed{}
+	u.Work = p
+	p.branch, p.err = s.branches.Place(u, &s.lastSeq)
 	s.pending = append(s.pending, u)
 	s.queueMu.Unlock()
 	s.signal()
@@ -95,17 +82,25 @@ func (s *Store) Append(u *store.Unit) {
 // Cancel takes u out of the queue. The ends of prepared transactions cannot
 // be taken back.
 func (s *Store) Cancel(u *store.Unit) bool {
-	if u.Outcome == store.Prepare || u.Outcome == store.Rollback {
-		return false
-	}
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	p, ok := u.Work.(*placed)
-	if !ok || p.state != waiting || p.fromPrepared {
+	if !ok || p.state != waiting || p.branch != nil {
 		return false
 	}
 	p.state = cancelled
 	return true
+}
+
+// Find looks a message up by its id; see store.Store.
+func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	s.stateMu.RLock()
+	defer s.stateMu.RUnlock()
+	if d := s.destinations[dest]; d != nil {
+		seq, ok := d.ids[id.Key()]
+		return seq, ok
+	}
+	return 0, false
 }
 
 // LastSequence is what the Adds of a producer reached, for the producers that
@@ -130,7 +125,7 @@ func (s *Store) Failed() <-chan struct{} { return s.failed }
 func (s *Store) Close() error {
 	s.queueMu.Lock()
 	s.closed = true
-	s.releaseRoomLocked()
+	s.gate.Open()
 	s.queueMu.Unlock()
 	s.signal()
 	<-s.done
@@ -141,12 +136,5 @@ func (s *Store) signal() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
-	}
-}
-
-func (s *Store) releaseRoomLocked() {
-	if s.room != nil {
-		close(s.room)
-		s.room = nil
 	}
 }

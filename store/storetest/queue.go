@@ -112,6 +112,30 @@ func testDuplicates(t *testing.T, f Factory) {
 	same(t, []store.Entry{entries[0], entries[2], {Message: entries[1].Message, Seq: u.Ops[0].Seq}}, all(t, s, orders))
 }
 
+// testReplaced: a message leaves and comes again in one unit, with its id.
+func testReplaced(t *testing.T, f Factory) {
+	s := f.open(t)
+	entries := fill(t, s, orders, 1, 1, 3)
+	where := func(e *store.Entry) {
+		t.Helper()
+		seq, ok := s.Find(orders, e.Message.ID)
+		require.True(t, ok)
+		require.Equal(t, e.Seq, seq)
+	}
+	where(&entries[1])
+	_, ok := s.Find(news, entries[1].Message.ID)
+	require.False(t, ok)
+	anew := entries[1].Message.Copy()
+	anew.BrokerPath = []message.BrokerID{"ID:a", "ID:b"}
+	u := must(t, s, remove(entries[1].Message, entries[1].Seq), add(anew))
+	left := []store.Entry{entries[0], entries[2], {Message: anew, Seq: u.Ops[1].Seq}}
+	same(t, left, all(t, s, orders))
+	where(&left[2])
+	must(t, s, remove(anew, left[2].Seq))
+	_, ok = s.Find(orders, anew.ID)
+	require.False(t, ok)
+}
+
 func testLastSequence(t *testing.T, f Factory) {
 	s := f.open(t)
 	require.Equal(t, int64(-1), s.LastSequence(producer(1)))

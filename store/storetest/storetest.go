@@ -37,6 +37,7 @@ func Run(t *testing.T, f Factory) {
 		{"Remove", testRemove},
 		{"Update", testUpdate},
 		{"Duplicates", testDuplicates},
+		{"Replaced", testReplaced},
 		{"LastSequence", testLastSequence},
 		{"RemoveDestination", testRemoveDestination},
 		{"TopicWithoutSubscription", testTopicWithoutSubscription},

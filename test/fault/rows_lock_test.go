@@ -71,6 +71,7 @@ func lockRows() []row {
 			}},
 		{name: "the master dies where locks do not exclude", on: lawless, waits: true, promise: "P9: after its window", serve: 3 * time.Second,
 			strike: func(x *trial) {
+				wait(time.Duration(x.random.Int64N(int64(time.Second)))) // at any moment of the slave's looking for signs of life
 				x.now()
 				x.a.kill()
 			}},

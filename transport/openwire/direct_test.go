@@ -1,8 +1,11 @@
 package openwire
 
 import (
+	"encoding/binary"
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,11 +25,18 @@ type written struct {
 	dec    *codec.Decoder
 }
 
+// startWriter begins to write to a client whose socket takes buffer bytes, as
+// its own does; the kernel doubles both.
 func startWriter(t *testing.T, buffer int) *written {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	client, err := net.Dial("tcp", l.Addr().String())
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error { // before it offers more
+		var set error
+		err := c.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, buffer) })
+		return errors.Join(err, set)
+	}}
+	client, err := d.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
 	server, err := l.Accept()
 	require.NoError(t, err)
@@ -92,22 +102,13 @@ func TestAnswerOfIdleWriterIsWrittenAtOnce(t *testing.T) {
 // What a full socket does not take is written when it does, in order, and is
 // owed until then.
 func TestAnswersToClientThatDoesNotRead(t *testing.T) {
-	w := startWriter(t, 16<<10)
+	const buffer, n, least = 8 << 10, int32(12_000), 10 // bytes of an answer
+	require.Greater(t, int(n)*least, 2*2*buffer, "the sockets do not take them all")
+	require.Less(t, int(n), mostOwed)
+	w := startWriter(t, buffer)
 	w.awaitIdle(t)
-	n := int32(0)
-	for {
-		w.out.mu.Lock()
-		stuck := w.out.rest
-		w.out.mu.Unlock()
-		if stuck || n > 0 && w.owed() > 0 {
-			break
-		}
-		w.answer(n)
-		n++
-	}
-	for range 100 {
-		w.answer(n)
-		n++
+	for id := range n {
+		w.answer(id)
 	}
 	require.NotZero(t, w.owed())
 	for id := range n {
@@ -157,4 +158,41 @@ func TestAnswersAmongDeliveries(t *testing.T) {
 	require.Zero(t, w.out.bytes.Load())
 	w.out.finish()
 	require.NoError(t, <-w.ended)
+}
+
+// owingSocket finds out how many answers count as written before they are.
+type owingSocket struct {
+	out     *outbound
+	asked   int
+	written int // frames, by the writer
+	early   int // the most that were not
+}
+
+func (s *owingSocket) Write(b []byte) (int, error) {
+	s.out.mu.Lock()
+	s.early = max(s.early, s.asked-s.out.owed-s.written)
+	s.out.mu.Unlock()
+	for rest := b; len(rest) > 0; s.written++ {
+		rest = rest[4+binary.BigEndian.Uint32(rest):]
+	}
+	return len(b), nil
+}
+
+// An answer is owed until it has been written, also when the writer encodes
+// what came meanwhile before it writes: who waits for that ends the connection
+// then.
+func TestAnswersAreOwedUntilTheyAreWritten(t *testing.T) {
+	s := &owingSocket{out: newOutbound(), asked: 8000}
+	for range s.asked {
+		s.out.owe()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- newWriter(s).run(s.out) }()
+	for id := range int32(s.asked) {
+		s.out.push(&entry{kind: aResponse, correlation: id, answers: true})
+	}
+	s.out.finish()
+	require.NoError(t, <-ended)
+	require.Equal(t, s.asked, s.written)
+	require.Zero(t, s.early)
 }

@@ -176,8 +176,8 @@ func (o *outbound) settleLocked(n int) {
 }
 
 // take waits for entries and gives all of them; the memory of used is queued
-// into next. It counts answers written answers as settled. It reports false at
-// the end.
+// into next. It counts so many answers, which were written, as settled. It
+// reports false at the end.
 func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 	clear(used)
 	if cap(used) > keepQueue {

@@ -22,7 +22,7 @@ type writer struct {
 	direct  direct
 	encoder *codec.Encoder
 	buf     []byte
-	answers int   // of entries encoded since the last take
+	answers int   // of entries encoded, which out.take has not been told of
 	encoded int64 // bytes of messages in buf, as Message.Size counts them
 
 	// writes counts beginnings and ends of writes: odd within one.
@@ -40,8 +40,10 @@ func (w *writer) run(out *outbound) error {
 	var batch []entry
 	for {
 		var ok bool
-		answers := w.answers
-		w.answers = 0
+		answers := 0
+		if len(w.buf) == 0 { // or they are not written yet
+			answers, w.answers = w.answers, 0
+		}
 		if batch, ok = out.take(batch, answers); !ok {
 			return nil
 		}
