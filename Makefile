@@ -10,7 +10,7 @@ BIN      := bin/conclave
 STATICCHECK := bin/staticcheck
 
 # Packages whose tests run concurrently enough for the race detector to matter.
-CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./cmd/...
+CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./console/... ./cmd/...
 # Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer nftables libjaxb-api-java
