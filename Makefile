@@ -10,7 +10,7 @@ BIN      := bin/conclave
 STATICCHECK := bin/staticcheck
 
 # Packages whose tests run concurrently enough for the race detector to matter.
-CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./cmd/... ./network/... ./jdbcstore/... ./migrate/... ./spool/...
+CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... ./client/... ./network/... ./console/... ./jdbcstore/... ./migrate/... ./spool/... ./cmd/...
 # Debian packages that `make interop`, `make mixed` and `make bench` need.
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer nftables libjaxb-api-java
@@ -73,6 +73,7 @@ peers: # ActiveMQ itself and a JDK, from Debian
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	fi
 
+interop: PEERS += libjolokia-core-java
 interop: build peers ## real ActiveMQ clients and brokers against this one
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -p 1 -timeout 20m -parallel 3 -v ./test/interop/... ./test/client
 

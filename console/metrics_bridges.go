@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -23,6 +24,7 @@ var (
 	descBridgeLost  = describeBridge("failed_total", "Messages that were refused or lost with the connection; they are sent again.")
 	descBridgeTries = describeBridge("tries_total", "Tries to make the bridge.")
 	descBridgeMade  = describeBridge("made_total", "Times that the bridge was made: its reconnections, and one.")
+	descBridgeFault = describeBridge("last_error_info", "What went wrong last; always 1. There is one series at a time.", "error")
 	descBridgeError = describeBridge("last_error_timestamp_seconds", "When something last went wrong; 0 never.")
 )
 
@@ -71,6 +73,14 @@ func (c *bridgeCollector) collect(to sink, b *Bridge, labels ...string) {
 	at := 0.0
 	if !b.LastErrorAt.IsZero() {
 		at = float64(b.LastErrorAt.UnixMilli()) / 1000
+		to.gauge(descBridgeFault, 1, append(labels[:2:2], short(b.LastError))...)
 	}
 	to.gauge(descBridgeError, at, labels...)
+}
+
+// maxErrorLabel bounds the text of an error in a label, in bytes.
+const maxErrorLabel = 200
+
+func short(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxErrorLabel)], "")
 }

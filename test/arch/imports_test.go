@@ -36,7 +36,8 @@ var outside = map[string][]string{
 	"jdbcstore":    {"github.com/jackc/pgx"},
 	"transport":    {"golang.org/x/sys"},
 	"spool":        {"golang.org/x/sys"},
-	"config":       {"github.com/spf13", "go.yaml.in/yaml"},
+	"config":       {"github.com/spf13", "go.yaml.in/yaml", "golang.org/x/crypto"},
+	"console":      {"github.com/prometheus", "golang.org/x/crypto"},
 	"cmd/conclave": {"github.com/spf13", "golang.org/x/sys"},
 	"store":        {"github.com/stretchr/testify", "github.com/google/go-cmp", "pgregory.net/rapid"}, // storetest is for tests
 	"test":         {"*"},

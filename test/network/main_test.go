@@ -113,7 +113,7 @@ type status struct {
 	Network []struct {
 		Connector, State, RemoteBroker, RemoteAddress, LastError string
 		Since                                                    time.Time
-		Dequeues, Received, Failed, Bridges, Tries               int64
+		Enqueues, Dequeues, Received, Failed, Bridges, Tries     int64
 	} `json:"network"`
 }
 
