@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,4 +36,29 @@ func TestTwoMastersAreCaught(t *testing.T) {
 		return false
 	}), "nobody finds out")
 	x.work.Abandon()
+}
+
+// A database that is slow to answer is no empty queue: the load asks until the
+// broker has looked. What a broker has lost sight of, the tables show.
+func TestSlowDatabaseIsNotTakenForAnEmptyQueue(t *testing.T) {
+	t.Parallel()
+	x := row{}.begin(t)
+	x.work.StopConsumers() // let it pile up
+	x.work.GoesOn(50)
+	x.work.StopProducers()
+	// The next master has nothing in memory.
+	require.NoError(t, x.a.Kill())
+	require.NoError(t, x.b.WaitServing(patience))
+	held := make(chan error, 1)
+	go func() {
+		held <- x.server.Exec(x.database, "BEGIN", "LOCK TABLE activemq_msgs IN ACCESS EXCLUSIVE MODE", "SELECT pg_sleep(1)", "COMMIT")
+	}()
+	require.True(t, harness.Eventually(patience, func() bool {
+		locked, err := x.server.Query(x.database, "SELECT count(*) FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = 'activemq_msgs'::regclass")
+		return err == nil && locked == "1"
+	}), "nobody locks the table")
+	x.work.Drain(x.clients)
+	require.NoError(t, <-held)
+	x.tablesAreEmpty()
+	require.Empty(t, x.history.Verify(time.Second))
 }

@@ -157,18 +157,20 @@ func (c *Crowd) join(crowd *sync.WaitGroup, who string) {
 	}
 }
 
-// Drain consumes what is left in the queues, in one transaction each.
+// Drain consumes what is left in the queues, in one transaction each. It asks
+// for each message, and a queue is empty when its broker has answered that it
+// is: silence may be a broker that waits for a processor or for its store.
 func (c *Crowd) Drain(url string) {
 	c.t.Helper()
 	for i, queue := range []message.Destination{plain, bulk, inbox, outbox} {
 		conn, err := client.Dial(within(c.t), url, client.Options{})
 		require.NoError(c.t, err)
 		w := &worker{crowd: c, name: fmt.Sprint("drain", i), conn: conn, ctx: within(c.t)}
-		session, consumer, ok := w.consumer(client.Transacted, queue)
+		session, consumer, ok := w.consumer(client.Transacted, queue, asking)
 		require.True(c.t, ok)
 		unit := c.history.Begin()
 		for came := true; came; {
-			_, came = w.receive(w.ctx, consumer, unit, 200*time.Millisecond)
+			came = w.ask(consumer, unit)
 		}
 		require.True(c.t, w.commit(session, unit))
 		require.NoError(c.t, conn.Close(w.ctx))

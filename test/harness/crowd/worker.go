@@ -143,6 +143,25 @@ func (w *worker) receive(until context.Context, from *client.Consumer, unit *har
 		}
 		return item, false
 	}
+	return w.received(d, unit, master, at)
+}
+
+// ask takes the next message if there is one; it waits for the broker's answer.
+func (w *worker) ask(from *client.Consumer, unit *harness.Unit) bool {
+	at, master := time.Now(), w.master()
+	d, there, err := from.TryReceive(w.ctx)
+	if err != nil {
+		w.crowd.t.Errorf("%s: %v", w.name, err)
+	}
+	if err != nil || !there {
+		return false
+	}
+	_, ok := w.received(d, unit, master, at)
+	return ok
+}
+
+// received notes a delivery that was asked for at a moment.
+func (w *worker) received(d message.Delivery, unit *harness.Unit, master string, at time.Time) (item harness.Item, ok bool) {
 	body, err := client.Text(d.Message)
 	if w.failed(err) {
 		return item, false
@@ -152,18 +171,24 @@ func (w *worker) receive(until context.Context, from *client.Consumer, unit *har
 	return item, !w.failed(err)
 }
 
-func (w *worker) consumer(mode client.AckMode, from message.Destination) (*client.Session, *client.Consumer, bool) {
+// How many messages a consumer is sent ahead of what it receives.
+const (
+	ahead  = 10
+	asking = -1 // none: it asks for each
+)
+
+func (w *worker) consumer(mode client.AckMode, from message.Destination, prefetch int32) (*client.Session, *client.Consumer, bool) {
 	session, err := w.conn.Session(w.ctx, mode)
 	if w.failed(err) {
 		return nil, nil, false
 	}
-	consumer, err := session.Consumer(w.ctx, from, client.ConsumerOptions{Prefetch: 10, MaximumRedeliveries: -1, RedeliveryDelay: -1})
+	consumer, err := session.Consumer(w.ctx, from, client.ConsumerOptions{Prefetch: prefetch, MaximumRedeliveries: -1, RedeliveryDelay: -1})
 	return session, consumer, !w.failed(err)
 }
 
 // consume acknowledges each message as it comes.
 func (w *worker) consume(until context.Context, from message.Destination) {
-	if _, consumer, ok := w.consumer(client.AutoAcknowledge, from); ok {
+	if _, consumer, ok := w.consumer(client.AutoAcknowledge, from, ahead); ok {
 		for until.Err() == nil {
 			w.receive(until, consumer, nil, time.Hour)
 		}
@@ -172,7 +197,7 @@ func (w *worker) consume(until context.Context, from message.Destination) {
 
 // consumeUnits acknowledges a few at a time in a transaction.
 func (w *worker) consumeUnits(until context.Context, from message.Destination) {
-	session, consumer, ok := w.consumer(client.Transacted, from)
+	session, consumer, ok := w.consumer(client.Transacted, from, ahead)
 	for ok && until.Err() == nil {
 		unit := w.crowd.history.Begin()
 		n := 0
@@ -190,7 +215,7 @@ func (w *worker) consumeUnits(until context.Context, from message.Destination) {
 
 // pass moves messages from inbox to outbox, each in a transaction.
 func (w *worker) pass(until context.Context) {
-	session, consumer, ok := w.consumer(client.Transacted, inbox)
+	session, consumer, ok := w.consumer(client.Transacted, inbox, ahead)
 	if !ok {
 		return
 	}
