@@ -14,13 +14,16 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// purgeCount messages are to be purged in 2 s. It takes 0.5 to 0.9 s on two
-// processors that have other work: for each message the broker reads it, and
-// the database finds and deletes one row in three indexes. A test is not to
-// fail for want of a processor, so what it refuses is ten times as long.
+// purgeCount messages are to be purged within purgeTarget. It takes 0.5 to 0.9 s
+// on two processors that have little else to do: for each message the broker
+// reads it, and the database finds and deletes one row in three indexes. Here
+// other tests have the processors too, so that what fails is purgeSlack times
+// the target: too much work for each message, not a busy machine. The log says
+// whether the target was met.
 const (
-	purgeCount = 100_000
-	purgeLimit = 6 * time.Second
+	purgeCount  = 100_000
+	purgeTarget = 2 * time.Second
+	purgeSlack  = 3
 )
 
 // TestPurge: ActiveMQ's JDBC store deletes what is purged message by message,
@@ -46,8 +49,8 @@ func TestPurge(t *testing.T) {
 	left, err := shared.Query(database, "SELECT count(*) FROM activemq_msgs")
 	require.NoError(t, err)
 	require.Equal(t, "0", left)
-	t.Logf("purged %d messages in %v", n, took.Round(time.Millisecond))
-	require.Less(t, took, purgeLimit)
+	t.Logf("purged %d messages in %v; target %v met: %v", n, took.Round(time.Millisecond), purgeTarget, took <= purgeTarget)
+	require.Less(t, took, purgeSlack*purgeTarget)
 	require.NoError(t, b.Close(t.Context()))
 	require.NoError(t, s.Close())
 }
