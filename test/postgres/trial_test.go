@@ -213,6 +213,9 @@ func (x *trial) tablesAreEmpty() {
 		return
 	}
 	x.Errorf("the queues are empty, and the tables have messages: %s", left)
+	x.work.Drain(x.clients)
+	after, err := x.server.Query(x.database, "SELECT count(*) FROM activemq_msgs WHERE container <> 'queue://"+backlogQueue+"'")
+	x.Logf("asked once more, the broker has left %s of them (%v): what it gives now was late, what it does not it has lost sight of", after, err)
 	for mark := range strings.SplitSeq(left, "ledger ") {
 		words := strings.FieldsFunc(mark, func(r rune) bool { return r == ' ' || r == ',' })
 		if len(words) >= 2 {
