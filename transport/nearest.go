@@ -1,47 +1,26 @@
 package transport
 
 import (
-	"slices"
 	"strings"
+
+	"github.com/conclavemq/conclave/internal/spelling"
 )
 
-// nearest returns the candidate that takes the fewest edits to become name,
-// or "" where that would be more than a third of it. Case does not count, and
-// neither does a forgotten or superfluous "transport." in front.
+// nearest is the candidate that was meant by name, or "". A forgotten or
+// superfluous "transport." in front does not count.
 func nearest(name string, candidates []string) string {
-	slices.Sort(candidates)
-	best, least := "", len(name)/3+1
+	bare := func(s string) string { return strings.TrimPrefix(s, "transport.") }
+	full := map[string]string{}
+	names := make([]string, 0, len(candidates))
 	for _, candidate := range candidates {
-		d := edits(name, candidate)
-		if d < least || d == least && best == "" {
-			best, least = candidate, d
+		key := bare(candidate)
+		if old, there := full[key]; !there || candidate < old {
+			full[key] = candidate
 		}
+		names = append(names, key)
 	}
-	return best
-}
-
-func edits(name, candidate string) int {
-	name, candidate = strings.ToLower(name), strings.ToLower(candidate)
-	bare := strings.TrimPrefix(candidate, "transport.")
-	return min(distance(name, candidate), distance(strings.TrimPrefix(name, "transport."), bare))
-}
-
-// distance is Levenshtein's: insertions, deletions and substitutions of bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	if best, ok := full[spelling.Nearest(bare(name), names)]; ok {
+		return best
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(name, candidates)
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -128,15 +129,22 @@ func TestNearestFindsAMisspeltOption(t *testing.T) {
 		at := rapid.IntRange(0, len(name)-1).Draw(t, "at")
 		misspelt := name[:at] + name[at+1:]
 		near := nearest(misspelt, names)
-		require.LessOrEqual(t, edits(misspelt, near), 1, "%s: %s", misspelt, near)
+		if near != name { // then the slip made as much of another one
+			bare := func(s string) string { return strings.TrimPrefix(s, "transport.") }
+			require.True(t, hasOneMore(near, misspelt) || hasOneMore(bare(near), bare(misspelt)), "%s: %s", misspelt, near)
+		}
 	})
 }
 
-func TestDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}} {
-		require.Equal(t, test.want, distance(test.a, test.b))
+// hasOneMore reports whether a is b, or b and one letter.
+func hasOneMore(a, b string) bool {
+	if a == b {
+		return true
 	}
+	for i := range a {
+		if a[:i]+a[i+1:] == b {
+			return true
+		}
+	}
+	return false
 }
