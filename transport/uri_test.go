@@ -1,12 +1,10 @@
 package transport
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 func TestParseURIReadsEveryOption(t *testing.T) {
@@ -116,35 +114,4 @@ func TestHandshakeTimeoutIsTheShorterOne(t *testing.T) {
 		u := URI{ConnectionTimeout: test.a, ConnectAttemptTimeout: test.b}
 		require.Equal(t, test.want, u.HandshakeTimeout())
 	}
-}
-
-func TestNearestFindsAMisspeltOption(t *testing.T) {
-	table := defaults().options()
-	var names []string
-	for name := range table {
-		names = append(names, name)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.SampledFrom(names).Draw(t, "name")
-		at := rapid.IntRange(0, len(name)-1).Draw(t, "at")
-		misspelt := name[:at] + name[at+1:]
-		near := nearest(misspelt, names)
-		if near != name { // then the slip made as much of another one
-			bare := func(s string) string { return strings.TrimPrefix(s, "transport.") }
-			require.True(t, hasOneMore(near, misspelt) || hasOneMore(bare(near), bare(misspelt)), "%s: %s", misspelt, near)
-		}
-	})
-}
-
-// hasOneMore reports whether a is b, or b and one letter.
-func hasOneMore(a, b string) bool {
-	if a == b {
-		return true
-	}
-	for i := range a {
-		if a[:i]+a[i+1:] == b {
-			return true
-		}
-	}
-	return false
 }

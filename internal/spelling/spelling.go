@@ -8,12 +8,18 @@ import "strings"
 const limit = 128
 
 // Nearest returns the name that takes the fewest insertions, deletions,
-// substitutions and exchanges of neighbours to become wrong, the first in order where there are several, or
-// "" where that would be more than a third of it. Case does not count.
-func Nearest(wrong string, names []string) string {
-	best, bound := "", 1+len(wrong)/3
+// substitutions and exchanges of neighbours to become wrong, the first in order
+// where there are several, or "" where that would be more than a third of it.
+// Case does not count, and neither does an optional prefix, on either side.
+func Nearest(wrong string, names []string, optional ...string) string {
+	wrong = strings.ToLower(wrong)
+	best, bound := "", 1+min(len(wrong), limit)/3
 	for _, name := range names {
-		d := distance(strings.ToLower(wrong), strings.ToLower(name))
+		lower := strings.ToLower(name)
+		d := distance(wrong, lower)
+		for _, prefix := range optional {
+			d = min(d, distance(strings.TrimPrefix(wrong, prefix), strings.TrimPrefix(lower, prefix)))
+		}
 		if d < bound || d == bound && best != "" && name < best {
 			best, bound = name, d
 		}

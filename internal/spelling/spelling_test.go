@@ -23,6 +23,9 @@ func TestNearest(t *testing.T) {
 	}
 	require.Equal(t, "a1", Nearest("a3", []string{"b", "a2", "a1"}), "the first in order")
 	require.Empty(t, Nearest("a", nil))
+	require.Empty(t, Nearest("max", names))
+	require.Equal(t, "wireFormat.maxFrameSize", Nearest("maxFramSize", names[4:5], "wireformat."))
+	require.Equal(t, "maxFrameSize", Nearest("wireformat.maxFramSize", names[6:], "wireformat."))
 }
 
 func TestNearestFindsOneSlip(t *testing.T) {
