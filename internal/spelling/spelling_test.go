@@ -21,7 +21,7 @@ func TestNearest(t *testing.T) {
 	} {
 		require.Equal(t, want, Nearest(wrong, names))
 	}
-	require.Equal(t, "a1", Nearest("a3", []string{"b", "a2", "a1"}), "the first in order")
+	require.Equal(t, "key1", Nearest("key3", []string{"b", "key2", "key1"}), "the first in order")
 	require.Empty(t, Nearest("a", nil))
 	require.Empty(t, Nearest("max", names))
 	require.Equal(t, "wireFormat.maxFrameSize", Nearest("maxFramSize", names[4:5], "wireformat."))
