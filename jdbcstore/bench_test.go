@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -112,6 +113,31 @@ func BenchmarkTransacted(b *testing.B) {
 		}
 		wait.Wait()
 	})
+}
+
+// BenchmarkBatch is one producer that commits many messages at a time, which
+// arrays bring or COPY.
+func BenchmarkBatch(b *testing.B) {
+	for _, batch := range []int{30, 100, 300, 1000, 3000} {
+		for way, rows := range map[string]int{"arrays": -1, "copy": 1} {
+			b.Run(fmt.Sprint("messages=", batch, "/", way), func(b *testing.B) {
+				o := options(emptySchema(b))
+				o.CopyRows = rows
+				s := mustOpen(b, o)
+				each := b.N/batch + 1
+				measured(b, int64(each*batch), func() {
+					for n := range each {
+						u := &store.Unit{Outcome: store.Commit, Sync: true, Transaction: message.TransactionID{Connection: "ID:bench", Value: int64(n)}}
+						for i := range batch {
+							u.Ops = append(u.Ops, benchAdd(1, int64(n*batch+i)))
+						}
+						require.NoError(b, await(s, u))
+					}
+				})
+				sql(b, "DROP SCHEMA "+strings.TrimSuffix(o.Tables.Prefix, ".")+" CASCADE")
+			})
+		}
+	}
 }
 
 // BenchmarkDrain pages and removes, the removals of a page in flight together.
