@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +117,18 @@ func BenchmarkTransacted(b *testing.B) {
 	})
 }
 
+// cpu is how many microseconds of processors a process has used.
+func cpu(b *testing.B, pid uint32) float64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(b, err)
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	require.NoError(b, err)
+	system, err := strconv.Atoi(fields[12])
+	require.NoError(b, err)
+	return float64(user+system) * 10_000
+}
+
 // BenchmarkBatch is one producer that commits many messages at a time, which
 // arrays bring or COPY.
 func BenchmarkBatch(b *testing.B) {
@@ -125,6 +139,7 @@ func BenchmarkBatch(b *testing.B) {
 				o.CopyRows = rows
 				s := mustOpen(b, o)
 				each := b.N/batch + 1
+				theirs, ours := cpu(b, s.session.conn.PID()), cpu(b, uint32(os.Getpid()))
 				measured(b, int64(each*batch), func() {
 					for n := range each {
 						u := &store.Unit{Outcome: store.Commit, Sync: true, Transaction: message.TransactionID{Connection: "ID:bench", Value: int64(n)}}
@@ -134,6 +149,8 @@ func BenchmarkBatch(b *testing.B) {
 						require.NoError(b, await(s, u))
 					}
 				})
+				b.ReportMetric((cpu(b, s.session.conn.PID())-theirs)/float64(each*batch), "server-us/msg")
+				b.ReportMetric((cpu(b, uint32(os.Getpid()))-ours)/float64(each*batch), "own-us/msg")
 				sql(b, "DROP SCHEMA "+strings.TrimSuffix(o.Tables.Prefix, ".")+" CASCADE")
 			})
 		}
