@@ -75,18 +75,31 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
+// never as Options.CopyRows has arrays bring all messages.
+const never = -1
+
 // BenchmarkAsync is one producer that does not wait.
 func BenchmarkAsync(b *testing.B) {
-	s := mustOpen(b, options(emptySchema(b)))
-	measured(b, int64(b.N), func() {
-		var wait sync.WaitGroup
-		for n := range b.N {
-			require.NoError(b, s.Admit(context.Background()))
-			wait.Add(1)
-			s.Append(store.Single(benchAdd(1, int64(n)), false, func(error) { wait.Done() }))
-		}
-		wait.Wait()
-	})
+	for way, rows := range map[string]int{"arrays": never, "copy": DefaultCopyRows} {
+		b.Run(way, func(b *testing.B) {
+			o := options(emptySchema(b))
+			o.CopyRows = rows
+			s := mustOpen(b, o)
+			begun := s.batches
+			measured(b, int64(b.N), func() {
+				var wait sync.WaitGroup
+				for n := range b.N {
+					require.NoError(b, s.Admit(context.Background()))
+					wait.Add(1)
+					s.Append(store.Single(benchAdd(1, int64(n)), false, func(error) { wait.Done() }))
+				}
+				wait.Wait()
+			})
+			b.ReportMetric(cpu(b, s.session.conn.PID())/float64(b.N), "server-us/msg")
+			b.ReportMetric(float64(b.N)/float64(s.batches-begun), "msgs/batch")
+			sql(b, "DROP SCHEMA "+strings.TrimSuffix(o.Tables.Prefix, ".")+" CASCADE")
+		})
+	}
 }
 
 // BenchmarkTransacted is 8 producers that commit 100 messages at a time.
@@ -133,7 +146,7 @@ func cpu(b *testing.B, pid uint32) float64 {
 // arrays bring or COPY.
 func BenchmarkBatch(b *testing.B) {
 	for _, batch := range []int{30, 100, 300, 1000, 3000} {
-		for way, rows := range map[string]int{"arrays": -1, "copy": 1} {
+		for way, rows := range map[string]int{"arrays": never, "copy": 1} {
 			b.Run(fmt.Sprint("messages=", batch, "/", way), func(b *testing.B) {
 				o := options(emptySchema(b))
 				o.CopyRows = rows

@@ -10,10 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A batch that adds many messages brings them by COPY. It reads what the array
-// of an INSERT is copied to first, and the server inserts while it receives.
-// COPY cannot be sent together with other statements, so such a transaction is
-// begun and committed by name, and each COPY in it costs two round trips more.
+// A batch that adds many messages brings them by COPY, see the package comment.
+// The rows are encoded as they are sent. Such a transaction is begun and
+// committed by name; only when COMMIT has been sent can its outcome be in doubt.
 
 // copyable asks whether the table of messages takes COPY: its columns have the
 // types that ActiveMQ gives them, where an INSERT casts, and nothing is between

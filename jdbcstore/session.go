@@ -58,8 +58,8 @@ func (c *session) prepareFence(ctx context.Context) error {
 	return nil
 }
 
-// run sends calls as one transaction, in one go: the statements up to a Sync
-// are one. It reports whether the transaction may have been carried out
+// run sends calls as one transaction, in one go unless there is a COPY among
+// them: the statements up to a Sync are one. It reports whether the transaction may have been carried out
 // although there is an error.
 func (c *session) run(ctx context.Context, calls []call, rows []int64) (uncertain bool, err error) {
 	if err := c.prepare(ctx, calls); err != nil {
