@@ -3,6 +3,8 @@ package config
 import (
 	"reflect"
 	"strings"
+
+	"github.com/conclavemq/conclave/internal/spelling"
 )
 
 // binder fills the model from elements and collects what is wrong.
@@ -56,7 +58,7 @@ func (b *binder) refuse(c *Element, s schema, path string) {
 		return
 	}
 	at := join(path, c.Name)
-	if near := nearest(c.Name, s.names()); near != "" {
+	if near := spelling.Nearest(c.Name, s.names()); near != "" {
 		b.fail(fault(c.Origin, at, ErrUnknown, "is not known; did you mean %s?", near))
 		return
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/conclavemq/conclave/internal/spelling"
 )
 
 // envPrefix begins the environment variables that set attributes; the rest is
@@ -72,7 +74,7 @@ func unknownVariables(all [][]string) error {
 			continue
 		}
 		at := Origin{Source: "environment " + name}
-		if near := nearest(name, known); near != "" {
+		if near := spelling.Nearest(name, known); near != "" {
 			return fault(at, "", ErrUnknown, "sets nothing; did you mean %s?", near)
 		}
 		return fault(at, "", ErrUnknown, "sets nothing; only attributes outside lists can be set")

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 func typeOf(m model) reflect.Type { return reflect.TypeOf(m) }
@@ -23,18 +22,6 @@ func TestParseBytes(t *testing.T) {
 		_, err := ParseBytes(text)
 		require.ErrorIs(t, err, ErrValue, text)
 	}
-}
-
-func TestNearestFindsOneSlip(t *testing.T) {
-	names := schemaOf(reflect.TypeFor[KahaDB]()).names()
-	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.SampledFrom(names).Draw(t, "name")
-		at := rapid.IntRange(0, len(name)-1).Draw(t, "at")
-		slip := name[:at] + name[at+1:]
-		found := nearest(slip, names)
-		require.LessOrEqual(t, distance(found, slip), 1)
-	})
-	require.Empty(t, nearest("entirely", names))
 }
 
 func FuzzParseBytes(f *testing.F) {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/conclavemq/conclave/internal/spelling"
 )
 
 // setter reads the text of one option into the place that it was made for.
@@ -130,7 +132,7 @@ func unknownOption(name string, table map[string]setter) error {
 	for candidate := range table {
 		candidates = append(candidates, candidate)
 	}
-	near := nearest(name, candidates)
+	near := spelling.Nearest(name, candidates, "transport.")
 	if near == "" {
 		return fmt.Errorf("%w %s", ErrUnknownOption, name)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 func TestParseURIReadsEveryOption(t *testing.T) {
@@ -114,29 +113,5 @@ func TestHandshakeTimeoutIsTheShorterOne(t *testing.T) {
 	} {
 		u := URI{ConnectionTimeout: test.a, ConnectAttemptTimeout: test.b}
 		require.Equal(t, test.want, u.HandshakeTimeout())
-	}
-}
-
-func TestNearestFindsAMisspeltOption(t *testing.T) {
-	table := defaults().options()
-	var names []string
-	for name := range table {
-		names = append(names, name)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.SampledFrom(names).Draw(t, "name")
-		at := rapid.IntRange(0, len(name)-1).Draw(t, "at")
-		misspelt := name[:at] + name[at+1:]
-		near := nearest(misspelt, names)
-		require.LessOrEqual(t, edits(misspelt, near), 1, "%s: %s", misspelt, near)
-	})
-}
-
-func TestDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}} {
-		require.Equal(t, test.want, distance(test.a, test.b))
 	}
 }

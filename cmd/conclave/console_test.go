@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +33,11 @@ func TestConsoleOnAConnectorsPort(t *testing.T) {
 // keeps nobody waiting for long.
 func TestHolderWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, hung := 0, make(chan struct{})
+		hung := make(chan struct{})
+		var asked atomic.Int64
 		var answer error
 		w := &holderWatch{ask: func() (lock.Status, error) {
-			asked++
-			if asked == 3 {
+			if asked.Add(1) == 3 {
 				<-hung
 			}
 			return lock.Status{Held: true, Holder: lock.Holder{Epoch: 5, Broker: "a", Since: time.Now().Add(-time.Minute)}}, answer
@@ -48,7 +49,7 @@ func TestHolderWatch(t *testing.T) {
 		for range 10 {
 			w.describe(time.Now())
 		}
-		require.Equal(t, 1, asked)
+		require.EqualValues(t, 1, asked.Load())
 
 		<-time.After(holderFresh)
 		answer = errors.New("no such directory")
@@ -64,7 +65,7 @@ func TestHolderWatch(t *testing.T) {
 		<-time.After(holderStale)
 		_, problem = w.describe(time.Now())
 		require.Equal(t, lock.ErrHung.Error(), problem)
-		require.Equal(t, 3, asked)
+		require.EqualValues(t, 3, asked.Load())
 		close(hung)
 		synctest.Wait()
 		_, problem = w.describe(time.Now())

@@ -19,11 +19,12 @@ var allowed = map[string][]string{
 	"migrate":      {"store", "message", "openwire"},
 	"broker":       {"store", "message"},
 	"spool":        {"message", "openwire"},
-	"transport":    {"broker", "store", "message", "openwire"}, // of store the sentinels alone
-	"client":       {"openwire", "message"},
+	"transport":    {"broker", "store", "message", "openwire", "internal/spelling"}, // of store the sentinels alone
+	"client":       {"openwire", "message", "internal/spelling"},
 	"network":      {"client", "broker", "message", "openwire"},
 	"console":      {},
-	"config":       {},
+	"config":       {"internal/spelling"},
+	"internal":     {},
 	"cmd/conclave": {"*"},
 	"test":         {"*"},
 }

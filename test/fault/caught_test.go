@@ -40,7 +40,7 @@ func TestTwoMastersAreCaught(t *testing.T) {
 	})
 	x.b.waitFor("port", x.b.serving)
 	x.work.AddProducer(x.b.url(), "second")
-	require.True(t, eventually(patience, func() bool { return slices.Contains(promises(x.history.Verify(0)), "P1") }), "nobody finds out")
+	require.True(t, harness.Eventually(patience, func() bool { return slices.Contains(promises(x.history.Verify(0)), "P1") }), "nobody finds out")
 	x.work.Abandon()
 }
 

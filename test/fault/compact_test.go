@@ -62,7 +62,7 @@ func TestKilledWhileCompacting(t *testing.T) {
 	}
 	drain(t, a.url(), ledger)
 	stored := int64(kept.Acks()) * 2500
-	require.True(t, eventually(patience, func() bool { return onDisk(t, a.dir) <= 2*stored+3*256<<10 }),
+	require.True(t, harness.Eventually(patience, func() bool { return onDisk(t, a.dir) <= 2*stored+3*256<<10 }),
 		"%d bytes on disk, %d stored", onDisk(t, a.dir), stored)
 	takeOld(t, a.url(), kept)
 }

@@ -170,7 +170,7 @@ func (l *load) failures() []error {
 func (l *load) waitAcks(n int) {
 	l.t.Helper()
 	want := l.ledger.Acks() + n
-	require.True(l.t, eventually(patience, func() bool { return l.ledger.Acks() >= want }),
+	require.True(l.t, harness.Eventually(patience, func() bool { return l.ledger.Acks() >= want }),
 		"no %d more acknowledgements; failures: %v", n, l.failures())
 }
 
@@ -178,7 +178,7 @@ func (l *load) waitAcks(n int) {
 func (l *load) stalls(quiet time.Duration) {
 	l.t.Helper()
 	last, since := l.ledger.Acks(), time.Now()
-	require.True(l.t, eventually(2*patience, func() bool {
+	require.True(l.t, harness.Eventually(2*patience, func() bool {
 		if n := l.ledger.Acks(); n != last {
 			last, since = n, time.Now()
 		}

@@ -130,27 +130,12 @@ func (n *node) waitLog(words string) {
 func (n *node) waitFor(what string, cond func() bool) {
 	n.t.Helper()
 	var holds bool
-	if !eventually(patience, func() bool { holds = cond(); return holds || !n.process.Running() }) {
+	if !harness.Eventually(patience, func() bool { holds = cond(); return holds || !n.process.Running() }) {
 		n.t.Fatalf("%s: no %s within %v", n.name, what, patience)
 	}
 	if !holds && !cond() { // it may have come to hold with the end
 		n.t.Fatalf("%s ended with %v while the test waited for its %s", n.name, n.process, what)
 	}
-}
-
-// eventually asks cond every few milliseconds until it holds or limit is over.
-func eventually(limit time.Duration, cond func() bool) bool {
-	deadline := time.After(limit)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return cond()
-		}
-	}
-	return true
 }
 
 func (n *node) text() string {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/test/fault/storage"
+	"github.com/conclavemq/conclave/test/harness"
 )
 
 // stepRows kill a process in the middle of what it does with the storage.
@@ -61,7 +62,7 @@ func killAtEachStep(x *trial, cold bool) {
 		} else {
 			m.kill()
 		}
-		require.True(x, eventually(patience, func() bool {
+		require.True(x, harness.Eventually(patience, func() bool {
 			return !s.process.Running() || s.count("Conclave started") > started
 		}))
 		done := s.process.Running()

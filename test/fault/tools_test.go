@@ -74,7 +74,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		_, code := n.command("backup", "-c", n.file, "--rate", "300kb", to)
 		slow <- code
 	}()
-	require.True(t, eventually(patience, func() bool { _, err := os.Stat(to + ".tmp/db-1.log"); return err == nil }))
+	require.True(t, harness.Eventually(patience, func() bool { _, err := os.Stat(to + ".tmp/db-1.log"); return err == nil }))
 	l.end()
 	n.kill()
 	select {

@@ -128,7 +128,7 @@ func (x *trial) still() { x.since, x.fresh = time.Now(), false }
 func (x *trial) served(limit time.Duration) time.Duration {
 	x.Helper()
 	var at time.Time
-	ok := eventually(limit+patience, func() (ok bool) {
+	ok := harness.Eventually(limit+patience, func() (ok bool) {
 		at, ok = x.history.FirstAnswer(x.since, x.fresh)
 		return ok
 	})
@@ -140,7 +140,7 @@ func (x *trial) served(limit time.Duration) time.Duration {
 func (x *trial) master() *node {
 	x.Helper()
 	var m *node
-	require.True(x, eventually(patience, func() bool {
+	require.True(x, harness.Eventually(patience, func() bool {
 		for _, n := range []*node{x.a, x.b} {
 			if n.process.Running() && n.listening() {
 				m = n

@@ -48,7 +48,7 @@ func TestClientThatVanishes(t *testing.T) {
 				"--destination", "queue://ORDERS", "--ackMode", "CLIENT_ACKNOWLEDGE", "--batchSize", "1000")...)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = consumer.Kill() })
-			require.True(t, eventually(patience, func() bool {
+			require.True(t, harness.Eventually(patience, func() bool {
 				b, _ := os.ReadFile(out)
 				return strings.Contains(string(b), harness.Entry("p", 99))
 			}), "the consumer gets nothing")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/conclavemq/conclave/test/harness"
 	"github.com/conclavemq/conclave/test/nfs/guest"
 	"github.com/conclavemq/conclave/test/nfs/lab"
 )
@@ -99,7 +100,7 @@ const (
 // waitFor waits until the log has the words for the nth time.
 func (n *node) waitFor(words string, nth int) {
 	n.t.Helper()
-	require.True(n.t, eventually(patience, func() bool { return n.count(words) >= nth }),
+	require.True(n.t, harness.Eventually(patience, func() bool { return n.count(words) >= nth }),
 		"%s has not said %q %d times within %v", n.host.Name, words, nth, patience)
 }
 
@@ -128,21 +129,6 @@ func (n *node) breakdown() string {
 }
 
 func (n *node) url() string { return "tcp://" + n.host.Address(n.port) }
-
-// eventually asks cond every few milliseconds until it holds or limit is over.
-func eventually(limit time.Duration, cond func() bool) bool {
-	deadline := time.After(limit)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return cond()
-		}
-	}
-	return true
-}
 
 // after waits for a moment of the scenario: faults last for given times.
 func after(d time.Duration) { <-time.After(d) }

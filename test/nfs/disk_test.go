@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/client"
+	"github.com/conclavemq/conclave/test/harness"
 	"github.com/conclavemq/conclave/test/nfs/guest"
 )
 
@@ -39,7 +40,7 @@ func TestFullDisk(t *testing.T) {
 func (s *scene) stalls(quiet time.Duration) {
 	s.t.Helper()
 	last, since := s.ledger.Acks(), time.Now()
-	require.True(s.t, eventually(2*patience, func() bool {
+	require.True(s.t, harness.Eventually(2*patience, func() bool {
 		if n := s.ledger.Acks(); n != last {
 			last, since = n, time.Now()
 		}

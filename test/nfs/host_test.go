@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/conclavemq/conclave/test/harness"
 )
 
 // A host without power is replaced when its lease on the server ends.
@@ -30,7 +32,7 @@ func TestReboot(t *testing.T) {
 	require.NoError(t, s.power(s.a.host))
 	s.a.start()
 	t.Logf("back after %.2f s", time.Since(fault).Seconds())
-	require.True(t, eventually(patience, func() bool {
+	require.True(t, harness.Eventually(patience, func() bool {
 		_, a := s.witness[s.a].ackedAfter(fault)
 		_, b := s.witness[s.b].ackedAfter(fault)
 		return a || b

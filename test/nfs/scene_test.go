@@ -117,7 +117,7 @@ func (s *scene) power(h *lab.Host) error {
 func (s *scene) waitAcks(n int) {
 	s.t.Helper()
 	want := s.ledger.Acks() + n
-	require.True(s.t, eventually(patience, func() bool { return s.ledger.Acks() >= want }), "no %d more acknowledgements", n)
+	require.True(s.t, harness.Eventually(patience, func() bool { return s.ledger.Acks() >= want }), "no %d more acknowledgements", n)
 }
 
 // handover waits for a node's first answer after a fault and demands that it
@@ -126,7 +126,7 @@ func (s *scene) waitAcks(n int) {
 func (s *scene) handover(to *node, fault time.Time, target time.Duration) (opened time.Time) {
 	s.t.Helper()
 	var first ack
-	require.True(s.t, eventually(patience, func() (ok bool) {
+	require.True(s.t, harness.Eventually(patience, func() (ok bool) {
 		first, ok = s.witness[to].ackedAfter(fault)
 		return ok
 	}), "%s has answered nobody", to.host.Name)
@@ -182,7 +182,7 @@ const endOfFile = "-qMa4"
 // meanwhile: a file that was caught in the middle of it is read again.
 func (s *scene) snapshot() (j journal) {
 	s.t.Helper()
-	require.True(s.t, eventually(patience, func() (whole bool) {
+	require.True(s.t, harness.Eventually(patience, func() (whole bool) {
 		j, whole = s.readJournal()
 		return whole
 	}), "the journal never holds still")

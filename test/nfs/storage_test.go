@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/conclavemq/conclave/test/harness"
 	"github.com/conclavemq/conclave/test/nfs/guest"
 	"github.com/conclavemq/conclave/test/nfs/lab"
 )
@@ -37,7 +38,7 @@ func cutStorage(t *testing.T, lasts time.Duration) {
 		require.NoError(t, s.a.host.Call("Holder", held, &o))
 		return o
 	}
-	require.True(t, eventually(patience, func() bool { return holder().Written > 5 }))
+	require.True(t, harness.Eventually(patience, func() bool { return holder().Written > 5 }))
 
 	fault := time.Now()
 	require.NoError(t, s.a.host.Cut())
@@ -49,7 +50,7 @@ func cutStorage(t *testing.T, lasts time.Duration) {
 
 	s.a.waitFor(slaveWords, 1)
 	t.Logf("the old master is a slave %.2f s after the network is back", time.Since(healed).Seconds())
-	require.True(t, eventually(patience, func() bool { return holder().Error != "" }))
+	require.True(t, harness.Eventually(patience, func() bool { return holder().Error != "" }))
 	o := holder()
 	t.Logf("a write to a locked file, by somebody who knows of no lease: %s", o.Error)
 	require.Equal(t, written, o.Written, "the server took a deposed client's writes to a locked file")
@@ -72,7 +73,7 @@ func TestServerRestart(t *testing.T) {
 	t.Logf("the server is back after %.2f s, grace period %v", time.Since(fault).Seconds(), lab.Lease)
 	back := time.Now()
 	// Masters may change until the grace period is over.
-	require.True(t, eventually(patience, func() bool {
+	require.True(t, harness.Eventually(patience, func() bool {
 		_, a := s.witness[s.a].ackedAfter(back)
 		_, b := s.witness[s.b].ackedAfter(back)
 		return a || b

@@ -108,7 +108,7 @@ func (c *Crowd) Refused() int { return int(c.refused.Load()) }
 func (c *Crowd) GoesOn(n int) {
 	c.t.Helper()
 	since := time.Now()
-	require.True(c.t, eventually(func() bool { return c.history.Answers(since) >= n }),
+	require.True(c.t, harness.Eventually(patience, func() bool { return c.history.Answers(since) >= n }),
 		"only %d of %d requests are confirmed", c.history.Answers(since), n)
 }
 
@@ -137,7 +137,7 @@ func (c *Crowd) Abandon() {
 func (c *Crowd) End() {
 	c.t.Helper()
 	c.StopProducers()
-	eventually(func() bool {
+	harness.Eventually(patience, func() bool {
 		quiet := c.history.Quiet()
 		return c.history.Missing() == 0 && quiet > 200*time.Millisecond || quiet > 5*time.Second
 	})
@@ -181,20 +181,4 @@ func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// eventually asks cond every few milliseconds until it holds or patience is at
-// its end.
-func eventually(cond func() bool) bool {
-	deadline := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return cond()
-		}
-	}
-	return true
 }
