@@ -23,6 +23,7 @@ type batch struct {
 type call struct {
 	name       statement
 	parameters [][]byte
+	copied     []copied         // of a COPY, in place of parameters
 	result     func(rows int64) // gets how many rows it changed; may be nil
 }
 

@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -72,18 +75,31 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
+// never as Options.CopyRows has arrays bring all messages.
+const never = -1
+
 // BenchmarkAsync is one producer that does not wait.
 func BenchmarkAsync(b *testing.B) {
-	s := mustOpen(b, options(emptySchema(b)))
-	measured(b, int64(b.N), func() {
-		var wait sync.WaitGroup
-		for n := range b.N {
-			require.NoError(b, s.Admit(context.Background()))
-			wait.Add(1)
-			s.Append(store.Single(benchAdd(1, int64(n)), false, func(error) { wait.Done() }))
-		}
-		wait.Wait()
-	})
+	for way, rows := range map[string]int{"arrays": never, "copy": DefaultCopyRows} {
+		b.Run(way, func(b *testing.B) {
+			o := options(emptySchema(b))
+			o.CopyRows = rows
+			s := mustOpen(b, o)
+			begun := s.batches
+			measured(b, int64(b.N), func() {
+				var wait sync.WaitGroup
+				for n := range b.N {
+					require.NoError(b, s.Admit(context.Background()))
+					wait.Add(1)
+					s.Append(store.Single(benchAdd(1, int64(n)), false, func(error) { wait.Done() }))
+				}
+				wait.Wait()
+			})
+			b.ReportMetric(cpu(b, s.session.conn.PID())/float64(b.N), "server-us/msg")
+			b.ReportMetric(float64(b.N)/float64(s.batches-begun), "msgs/batch")
+			sql(b, "DROP SCHEMA "+strings.TrimSuffix(o.Tables.Prefix, ".")+" CASCADE")
+		})
+	}
 }
 
 // BenchmarkTransacted is 8 producers that commit 100 messages at a time.
@@ -112,6 +128,46 @@ func BenchmarkTransacted(b *testing.B) {
 		}
 		wait.Wait()
 	})
+}
+
+// cpu is how many microseconds of processors a process has used.
+func cpu(b *testing.B, pid uint32) float64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(b, err)
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	require.NoError(b, err)
+	system, err := strconv.Atoi(fields[12])
+	require.NoError(b, err)
+	return float64(user+system) * 10_000
+}
+
+// BenchmarkBatch is one producer that commits many messages at a time, which
+// arrays bring or COPY.
+func BenchmarkBatch(b *testing.B) {
+	for _, batch := range []int{30, 100, 300, 1000, 3000} {
+		for way, rows := range map[string]int{"arrays": never, "copy": 1} {
+			b.Run(fmt.Sprint("messages=", batch, "/", way), func(b *testing.B) {
+				o := options(emptySchema(b))
+				o.CopyRows = rows
+				s := mustOpen(b, o)
+				each := b.N/batch + 1
+				theirs, ours := cpu(b, s.session.conn.PID()), cpu(b, uint32(os.Getpid()))
+				measured(b, int64(each*batch), func() {
+					for n := range each {
+						u := &store.Unit{Outcome: store.Commit, Sync: true, Transaction: message.TransactionID{Connection: "ID:bench", Value: int64(n)}}
+						for i := range batch {
+							u.Ops = append(u.Ops, benchAdd(1, int64(n*batch+i)))
+						}
+						require.NoError(b, await(s, u))
+					}
+				})
+				b.ReportMetric((cpu(b, s.session.conn.PID())-theirs)/float64(each*batch), "server-us/msg")
+				b.ReportMetric((cpu(b, uint32(os.Getpid()))-ours)/float64(each*batch), "own-us/msg")
+				sql(b, "DROP SCHEMA "+strings.TrimSuffix(o.Tables.Prefix, ".")+" CASCADE")
+			})
+		}
+	}
 }
 
 // BenchmarkDrain pages and removes, the removals of a page in flight together.

@@ -166,7 +166,7 @@ func (c *compiler) flush() {
 			c.count()
 		}
 		if rows > 0 {
-			c.insert()
+			c.insert(rows)
 		}
 		for _, group := range g.groups {
 			c.ack(group)
@@ -242,9 +242,11 @@ func (c *compiler) countMany(deletes *array) {
 
 // insert writes the additions that live, and counts those of topics for their
 // subscriptions.
-func (c *compiler) insert() {
+func (c *compiler) insert(rows int) {
 	g := &c.b.segment
-	if len(g.adds) == 1 {
+	if c.s.copies && rows >= c.s.o.CopyRows {
+		c.copy(rows)
+	} else if len(g.adds) == 1 {
 		a := &g.adds[0]
 		c.b.call(stmtInsertOne, int8Value(int64(a.op.Seq)), textValue(a.from.name), int8Value(a.op.Message.ID.ProducerSequence),
 			textValue(g.touched[a.op.Destination].container), int8Value(a.op.Message.Expiration), int8Value(column(a.op)), a.data)

@@ -118,14 +118,17 @@ func TestFaults(t *testing.T) {
 			require.NoError(t, server.Start())
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) { testFault(t, c.times, c.name == "answers lost", c.fault) })
+		t.Run(c.name, func(t *testing.T) { testFault(t, 0, c.times, c.name == "answers lost", c.fault) })
+		if c.name == "terminated" || c.name == "cut" {
+			t.Run(c.name+", by COPY", func(t *testing.T) { testFault(t, 1, c.times, false, c.fault) })
+		}
 	}
 }
 
-func testFault(t *testing.T, times int, lost bool, fault func(*testing.T, *proxy)) {
+func testFault(t *testing.T, copyRows, times int, lost bool, fault func(*testing.T, *proxy)) {
 	p := newProxy(t, server.Address())
 	o := options(emptySchema(t))
-	o.Config = p.config(t)
+	o.Config, o.CopyRows = p.config(t), copyRows
 	outcomes := &outcomes{}
 	o.Log = slog.New(outcomes)
 	s := mustOpen(t, o)

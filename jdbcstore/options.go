@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,7 @@ const (
 	DefaultMaxConnections = 8
 	DefaultMaxPending     = 64 << 20
 	DefaultMaxBatch       = 4 << 20
+	DefaultCopyRows       = 1000
 	DefaultCleanupPeriod  = 5 * time.Minute
 	minConnections        = 2
 	maxConnections        = 1000
@@ -49,6 +51,9 @@ type Options struct {
 	// MaxBatch bounds the bytes of one transaction, if no single unit is
 	// larger. 4 MiB.
 	MaxBatch int
+	// CopyRows is how many messages a batch has to add at once for COPY to
+	// bring them in place of arrays; negative is never. 1,000.
+	CopyRows int
 	// FailIfNoSpace has Admit return store.ErrNoSpace where it would wait for
 	// space.
 	FailIfNoSpace bool
@@ -87,7 +92,11 @@ func (o *Options) complete() error {
 	setDefault(&o.MaxConnections, DefaultMaxConnections)
 	setDefault(&o.MaxPending, DefaultMaxPending)
 	setDefault(&o.MaxBatch, DefaultMaxBatch)
+	setDefault(&o.CopyRows, DefaultCopyRows)
 	setDefault(&o.CleanupPeriod, DefaultCleanupPeriod)
+	if o.CopyRows < 0 {
+		o.CopyRows = math.MaxInt
+	}
 	if o.MaxConnections < minConnections || o.MaxConnections > maxConnections {
 		return fmt.Errorf("jdbcstore: %w: %d connections is not within %d and %d", errOptions, o.MaxConnections, minConnections, maxConnections)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -34,7 +35,7 @@ var binaryFormats = []int16{1}
 func (c *session) prepare(ctx context.Context, calls []call) error {
 	for i := range calls {
 		name := calls[i].name
-		if c.own.ready[name] {
+		if c.own.ready[name] || copies(calls[i]) {
 			continue
 		}
 		if _, err := c.conn.Prepare(ctx, string(name), c.own.texts[name], nil); err != nil {
@@ -57,22 +58,45 @@ func (c *session) prepareFence(ctx context.Context) error {
 	return nil
 }
 
-// run sends calls as one transaction, in one go: the statements up to a Sync
-// are one. It reports whether the transaction may have been carried out
+// run sends calls as one transaction, in one go unless there is a COPY among
+// them: the statements up to a Sync are one. It reports whether the transaction may have been carried out
 // although there is an error.
 func (c *session) run(ctx context.Context, calls []call, rows []int64) (uncertain bool, err error) {
 	if err := c.prepare(ctx, calls); err != nil {
 		return false, err
 	}
-	p := c.conn.StartPipeline(ctx)
-	for i := range c.fence {
-		p.SendQueryPrepared(fenceName(i), nil, nil, binaryResult)
+	if slices.ContainsFunc(calls, copies) {
+		return c.runCopies(ctx, calls, rows)
+	}
+	return c.send(ctx, transaction{}, calls, rows)
+}
+
+// transaction says what calls that are sent in one go are of one. As the zero
+// value they are all of it.
+type transaction struct {
+	begin, inside, commit bool
+}
+
+// send sends calls in one go; see run.
+func (c *session) send(ctx context.Context, t transaction, calls []call, rows []int64) (uncertain bool, err error) {
+	p, before := c.conn.StartPipeline(ctx), 0
+	if t.begin {
+		before++
+		p.SendQueryParams("BEGIN", nil, nil, nil, nil)
+	}
+	if !t.inside {
+		before += c.enter(p)
 	}
 	for i := range calls {
 		p.SendQueryPrepared(string(calls[i].name), calls[i].parameters, binaryFormats, binaryResult)
 	}
+	after := 0
+	if t.commit {
+		after++
+		p.SendQueryParams("COMMIT", nil, nil, nil, nil)
+	}
 	if err = p.Sync(); err == nil {
-		err = c.results(p, rows)
+		err = c.results(p, before, rows, after)
 	}
 	if closed := p.Close(); err == nil {
 		err = closed
@@ -80,10 +104,18 @@ func (c *session) run(ctx context.Context, calls []call, rows []int64) (uncertai
 	return err != nil && c.conn.IsClosed(), err
 }
 
-// results reads the answers to a transaction; rows gets how many each call
-// changed.
-func (c *session) results(p *pgconn.Pipeline, rows []int64) error {
-	for i := range len(c.fence) + len(rows) {
+// enter sends the statements of the fence and returns how many.
+func (c *session) enter(p *pgconn.Pipeline) int {
+	for i := range c.fence {
+		p.SendQueryPrepared(fenceName(i), nil, nil, binaryResult)
+	}
+	return len(c.fence)
+}
+
+// results reads the answers to what was sent in one go; rows gets how many
+// each call changed, those before and after are not calls.
+func (c *session) results(p *pgconn.Pipeline, before int, rows []int64, after int) error {
+	for i := range before + len(rows) + after {
 		answer, err := p.GetResults()
 		if err != nil {
 			return err
@@ -96,8 +128,8 @@ func (c *session) results(p *pgconn.Pipeline, rows []int64) error {
 		if err != nil {
 			return err
 		}
-		if i >= len(c.fence) {
-			rows[i-len(c.fence)] = tag.RowsAffected()
+		if i -= before; i >= 0 && i < len(rows) {
+			rows[i] = tag.RowsAffected()
 		}
 	}
 	answer, err := p.GetResults()
@@ -114,13 +146,11 @@ func (c *session) results(p *pgconn.Pipeline, rows []int64) error {
 // it finds anything.
 func (c *session) exists(ctx context.Context, text string, parameters ...[]byte) (found bool, err error) {
 	p := c.conn.StartPipeline(ctx)
-	for i := range c.fence {
-		p.SendQueryPrepared(fenceName(i), nil, nil, binaryResult)
-	}
+	before := c.enter(p)
 	p.SendQueryParams(text, parameters, nil, binaryFormats, binaryResult)
 	rows := []int64{0}
 	if err = p.Sync(); err == nil {
-		err = c.results(p, rows)
+		err = c.results(p, before, rows, 0)
 	}
 	if closed := p.Close(); err == nil {
 		err = closed

@@ -12,6 +12,7 @@ const (
 	stmtInsert         statement = "insert"
 	stmtInsertOne      statement = "insert_one"
 	stmtInsertChecked  statement = "insert_checked"
+	stmtCopy           statement = "copy" // not prepared
 	stmtProducers      statement = "producers"
 	stmtExpose         statement = "expose"
 	stmtRecount        statement = "recount"
@@ -104,6 +105,7 @@ var statements = map[statement]string{
 		VALUES ($1::bigint, $2::text, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::bytea)`,
 	stmtInsert: `INSERT INTO {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG)
 		SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]), unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bytea[])`,
+	stmtCopy: `COPY {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG) FROM STDIN (FORMAT binary)`,
 	stmtInsertChecked: `WITH d AS (INSERT INTO {msgs} (ID, MSGID_PROD, MSGID_SEQ, CONTAINER, EXPIRATION, PRIORITY, MSG)
 		SELECT $1::bigint, $2::text, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::bytea
 		WHERE NOT EXISTS (SELECT 1 FROM {msgs} m WHERE m.MSGID_PROD = $2 AND m.MSGID_SEQ = $3 AND m.CONTAINER = $4 AND ` + visible + `)

@@ -35,6 +35,7 @@ type Store struct {
 	recovered *store.State                          // fixed
 	inherited map[message.Destination]store.Segment // fixed: exposed by an earlier master
 	manyRows  bool                                  // fixed: a subscription may have a row for each priority
+	copies    bool                                  // fixed: the table of messages takes COPY
 
 	wake    chan struct{} // capacity 1: something is in pending, or closed is set
 	failed  chan struct{} // closed by fail

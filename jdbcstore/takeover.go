@@ -195,7 +195,7 @@ func (s *Store) readState(ctx context.Context, conn *pgx.Conn) (foreign bool, er
 		return false, err
 	}
 	// The primary key may or may not tell priorities apart.
-	err = conn.QueryRow(ctx, s.names.Replace(`SELECT COALESCE(bool_or(x.indnatts >= 4), FALSE) FROM pg_index x WHERE x.indrelid = to_regclass('{acks}') AND x.indisprimary`)).Scan(&s.manyRows)
+	err = conn.QueryRow(ctx, s.names.Replace(`SELECT COALESCE(bool_or(x.indnatts >= 4), FALSE), `+copyable+` FROM pg_index x WHERE x.indrelid = to_regclass('{acks}') AND x.indisprimary`)).Scan(&s.manyRows, &s.copies)
 	return foreign, err
 }
 

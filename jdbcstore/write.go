@@ -180,7 +180,7 @@ func judge(err error) verdict {
 	case "40001", "40P01", "57014", "55P03", // serialization, deadlock, cancelled, lock not available
 		"0A000", "42P10": // an ActiveMQ that starts makes a primary key anew
 		return repeatable
-	case "25006": // read-only: a standby
+	case "25006", "25P03": // read-only: a standby; this process stood still between the parts of a transaction
 		return away
 	case "28000", "28P01", "3D000": // rights to connect, while it was possible before
 		return away
