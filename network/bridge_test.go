@@ -116,8 +116,8 @@ func TestARingPassesEachMessageOnce(t *testing.T) {
 	}
 	for _, kind := range []client.ProducerOptions{{}, {NonPersistent: true}} {
 		nodes[0].send(topic, 10, kind)
-		for _, c := range topics {
-			require.Equal(t, numbers(0, 10), receive(t, c, 10))
+		for _, c := range topics { // by both ways; the copy that comes first counts, so the order may change
+			require.ElementsMatch(t, numbers(0, 10), receive(t, c, 10))
 		}
 	}
 	for i, c := range queues {

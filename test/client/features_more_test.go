@@ -153,14 +153,26 @@ func listen(b *bench) {
 }
 
 func priorityOrder(b *bench) {
-	conn := b.dial(b.url, client.Options{PriorityOrder: true})
+	came, all := 0, make(chan struct{})
+	conn := b.dial(b.url, client.Options{PriorityOrder: true, Transport: client.TransportListener{Command: func(command any) {
+		if _, ok := command.(*message.Delivery); ok {
+			if came++; came == 10 {
+				close(all)
+			}
+		}
+	}}})
 	s := b.session(conn, client.AutoAcknowledge)
 	in := b.consumer(s, b.queue(), client.ConsumerOptions{})
 	out := b.producer(s, b.queue(), client.ProducerOptions{})
 	for i := range 10 {
 		require.NoError(b, out.SendWith(b.ctx, client.NewText(fmt.Sprint(i)), client.DeliveryOptions{Priority: client.PriorityOf(uint8(i))}))
 	}
-	// What the broker has sent by now is given out by priority.
+	// What has come by now is given out by priority. The answer comes after it.
+	select {
+	case <-all:
+	case <-b.ctx.Done():
+		b.Fatal("the broker has not sent all")
+	}
 	_, err := conn.Session(b.ctx, client.AutoAcknowledge)
 	require.NoError(b, err)
 	require.Equal(b, []string{"9", "8", "7"}, b.texts(in, 3))
