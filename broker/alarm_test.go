@@ -80,7 +80,9 @@ func TestManyAlarms(t *testing.T) {
 			var last alarm
 			for i := range n {
 				a := l.pop()
-				require.True(t, i == 0 || last.before(a))
+				if i > 0 && !last.before(a) { // three million times: not by require
+					t.Fatalf("%v comes after %v", last, a)
+				}
 				last = a
 			}
 			_, ok := l.first()
