@@ -76,6 +76,11 @@ func TestIndividualAcknowledge(t *testing.T) {
 func TestDupsOKAcknowledgesInBatches(t *testing.T) {
 	_, c, p := setUp(t, DupsOKAcknowledge, ConsumerOptions{Prefetch: 6})
 	p.deliver(c.ID(), numbered(1, 5)...)
+	require.Eventually(t, func() bool { // a consumer that finds nothing acknowledges what it has
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.arrived) == 5
+	}, 10*time.Second, time.Millisecond)
 	receive(t, c, 5)
 	require.Equal(t, ackOf{message.StandardAck, 3, 1, 3, false}, nextAck(t, p))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
