@@ -30,8 +30,10 @@ test: ## every test that needs only Go
 	$(GO) vet ./...
 	$(GO) test ./...
 
+# Random cases of each property; `make test` has as many as rapid takes by itself.
+CHECKS ?= 100
 race: ## the concurrent packages under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
+	CGO_ENABLED=1 RAPID_CHECKS=$(CHECKS) $(GO) test -race $(CONCURRENT)
 
 # One line for each fuzz target: package directory and name.
 fuzz-list:
