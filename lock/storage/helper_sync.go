@@ -56,7 +56,7 @@ func (h *helper) bulkSync(r *request, out *reply) error {
 	}
 	const chunk = 1 << 20
 	b := block(1, chunk)
-	for try := range bulkTries {
+	for try := range doubtTries {
 		for at := int64(0); at < r.Size; at += chunk {
 			if err := h.write(f, b, at); err != nil {
 				return err
@@ -69,11 +69,19 @@ func (h *helper) bulkSync(r *request, out *reply) error {
 		if took := time.Since(start); try == 0 || took < out.Took {
 			out.Took = took
 		}
+		if try+1 >= bulkTries && out.Took > 10*bulkTooFast {
+			break
+		}
 	}
 	return nil
 }
 
-const bulkTries = 3
+// A busy machine makes a sync that does nothing look like work. What comes near
+// to what no medium can do is tried more often.
+const (
+	bulkTries  = 3
+	doubtTries = 30
+)
 
 func (h *helper) allocate(r *request, out *reply) error {
 	f, err := h.slot(r)
