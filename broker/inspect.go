@@ -70,14 +70,18 @@ func (d *departed) add(p *place) {
 	one := p.snapshot()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	t := &d.total
-	t.Enqueued += one.Enqueued
-	t.Dequeued += one.Dequeued
-	t.Dispatched += one.Dispatched
-	t.Expired += one.Expired
-	t.Discarded += one.Discarded
-	t.DeadLettered += one.DeadLettered
-	t.NoSpace += one.NoSpace
+	d.total.count(one)
+}
+
+// count adds what rises.
+func (s *DestinationStats) count(one DestinationStats) {
+	s.Enqueued += one.Enqueued
+	s.Dequeued += one.Dequeued
+	s.Dispatched += one.Dispatched
+	s.Expired += one.Expired
+	s.Discarded += one.Discarded
+	s.DeadLettered += one.DeadLettered
+	s.NoSpace += one.NoSpace
 }
 
 // Departed sums up what was counted at destinations that there are no more.

@@ -191,7 +191,6 @@ func (g *registry) insertLocked(t target) {
 
 func (g *registry) deleteLocked(t target) {
 	dest := t.base().dest
-	t.base().b.options.Statistics.retire(t.base())
 	t.base().b.departed.add(t.base())
 	delete(g.targets, dest)
 	g.targets = shrunk(g.targets, &g.peak)

@@ -34,9 +34,8 @@ type Statistics struct {
 
 	sequence atomic.Int64
 
-	mu      sync.Mutex
-	retired DestinationStats // mu; sums of destinations that are gone
-	reset   DestinationStats // mu; what is subtracted since the last reset
+	mu    sync.Mutex
+	reset DestinationStats // mu; what is subtracted since the last reset
 }
 
 // statistics answers m if it asks for statistics; true says that it does and
@@ -199,7 +198,7 @@ func spaceOf(what string, used, limit int64) message.Properties {
 
 // statisticsOfAll sums up all destinations.
 func (b *Broker) statisticsOfAll(s *Statistics) message.Properties {
-	sum, m := b.sums(s)
+	sum, m := b.sums()
 	s.mu.Lock()
 	base := s.reset
 	s.mu.Unlock()
@@ -223,17 +222,12 @@ func (b *Broker) statisticsOfAll(s *Statistics) message.Properties {
 }
 
 // sums adds up what there is and what there was.
-func (b *Broker) sums(s *Statistics) (DestinationStats, times) {
-	s.mu.Lock()
-	sum := s.retired
-	s.mu.Unlock()
+func (b *Broker) sums() (DestinationStats, times) {
+	sum := b.Departed()
 	var m times
 	for _, t := range b.registry.all() {
 		one := t.base().snapshot()
-		sum.Enqueued += one.Enqueued
-		sum.Dequeued += one.Dequeued
-		sum.Dispatched += one.Dispatched
-		sum.Expired += one.Expired
+		sum.count(one)
 		sum.InFlight += one.InFlight
 		sum.Size += one.Size
 		sum.Consumers += one.Consumers
@@ -244,22 +238,8 @@ func (b *Broker) sums(s *Statistics) (DestinationStats, times) {
 }
 
 func (b *Broker) resetStatistics(s *Statistics) {
-	sum, _ := b.sums(s)
+	sum, _ := b.sums()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reset = sum
-}
-
-// retire keeps the counts of a destination that is gone. s may be nil.
-func (s *Statistics) retire(p *place) {
-	if s == nil {
-		return
-	}
-	one := p.snapshot()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.retired.Enqueued += one.Enqueued
-	s.retired.Dequeued += one.Dequeued
-	s.retired.Dispatched += one.Dispatched
-	s.retired.Expired += one.Expired
 }
