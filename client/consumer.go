@@ -225,13 +225,7 @@ func (c *Consumer) regain(ctx context.Context) {
 		case <-ctx.Done():
 			over = true
 		}
-		c.mu.Lock()
-		signalled := !c.waiting
-		c.waiting = false
-		c.mu.Unlock()
-		if signalled {
-			<-c.wake
-		}
+		c.stopWaiting()
 		if over {
 			return
 		}

@@ -196,6 +196,12 @@ func (c *Consumer) await(ctx context.Context, due time.Time) error {
 	case <-expired:
 	case <-ctx.Done():
 	}
+	c.stopWaiting()
+	return ctx.Err()
+}
+
+// stopWaiting takes back that somebody waits, and the signal if it has come.
+func (c *Consumer) stopWaiting() {
 	c.mu.Lock()
 	signalled := !c.waiting
 	c.waiting = false
@@ -203,7 +209,6 @@ func (c *Consumer) await(ctx context.Context, due time.Time) error {
 	if signalled {
 		<-c.wake
 	}
-	return ctx.Err()
 }
 
 // refresh drops what came on links that were lost since: all of it comes
