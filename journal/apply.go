@@ -66,8 +66,10 @@ func (j *Journal) applyOp(op *store.Op, at location) {
 		x.subscribe(x.destination(op.Destination), op.Info.Key(), *op.Info, op.Retroactive, at.file)
 		return
 	case store.Expose:
-		x.expose(x.destination(op.Destination), op.Segment, at.file)
+		x.expose(op.Destination, op.Segment, at.file)
 		return
+	case store.RemoveDestination:
+		x.conceal(op.Destination, at.file)
 	}
 	if op.Action == store.Update {
 		j.applyUpdate(op, at)

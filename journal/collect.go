@@ -19,10 +19,6 @@ const maxCarried = 1024
 // maxCarriedStored bounds that with the producers that have something stored.
 const maxCarriedStored = 64 << 10
 
-// maxLookedAt bounds the search for a message that was exposed; where there
-// are more, it is taken to be there.
-const maxLookedAt = 10_000
-
 // janitor deletes files that nothing needs any more, every CleanupInterval
 // and whenever the disk is found full.
 func (j *Journal) janitor(full <-chan struct{}) {
@@ -100,10 +96,12 @@ func (j *Journal) candidates(movable bool) []uint32 {
 	defer j.indexMu.RUnlock()
 	x := j.index
 	pins := map[uint32]int{}
-	for _, d := range x.destinations {
-		if d.exposedFile != 0 && !movable {
-			pins[d.exposedFile]++
+	for _, e := range x.exposures {
+		if e.file != 0 && !movable {
+			pins[e.file]++
 		}
+	}
+	for _, d := range x.destinations {
 		for _, sub := range d.subscriptions {
 			if movable && sub.pending.n == 0 {
 				pins[sub.origin]--
@@ -115,19 +113,23 @@ func (j *Journal) candidates(movable bool) []uint32 {
 	free := map[uint32]bool{}
 	kept := map[uint32]bool{current: true}
 	for _, n := range numbers {
-		f := x.files[n]
-		switch {
-		case n == current:
-		case f == nil || f.live == 0 && f.pins+pins[n] <= 0:
+		live, held := 0, pins[n]
+		if f := x.files[n]; f != nil {
+			live, held = f.live, held+f.pins
+		}
+		if n != current && live == 0 && held <= 0 {
 			free[n] = true
-		default:
+		} else {
 			kept[n] = true
 		}
 	}
+	// Nearly all that a file ends is in lower ones: in ascending order, one
+	// round finds it.
+	stays := func(n uint32) bool { return kept[n] }
 	for changed := true; changed; {
 		changed = false
-		for n := range free {
-			if f := x.files[n]; f != nil && slices.ContainsFunc(f.ends, func(t uint32) bool { return kept[t] }) {
+		for _, n := range numbers {
+			if f := x.files[n]; f != nil && free[n] && (slices.ContainsFunc(f.ends, stays) || slices.ContainsFunc(f.conceals, stays)) {
 				delete(free, n)
 				kept[n] = true
 				changed = true
@@ -149,7 +151,7 @@ func (j *Journal) carryForward(candidates []uint32, record bool) error {
 	gone := func(file uint32) bool { _, found := slices.BinarySearch(candidates, file); return found }
 	return j.appendBuilt(func(u *store.Unit, k *work) {
 		j.indexMu.Lock()
-		u.Ops = append(j.index.carried(gone, j.writer.current.number), j.index.carriedCounts(gone)...)
+		u.Ops = slices.Concat(j.index.carriedExposures(gone, j.writer.current.number), j.index.carriedSubscriptions(gone), j.index.carriedCounts(gone))
 		sequences, carried := j.index.carriedSequences(gone)
 		j.indexMu.Unlock()
 		e := encoders.Get().(*encoder)
@@ -181,15 +183,9 @@ func (j *Journal) whenWritten(u *store.Unit, note func(file uint32)) {
 	}
 }
 
-// carried lists the operations that say again what only the files that are
-// gone say. It drops exposures that no longer matter.
-func (x *index) carried(gone func(uint32) bool, current uint32) (ops []store.Op) {
+// carriedSubscriptions is carriedExposures for subscriptions.
+func (x *index) carriedSubscriptions(gone func(uint32) bool) (ops []store.Op) {
 	for _, d := range x.destinations {
-		if gone(d.exposedFile) && x.pastExposure(d, current) {
-			d.exposedFile = 0
-		} else if gone(d.exposedFile) {
-			ops = append(ops, store.Op{Action: store.Expose, Destination: d.name, Segment: d.exposed})
-		}
 		for _, sub := range d.subscriptions {
 			if sub.pending.n == 0 && (gone(sub.origin) || gone(sub.latest)) {
 				info := sub.info
@@ -240,28 +236,6 @@ func (x *index) carriedCounts(gone func(uint32) bool) (ops []store.Op) {
 	return ops
 }
 
-// pastExposure reports whether all messages of d, present and future, lie
-// behind what was exposed.
-func (x *index) pastExposure(d *destination, current uint32) bool {
-	if uint32(d.exposed) >= current || d.order.n > maxLookedAt {
-		return false
-	}
-	// A prepared message gets its place in the order when it is committed, but
-	// lies where it was prepared.
-	past := true
-	d.order.after(&x.slab, 0, func(h handle) bool {
-		past = x.slab.get(h).file > uint32(d.exposed)
-		return past
-	})
-	for _, t := range x.prepared {
-		for i := range t.ops {
-			op := &t.ops[i]
-			past = past && (op.action != store.Add || op.destination != d.name || op.at.file > uint32(d.exposed))
-		}
-	}
-	return past
-}
-
 // deleteFile deletes a file, durably before the next is, so that a record
 // that ends others never goes before them. A file that holds damage is set
 // aside.
@@ -297,8 +271,9 @@ func (j *Journal) deleteFile(number uint32) error {
 func (x *index) forgetFile(number uint32) {
 	delete(x.files, number)
 	for _, f := range x.files {
-		f.ends = slices.DeleteFunc(f.ends, func(t uint32) bool { return t == number })
+		f.ends, f.conceals = f.ends.without(number), f.conceals.without(number)
 	}
+	x.unrecord(number, nil)
 	for _, d := range x.destinations {
 		for _, sub := range d.subscriptions {
 			sub.records = slices.DeleteFunc(sub.records, func(t uint32) bool { return t == number })

@@ -29,12 +29,14 @@ type sieve struct {
 	// or outcomes of what is not stored any more.
 	removals, acks, outcomes bool
 	ends                     bool // they may end something there all the same
+	conceals                 bool // other files have exposures that the file ends
 
 	// prepared are the operations of prepared transactions that lie in the file,
 	// by their offset.
 	prepared map[uint32]*heldOp
 	offsets  map[uint32]uint32 // old to new, of those
 	exists   map[message.Destination]bool
+	exposed  map[message.Destination]bool // those of which the file says so still
 	begun    map[string]*begunTransaction
 	c        command
 
@@ -70,11 +72,11 @@ type reached struct {
 // newSieve is called with indexMu held.
 func newSieve(x *index, file, current uint32) *sieve {
 	s := &sieve{x: x, ids: newReplayer(nil, nil, nil), file: file, current: current,
-		prepared: map[uint32]*heldOp{}, offsets: map[uint32]uint32{}, exists: map[message.Destination]bool{},
+		prepared: map[uint32]*heldOp{}, offsets: map[uint32]uint32{}, exists: map[message.Destination]bool{}, exposed: map[message.Destination]bool{},
 		begun: map[string]*begunTransaction{}, targets: map[uint32]struct{}{}, sequences: map[message.ProducerID]*reached{}}
 	f := x.file(file)
 	f.late, s.deaths = false, f.deaths
-	s.ends = len(f.ends) > 0
+	s.ends, s.conceals = len(f.ends) > 0, len(f.conceals) > 0
 	s.removals, s.acks, s.outcomes = x.endsAreClean(file)
 	for _, t := range x.prepared {
 		for i := range t.ops {
@@ -110,6 +112,7 @@ func (s *sieve) keep(record []byte, offset uint32) (bool, error) {
 		keep = s.keepOutcome(c)
 	case entryRemoveDestination:
 		keep = s.keepEnd(s.name(c))
+		keep = s.keepWithdrawal(s.name(c)) || keep
 	case entrySubscription:
 		keep = s.keepSubscription(c)
 	case entryProducerAudit, entryAckFileMap:
@@ -231,12 +234,18 @@ func (s *sieve) keepOutcome(c *command) bool {
 	return keep
 }
 
-// keepEnd keeps the end of a destination, of a subscription or of what was
-// exposed, unless nothing can be left of it.
+// keepEnd keeps the end of a destination or of a subscription, unless nothing
+// can be left of it.
 func (s *sieve) keepEnd(name message.Destination) bool {
 	s.vague = s.vague || s.ends
 	s.blocked = s.blocked || s.ends
 	return s.ends || s.there(name)
+}
+
+// keepWithdrawal keeps what ends an exposure, unless nothing can be left of it.
+func (s *sieve) keepWithdrawal(name message.Destination) bool {
+	e := s.x.exposures[name]
+	return s.conceals || e != nil && e.records.has(s.file)
 }
 
 // keepSubscription keeps all that was said about a topic's subscriptions as
@@ -267,11 +276,15 @@ func (s *sieve) keepTrace(c *command) (keep, again bool) {
 	text := string(c.text)
 	if d, segment, ok := parseExposed(text); ok {
 		if segment == 0 {
-			return s.keepEnd(d), false
+			return s.keepWithdrawal(d), false
 		}
 		s.sundry = true
-		known := s.x.destinations[d]
-		return known != nil && known.exposedFile == s.file, false
+		e := s.x.exposures[d]
+		keep = e != nil && e.file == s.file
+		if keep {
+			s.exposed[d] = true
+		}
+		return keep, false
 	}
 	if d, id, n, ok := parseRedelivered(text); ok {
 		h := s.find(d, id)

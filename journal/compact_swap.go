@@ -175,6 +175,7 @@ func (x *index) relocate(s *sieve) {
 // else.
 func (x *index) learn(s *sieve) {
 	x.learnEnds(s)
+	x.learnExposures(s)
 	f := x.file(s.file)
 	if f.late {
 		return
@@ -186,7 +187,18 @@ func (x *index) learn(s *sieve) {
 	// Nothing that ended before is in it any more.
 	for n, g := range x.files {
 		if n < s.current || !s.sundry && f.isClean() {
-			g.ends = slices.DeleteFunc(g.ends, func(t uint32) bool { return t == s.file })
+			g.ends = g.ends.without(s.file)
+		}
+	}
+}
+
+// learnExposures notes which records of exposures a file keeps: none that had
+// ended before.
+func (x *index) learnExposures(s *sieve) {
+	x.unrecord(s.file, s.exposed)
+	for n, g := range x.files {
+		if n < s.current || len(s.exposed) == 0 {
+			g.conceals = g.conceals.without(s.file)
 		}
 	}
 }

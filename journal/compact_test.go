@@ -102,8 +102,10 @@ func TestCompactedEqualsReplayed(t *testing.T) {
 			require.Equal(r, again.index.file(n).live, j.index.file(n).live, fileName(n))
 			if n < j.writer.current.number {
 				require.Subset(r, j.index.file(n).ends, again.index.file(n).ends, fileName(n))
+				require.Subset(r, j.index.file(n).conceals, again.index.file(n).conceals, fileName(n))
 			}
 		}
+		sameExposures(r, again, j)
 		require.NoError(r, again.Close())
 		c := j.Compaction()
 		files, freed = files+c.Files, freed+c.Freed

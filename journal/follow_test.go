@@ -90,7 +90,9 @@ func sameUses(t require.TestingT, fresh, followed *Journal) {
 		a, b := fresh.index.file(n), followed.index.file(n)
 		require.Equal(t, a.live, b.live, fileName(n))
 		require.Subset(t, b.ends, a.ends, fileName(n))
+		require.Subset(t, b.conceals, a.conceals, fileName(n))
 	}
+	sameExposures(t, fresh, followed)
 }
 
 // promoted opens one copy of a disk with a follower and one without, compares
@@ -152,8 +154,9 @@ func (m *masters) step() {
 			_ = await(j, store.Single(addition(int64(rapid.IntRange(1000, 2000).Draw(r, "stray"))), true, nil))
 		}
 	case 6:
-		_ = await(m.j, store.Single(store.Op{Action: store.Expose, Destination: crashQueues[0],
-			Segment: store.Segment(m.j.writer.current.number)}, true, nil))
+		current := store.Segment(m.j.writer.current.number)
+		_ = await(m.j, exposingOf(rapid.SampledFrom(exposable).Draw(r, "exposed"),
+			rapid.SampledFrom([]store.Segment{current, current, current + 1, 0}).Draw(r, "segment")))
 	default:
 		m.h.append(m.j, m.h.unit(), &m.done)
 		if rapid.IntRange(0, 3).Draw(r, "wait") > 0 {

@@ -14,6 +14,7 @@ type index struct {
 	slab         slab
 	producers    producers
 	destinations map[message.Destination]*destination
+	exposures    map[message.Destination]*exposure
 	files        map[uint32]*fileUse
 	// updated maps the entries whose record is an update to the file of their
 	// first one, which keeps their place in the order.
@@ -33,7 +34,10 @@ type index struct {
 type fileUse struct {
 	live int      // messages whose record it holds
 	pins int      // subscriptions, and operations of prepared transactions
-	ends []uint32 // files whose records are ended by records in this one
+	ends fileList // whose records are ended by records in this one
+	// conceals are files with records of exposures that records in this one
+	// end. They are apart, since removals here have nothing to do with them.
+	conceals fileList
 	compacted
 }
 
@@ -51,9 +55,7 @@ type destination struct {
 	bytes         int64                    // of records
 	levels        [store.Priorities]uint32 // messages by priority
 	subscriptions map[string]*subscription
-	exposed       store.Segment
-	exposedFile   uint32        // where the newest record of it is
-	flagged       store.Segment // exposed as it was at recovery
+	flagged       store.Segment // how far it had been exposed at recovery
 }
 
 // subscription is a durable subscription of a topic.
@@ -71,6 +73,7 @@ func newIndex() *index {
 	return &index{
 		producers:    newProducers(),
 		destinations: map[message.Destination]*destination{},
+		exposures:    map[message.Destination]*exposure{},
 		files:        map[uint32]*fileUse{},
 		updated:      map[handle]uint32{},
 		repeated:     map[handle][]uint32{},
@@ -95,12 +98,7 @@ func (x *index) end(file, target uint32) {
 		return
 	}
 	f := x.file(file)
-	if last := len(f.ends) - 1; last >= 0 && f.ends[last] == target {
-		return
-	}
-	if !slices.Contains(f.ends, target) {
-		f.ends = append(f.ends, target)
-	}
+	f.ends = f.ends.with(target)
 }
 
 // destination returns the named destination, made if it is not there.
@@ -310,7 +308,8 @@ func (x *index) unpin(sub *subscription, file uint32) {
 	}
 }
 
-// removeDestination deletes a destination because of a record in file.
+// removeDestination deletes a destination because of a record in file, but for
+// what was exposed of it.
 func (x *index) removeDestination(d *destination, file uint32) {
 	for _, sub := range d.subscriptions {
 		x.unpin(sub, file)
@@ -319,9 +318,6 @@ func (x *index) removeDestination(d *destination, file uint32) {
 		x.drop(h, file)
 		return true
 	})
-	if d.exposedFile != 0 {
-		x.end(file, d.exposedFile)
-	}
 	delete(x.destinations, d.name)
 }
 
@@ -334,16 +330,3 @@ func (x *index) recount(d *destination, h handle, redeliveries int32, file uint3
 
 // maxRedeliveries bounds the counter that is kept.
 const maxRedeliveries = 1<<16 - 1
-
-// expose records that messages up to the end of segment may be delivered; 0
-// withdraws that.
-func (x *index) expose(d *destination, segment store.Segment, file uint32) {
-	if segment == 0 {
-		if d.exposedFile != 0 {
-			x.end(file, d.exposedFile)
-		}
-		d.exposed, d.exposedFile = 0, 0
-	} else if segment >= d.exposed {
-		d.exposed, d.exposedFile = segment, file
-	}
-}

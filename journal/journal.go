@@ -14,9 +14,9 @@ import (
 type Journal struct {
 	o         Options
 	epoch     uint64
-	head      fileHead       // of every file
-	inaugural []*destination // whose exposure the first file says; nil after that
-	lost      []uint32       // files that should be there and were not when it was opened
+	head      fileHead              // of every file
+	inaugural []message.Destination // whose exposure the first file says; nil after that
+	lost      []uint32              // files that should be there and were not when it was opened
 	state     *store.State
 	damage    []Damage
 	damaged   map[uint32]bool // files that hold what could not be read

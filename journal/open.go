@@ -84,7 +84,7 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	j.state.Rival = inv.rival
 	j.index.recovered, j.lastSeq = r.seq, store.Seq(r.seq)
 	for _, d := range j.index.destinations {
-		d.flagged = d.exposed
+		d.flagged = j.index.exposed(d.name)
 	}
 	for id, t := range j.index.prepared {
 		j.branches.Restore(id, t.content, t)
@@ -249,7 +249,7 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 		number += numberGap
 		j.head.first = number
 	}
-	j.inaugural = nil
+	j.noteInaugural(number)
 	j.writer.current = first
 	a.start(first)
 	go j.commit()

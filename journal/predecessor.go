@@ -77,22 +77,33 @@ func (j *Journal) exposeAll(inv *inventory) {
 		if d.order.n == 0 {
 			continue
 		}
-		d.exposed = max(d.exposed, store.Segment(end))
-		j.inaugural = append(j.inaugural, d)
+		e := x.exposures[d.name]
+		if e == nil {
+			e = &exposure{}
+			x.exposures[d.name] = e
+		}
+		e.segment = max(e.segment, store.Segment(end))
+		j.inaugural = append(j.inaugural, d.name)
 		exposed += d.order.n
 	}
 	j.o.Log.Warn("the last master was an ActiveMQ that did not stop cleanly; its messages count as possibly redelivered",
 		"directory", j.o.Directory, "messages", exposed)
 }
 
-// inauguralBatches encodes what the first file says after its head, and notes
-// in the index that file says it.
-func (j *Journal) inauguralBatches(b []byte, file uint32) []byte {
+// noteInaugural is for when file has become the first one, and says that.
+func (j *Journal) noteInaugural(file uint32) {
+	for _, name := range j.inaugural {
+		j.index.expose(name, j.index.exposed(name), file)
+	}
+	j.inaugural = nil
+}
+
+// inauguralBatches encodes what the first file says after its head.
+func (j *Journal) inauguralBatches(b []byte) []byte {
 	list := j.inaugural
 	var records []byte
-	for i, d := range list {
-		d.exposedFile = file
-		records = appendTrace(records, exposedText(d.name, d.exposed))
+	for i, name := range list {
+		records = appendTrace(records, exposedText(name, j.index.exposed(name)))
 		if len(records) >= j.o.MaxWriteBatchSize || i == len(list)-1 {
 			b = j.appendBatch(b, records)
 			records = records[:0]

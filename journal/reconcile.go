@@ -229,8 +229,9 @@ func (c *content) settle() error {
 	if found < x.file(c.file).live {
 		c.bury()
 	}
+	x.unrecord(c.file, c.exposed)
 	for name, d := range x.destinations {
-		if err := c.settleDestination(name, d); err != nil {
+		if err := c.settleSubscriptions(name, d); err != nil {
 			return err
 		}
 	}
@@ -261,13 +262,9 @@ func (c *content) bury() {
 	}
 }
 
-// settleDestination forgets subscriptions that have ended, and what does not
-// count as exposed any more.
-func (c *content) settleDestination(name message.Destination, d *destination) error {
+// settleSubscriptions forgets subscriptions that have ended.
+func (c *content) settleSubscriptions(name message.Destination, d *destination) error {
 	x := c.t.r.x
-	if d.exposedFile == c.file && !c.exposed[name] {
-		d.exposed, d.exposedFile = 0, 0
-	}
 	for key, sub := range d.subscriptions {
 		if !slices.Contains(sub.records, c.file) || c.subscriptions[subscriptionName{name, key}] {
 			continue

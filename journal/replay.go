@@ -150,6 +150,7 @@ func (r *replayer) apply(c *command, at location) error {
 	case entryPrepare, entryCommit, entryRollback:
 		return r.outcome(c, at)
 	case entryRemoveDestination:
+		r.x.conceal(message.Destination{Kind: c.destination.kind, Name: string(c.destination.name)}, at.file)
 		if d := r.lookup(c.destination); d != nil {
 			r.x.removeDestination(d, at.file)
 			r.destination = nil
@@ -181,7 +182,7 @@ func (r *replayer) trace(c *command, at location) {
 	if h, ok := parseFileHead(text); ok {
 		r.epoch = max(r.epoch, h.epoch)
 	} else if d, segment, ok := parseExposed(text); ok {
-		r.x.expose(r.x.destination(d), segment, at.file)
+		r.x.expose(d, segment, at.file)
 	} else if d, id, n, ok := parseRedelivered(text); ok {
 		r.recount(d, id, n, at)
 	} else if producer, sequence, ok := parseSequence(text); ok {

@@ -24,7 +24,7 @@ type snapshotMeta struct {
 	files    uint64
 	damage   uint64
 	// The numbers of what follows.
-	producers, destinations, prepared uint64
+	producers, destinations, exposures, prepared uint64
 }
 
 // snapshotReader reads a snapshot section by section. Nothing it reads is
@@ -185,6 +185,18 @@ func (r *snapshotReader) count() uint64 {
 	return n
 }
 
+// fileList is numbers in ascending order.
+func (r *snapshotReader) fileList() fileList {
+	list := fileList(r.numbers())
+	for i := range list {
+		if i > 0 && list[i] <= list[i-1] {
+			r.fail("files out of order")
+			return nil
+		}
+	}
+	return list
+}
+
 // numbers is a list of journal files, of one item.
 func (r *snapshotReader) numbers() []uint32 {
 	n := r.uint()
@@ -209,8 +221,8 @@ func (r *snapshotReader) meta() (m snapshotMeta) {
 	m.mark.end = r.offset63()
 	m.mark.digest = r.uint()
 	m.epoch, m.seq, m.sequence = r.uint(), r.uint(), r.int()
-	m.messages, m.files, m.damage, m.producers, m.destinations, m.prepared =
-		r.count(), r.count(), r.count(), r.count(), r.count(), r.count()
+	m.messages, m.files, m.damage, m.producers, m.destinations, m.exposures, m.prepared =
+		r.count(), r.count(), r.count(), r.count(), r.count(), r.count(), r.count()
 	if m.messages >= math.MaxUint32 || m.producers >= math.MaxUint32 {
 		r.fail("%d messages of %d producers", m.messages, m.producers)
 	}
@@ -218,8 +230,8 @@ func (r *snapshotReader) meta() (m snapshotMeta) {
 }
 
 // fileTable reads the files with the numbers of those whose records they end.
-func (r *snapshotReader) fileTable(m *snapshotMeta) (files []fileView, ends map[uint32][]uint32) {
-	ends = map[uint32][]uint32{}
+func (r *snapshotReader) fileTable(m *snapshotMeta) (files []fileView, ends map[uint32]endings) {
+	ends = map[uint32]endings{}
 	for range m.files {
 		if r.more(); r.err != nil {
 			return nil, nil
@@ -232,8 +244,8 @@ func (r *snapshotReader) fileTable(m *snapshotMeta) (files []fileView, ends map[
 			r.fail("files out of order")
 		}
 		files = append(files, f)
-		if list := r.numbers(); list != nil {
-			ends[f.number] = list
+		if t := (endings{r.fileList(), r.fileList()}); len(t.ends)+len(t.conceals) > 0 {
+			ends[f.number] = t
 		}
 	}
 	return files, ends

@@ -13,7 +13,7 @@ import (
 
 // The layout of a snapshot; FORMAT.md has the whole of it.
 const (
-	snapshotMagic   = "conclave snapshot 2\n"
+	snapshotMagic   = "conclave snapshot 3\n"
 	sectionHead     = 8       // uint32 length, uint32 CRC-32C
 	sectionTarget   = 1 << 20 // a section ends with the item that exceeds it
 	maxSection      = 8 << 20
@@ -64,6 +64,9 @@ func encodeSnapshot(v *view, at time.Time, write func(section []byte) error) (to
 	e.producers(v)
 	for i := range v.contents {
 		e.destination(v, &v.contents[i])
+	}
+	for i := range v.exposures {
+		e.exposure(&v.exposures[i])
 	}
 	for id, t := range v.prepared {
 		e.transaction(id, t)
@@ -135,18 +138,19 @@ func (e *snapshotEncoder) meta(v *view, at time.Time) {
 		}
 	}
 	e.uints(uint64(v.entries.live), uint64(len(v.files)), uint64(len(v.damage)), uint64(used),
-		uint64(len(v.contents)), uint64(len(v.prepared)))
+		uint64(len(v.contents)), uint64(len(v.exposures)), uint64(len(v.prepared)))
 	e.flush() // by itself, to be read alone
 }
 
-func (e *snapshotEncoder) file(f *fileView, ends []uint32) {
+func (e *snapshotEncoder) file(f *fileView, t endings) {
 	e.uints(uint64(f.number), uint64(f.end), f.fingerprint)
 	if f.head == nil {
 		e.uints(0)
 	} else {
 		e.uints(1, f.head.epoch, uint64(f.head.first), uint64(f.head.after), uint64(f.head.seal))
 	}
-	e.numbersList(ends)
+	e.numbersList(t.ends)
+	e.numbersList(t.conceals)
 	e.item()
 }
 
@@ -195,7 +199,7 @@ func (e *snapshotEncoder) name(d message.Destination) {
 
 func (e *snapshotEncoder) destination(v *view, d *destinationView) {
 	e.name(d.name)
-	e.uints(uint64(d.exposed), uint64(d.exposedFile), uint64(d.order.n), uint64(len(d.subscriptions)))
+	e.uints(uint64(d.order.n), uint64(len(d.subscriptions)))
 	e.item()
 	var last entry
 	for _, block := range d.order.blocks {
@@ -301,6 +305,13 @@ func (e *snapshotEncoder) subscription(v *view, d *destinationView, s *subscript
 	if pending.get() != 0 && e.err == nil {
 		e.err = fmt.Errorf("%w: subscription %s has what its topic has not", errSnapshot, s.info.Key())
 	}
+	e.item()
+}
+
+func (e *snapshotEncoder) exposure(v *exposureView) {
+	e.name(v.name)
+	e.uints(uint64(v.segment), uint64(v.file))
+	e.numbersList(v.records)
 	e.item()
 }
 

@@ -28,7 +28,7 @@ type loader struct {
 }
 
 // loadIndex reads what follows the tables of files and damage.
-func loadIndex(r *snapshotReader, m *snapshotMeta, files []fileView, ends map[uint32][]uint32, gone map[uint32]bool) *index {
+func loadIndex(r *snapshotReader, m *snapshotMeta, files []fileView, ends map[uint32]endings, gone map[uint32]bool) *index {
 	l := &loader{r: r, x: newIndex(), codec: openwire.NewStore(openwire.StoreVersion), gone: gone, seq: m.seq,
 		ends: make(map[uint32]int64, len(files))}
 	for _, f := range files {
@@ -45,6 +45,12 @@ func loadIndex(r *snapshotReader, m *snapshotMeta, files []fileView, ends map[ui
 		}
 		l.destination()
 	}
+	for range m.exposures {
+		if r.more(); r.err != nil {
+			return nil
+		}
+		l.exposure()
+	}
 	for range m.prepared {
 		if r.more(); r.err != nil {
 			return nil
@@ -60,16 +66,22 @@ func loadIndex(r *snapshotReader, m *snapshotMeta, files []fileView, ends map[ui
 
 // fileEnds takes the files over that end records in others. One that is gone
 // while such a file is there was not deleted by a broker.
-func (l *loader) fileEnds(ends map[uint32][]uint32) {
-	for n, targets := range ends {
-		targets = slices.DeleteFunc(targets, func(t uint32) bool { return l.gone[t] })
-		if len(targets) > 0 && l.gone[n] {
-			l.r.fail("%s is gone, and %s, in which it ends records, is not", fileName(n), fileName(targets[0]))
-		}
-		if len(targets) > 0 {
-			l.x.file(n).ends = targets
+func (l *loader) fileEnds(ends map[uint32]endings) {
+	for n, t := range ends {
+		if f := (endings{l.left(n, t.ends), l.left(n, t.conceals)}); len(f.ends)+len(f.conceals) > 0 {
+			x := l.x.file(n)
+			x.ends, x.conceals = f.ends, f.conceals
 		}
 	}
+}
+
+// left is what is left of the files in which n ends something.
+func (l *loader) left(n uint32, targets fileList) fileList {
+	targets = slices.DeleteFunc(targets, func(t uint32) bool { return l.gone[t] })
+	if len(targets) > 0 && l.gone[n] {
+		l.r.fail("%s is gone, and %s, in which it ends records, is not", fileName(n), fileName(targets[0]))
+	}
+	return targets
 }
 
 func (l *loader) producers(n uint64) {
@@ -105,7 +117,6 @@ func (l *loader) idle() {
 func (l *loader) destination() {
 	r := l.r
 	name := r.name()
-	exposed, exposedFile := store.Segment(r.uint32()), r.uint32()
 	n, subscriptions := r.count(), r.count()
 	if _, twice := l.x.destinations[name]; twice {
 		r.fail("destination %s is there twice", name)
@@ -114,9 +125,6 @@ func (l *loader) destination() {
 		return
 	}
 	d := l.x.destination(name)
-	if !l.gone[exposedFile] { // or it would have been written again
-		d.exposed, d.exposedFile = exposed, exposedFile
-	}
 	var all []handle // with 0 for what was left out; if there are subscriptions
 	if n > 0 {
 		d.table.slots = make([]handle, tableSize(int(n)))
@@ -321,6 +329,32 @@ func (l *loader) unheld(d *destination) {
 		}
 		return l.r.err == nil
 	})
+}
+
+// exposure reads what was exposed of a destination. Where the file that counts
+// is gone, it was carried on, or did not matter any more.
+func (l *loader) exposure() {
+	r := l.r
+	name := r.name()
+	e := &exposure{segment: store.Segment(r.uint32()), file: r.uint32(), records: r.fileList()}
+	if len(e.records) == 0 || (e.segment == 0) != (e.file == 0) || e.file != 0 && !e.records.has(e.file) || l.x.exposures[name] != nil {
+		r.fail("what was exposed of %s", name)
+	}
+	if r.err != nil {
+		return
+	}
+	if l.gone[e.file] {
+		e.segment, e.file = 0, 0
+	}
+	e.records = slices.DeleteFunc(e.records, func(n uint32) bool { return l.gone[n] })
+	for _, n := range e.records {
+		if _, ok := l.ends[n]; !ok {
+			r.fail("something exposed in %s, which is not listed", fileName(n))
+		}
+	}
+	if len(e.records) > 0 {
+		l.x.exposures[name] = e
+	}
 }
 
 func (l *loader) priority() uint8 {

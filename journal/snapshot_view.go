@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/conclavemq/conclave/message"
-	"github.com/conclavemq/conclave/store"
 )
 
 // view is the index as it was at one place in the log. Most of it is shared
@@ -24,10 +23,11 @@ type view struct {
 	entries   slab
 	producers producers
 	contents  []destinationView
+	exposures []exposureView
 	updated   map[handle]uint32
 	counted   map[handle]counting
 	prepared  map[message.TransactionID]*transaction
-	ends      map[uint32][]uint32
+	ends      map[uint32]endings
 	damage    []Damage
 	files     []fileView
 }
@@ -35,9 +35,15 @@ type view struct {
 type destinationView struct {
 	name          message.Destination
 	order         order
-	exposed       store.Segment
-	exposedFile   uint32
 	subscriptions []subscription
+}
+
+// endings are the files in which a file ends something; see fileUse.
+type endings struct{ ends, conceals fileList }
+
+type exposureView struct {
+	name message.Destination
+	exposure
 }
 
 // fileView is what a snapshot says of a journal file, to know it again.
@@ -58,25 +64,30 @@ func (x *index) freeze() *view {
 		updated:   maps.Clone(x.updated),
 		counted:   maps.Clone(x.counted),
 		prepared:  maps.Clone(x.prepared),
-		ends:      make(map[uint32][]uint32, len(x.files)),
+		ends:      make(map[uint32]endings, len(x.files)),
 	}
 	x.slab.frozen = true
 	v.entries.pages = x.slab.pages.freeze()
 	v.producers.numbers = nil
 	v.producers.known = x.producers.known.freeze()
 	for n, f := range x.files {
-		if len(f.ends) > 0 {
-			v.ends[n] = slices.Clone(f.ends)
+		if len(f.ends)+len(f.conceals) > 0 {
+			v.ends[n] = endings{slices.Clone(f.ends), slices.Clone(f.conceals)}
 		}
 	}
 	for _, d := range x.destinations {
-		c := destinationView{name: d.name, order: d.order.freeze(), exposed: d.exposed, exposedFile: d.exposedFile}
+		c := destinationView{name: d.name, order: d.order.freeze()}
 		for _, sub := range d.subscriptions {
 			s := *sub
 			s.pending, s.records = sub.pending.freeze(), slices.Clone(sub.records)
 			c.subscriptions = append(c.subscriptions, s)
 		}
 		v.contents = append(v.contents, c)
+	}
+	for name, e := range x.exposures {
+		c := exposureView{name, *e}
+		c.records = slices.Clone(c.records)
+		v.exposures = append(v.exposures, c)
 	}
 	return v
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-func stateOf(d *destination) store.DestinationState {
-	s := store.DestinationState{Destination: d.name, Messages: int64(d.order.n), Bytes: d.bytes, Exposed: d.exposed}
+func (x *index) stateOf(d *destination) store.DestinationState {
+	s := store.DestinationState{Destination: d.name, Messages: int64(d.order.n), Bytes: d.bytes, Exposed: x.exposed(d.name)}
 	for _, sub := range d.subscriptions {
 		s.Subscriptions = append(s.Subscriptions, store.SubscriptionState{Info: sub.info, Pending: int64(sub.pending.n)})
 	}
@@ -21,7 +21,7 @@ func stateOf(d *destination) store.DestinationState {
 func (x *index) destinationStates() []store.DestinationState {
 	states := make([]store.DestinationState, 0, len(x.destinations))
 	for _, d := range x.destinations {
-		states = append(states, stateOf(d))
+		states = append(states, x.stateOf(d))
 	}
 	slices.SortFunc(states, func(a, b store.DestinationState) int { return compareDestinations(a.Destination, b.Destination) })
 	return states

@@ -63,7 +63,7 @@ func (c *Contents) Pins() []Pins {
 	for i := range list {
 		p := &list[i]
 		if use := c.x.files[p.File.Number]; use != nil {
-			p.Ends = slices.Sorted(slices.Values(use.ends))
+			p.Ends = slices.Compact(slices.Sorted(slices.Values(slices.Concat(use.ends, use.conceals))))
 		}
 		p.Carried = p.Messages == 0 && len(p.Subscriptions)+len(p.Transactions)+len(p.Ends) == 0
 		slices.SortFunc(p.Destinations, func(a, b DestinationPin) int {

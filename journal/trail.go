@@ -486,11 +486,6 @@ func (t *trail) needs(number uint32) bool {
 func (t *trail) forget(number uint32) {
 	x := t.r.x
 	x.forgetFile(number)
-	for _, d := range x.destinations {
-		if d.exposedFile == number { // or it would have been written again
-			d.exposed, d.exposedFile = 0, 0
-		}
-	}
 	for id, held := range t.r.inflight {
 		if held.ops = slices.DeleteFunc(held.ops, func(op heldOp) bool { return op.at.file == number }); len(held.ops) == 0 {
 			delete(t.r.inflight, id)

@@ -102,7 +102,7 @@ func (j *Journal) admitFile(f *dataFile, number uint32) error {
 	if j.o.DiskSync == Always { // or a deletion could outlive the record of it
 		records = appendTrace(records, filesText(j.segments.listed(j.lost), j.lastEnd()))
 	}
-	b := j.inauguralBatches(j.appendBatch(nil, records), number)
+	b := j.inauguralBatches(j.appendBatch(nil, records))
 	f.claim(int64(len(b) + eofSize))
 	if _, err := f.handle.WriteAt(append(b, eofRecord...), 0); err != nil {
 		return fmt.Errorf("begin journal file: %w", err)
