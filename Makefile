@@ -5,6 +5,9 @@ SHELL := /bin/bash
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10
+# Minutes, and random cases of a property at a time.
+EXPLORETIME   ?= 10
+EXPLORECHECKS ?= 500
 GO       ?= go
 BIN      := bin/conclave
 STATICCHECK := bin/staticcheck
@@ -15,7 +18,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer nftables libjaxb-api-java
 
-.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres postgres-jms bench combined peers clean
+.PHONY: build run test race fuzz fuzz-list property-list explore lint interop jms network mixed ha fault nfs model postgres postgres-jms bench combined peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -50,6 +53,34 @@ fuzz: ## every fuzz target for about FUZZTIME seconds
 			$(GO) test "$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime 5000x -fuzzminimizetime 1s; \
 			[ $$SECONDS -lt $$end ] || break; \
 		done; \
+	done
+
+# One line for each test of random cases against a property: package directory
+# and name.
+property-list:
+	@grep -rlE --include='*_test.go' 'rapid\.(Check|MakeCheck)\(' . | sort | xargs awk ' \
+		/^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
+		/rapid\.(Check|MakeCheck)\(/ { dir = FILENAME; sub(/\/[^\/]*$$/, "", dir); print dir, name }' | sort -u
+
+# Fuzz targets and properties in another order each round. What it finds is
+# repaired with a committed case; the gate, .ci/run, only repeats cases.
+explore: ## what nobody knows yet: EXPLORETIME minutes of fresh random cases; stops at the first finding
+	@end=$$((SECONDS + 60 * $(EXPLORETIME:m=))); \
+	list=$$({ $(MAKE) -s fuzz-list | sed 's/^/fuzz /'; $(MAKE) -s property-list | sed 's/^/property /'; }); \
+	while :; do \
+		while read -r kind dir name; do \
+			echo "== $$dir $$name"; \
+			if [ $$kind = fuzz ]; then \
+				command="$(GO) test $$dir -run '^$$' -fuzz '^$$name\$$' -fuzztime 20000x -fuzzminimizetime 10s"; \
+				again="$(GO) test $$dir -run '^$$name\$$' # reads the input that is new in $$dir/testdata/fuzz/$$name"; \
+			else \
+				seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); \
+				command="RAPID_SEED=$$seed RAPID_CHECKS=$(EXPLORECHECKS) $(GO) test -count=1 $$dir -run '^$$name\$$'"; \
+				again=$$command; \
+			fi; \
+			eval "$$command" < /dev/null || { echo "== found. To repeat it:"; echo "$$again"; exit 1; }; \
+			[ $$SECONDS -lt $$end ] || { echo "== nothing found"; exit 0; }; \
+		done < <(shuf <<< "$$list"); \
 	done
 
 $(STATICCHECK): tools/go.mod tools/go.sum

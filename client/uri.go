@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // ErrURL reports a broker URL that is malformed.
@@ -165,17 +168,30 @@ func parseSingle(text string) (single, error) {
 	if u.Opaque != "" || u.User != nil || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
 		return s, fmt.Errorf("%w: %q is not scheme://host:port?options", ErrURL, text)
 	}
-	port := u.Port()
-	if port == "" {
-		port = defaultPorts[secure]
+	if s.address, err = address(u, defaultPorts[secure]); err != nil {
+		return s, fmt.Errorf("%w: %q: %w", ErrURL, text, err)
 	}
-	host := u.Hostname()
-	if host == "" {
-		return s, fmt.Errorf("%w: no host in %q", ErrURL, text)
-	}
-	s.address = net.JoinHostPort(host, port)
 	s.params, err = parseQuery(query)
 	return s, err
+}
+
+// address is host:port in the form of package net.
+func address(u *url.URL, port string) (string, error) {
+	host, err := hostport.Of(u)
+	if err != nil {
+		return "", err
+	}
+	if host == "" {
+		return "", errors.New("no host")
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	n, err := hostport.Port(port, 1)
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n)), nil
 }
 
 // brokerSchemes are those of one broker; true means TLS. A connector that

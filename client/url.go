@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // endpoint is one broker's address with its own options.
@@ -17,9 +19,9 @@ type endpoint struct {
 
 func (e endpoint) String() string {
 	if e.wire.secure {
-		return "ssl://" + e.address
+		return "ssl://" + hostport.Escape(e.address)
 	}
-	return "tcp://" + e.address
+	return "tcp://" + hostport.Escape(e.address)
 }
 
 // target is a parsed broker URL.

@@ -145,11 +145,41 @@ func TestParseURLRefusesByName(t *testing.T) {
 	}
 }
 
+func TestHosts(t *testing.T) {
+	for text, want := range map[string]struct{ address, printed string }{
+		"tcp://a":                           {"a:61616", "tcp://a:61616"},
+		"tcp://a:":                          {"a:61616", "tcp://a:61616"},
+		"ssl://[::1]":                       {"[::1]:61617", "ssl://[::1]:61617"},
+		"TCP://My_Host.:0001":               {"My_Host.:1", "tcp://My_Host.:1"},
+		"tcp://[fe80::1%25eth0]:2":          {"[fe80::1%eth0]:2", "tcp://[fe80::1%25eth0]:2"},
+		"nio+ssl://[::ffff:1.2.3.4]:65535/": {"[::ffff:1.2.3.4]:65535", "ssl://[::ffff:1.2.3.4]:65535"},
+	} {
+		got, err := parseURL(text, Options{})
+		require.NoError(t, err, text)
+		require.Equal(t, want.address, got.endpoints[0].address)
+		require.Equal(t, want.printed, got.endpoints[0].String())
+		again, err := parseURL(want.printed, Options{})
+		require.NoError(t, err, "what it prints can be read")
+		require.Equal(t, want.address, again.endpoints[0].address)
+	}
+	for _, text := range []string{
+		"tcp://:1", "tcp://::", "tcp://:::1", "tcp://a:b:1", "tcp://[:]:1", "tcp://[::1", "tcp://[1.2.3.4]:1", "tcp://[::1%25]:1",
+		"tcp://[fe80::1%25a%2Fb]:1", "tcp://a%25b:1", "tcp://<a>:1", `tcp://"a":1`, "tcp://b%C3%BCcher:1", "tcp://bücher:1", "tcp://*:1",
+		"tcp://a;b:1", "tcp://a:0", "tcp://a:65536", "tcp://a:99999999999999999999", "tcp://a:-1", "tcp://a:1x",
+	} {
+		_, err := parseURL(text, Options{})
+		require.ErrorIs(t, err, ErrURL, text)
+		_, err = parseURL("failover:("+text+")", Options{})
+		require.ErrorIs(t, err, ErrURL, text)
+	}
+}
+
 func FuzzParseURL(f *testing.F) {
 	for _, text := range []string{
 		"tcp://host:61616?wireFormat.cacheEnabled=false", "failover:(tcp://a:1, ssl://b:2?verifyHostName=false)?timeout=3&nested.soLinger=1",
 		"failover://tcp://a,tcp://b", "discovery:(static:(tcp://a,tcp://b))?discovered.tcpNoDelay=true", "masterslave:(nio://[::1]:1,auto+ssl://b)",
 		"failover:(((", "failover:(tcp://a)?priorityURIs=tcp%3A%2F%2Fb", "static:(tcp://a)?jms.redeliveryPolicy.backOffMultiplier=1e300",
+		"tcp://::", "tcp://[fe80::1%25eth0]:1", "tcp://a%25b:", "failover:(tcp://a:0,tcp://<b>:65536)",
 	} {
 		f.Add(text)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // Console is the console element: HTTP for health checks, metrics and Jolokia. It
@@ -40,8 +42,13 @@ const maxPassword = 72
 func (c *Console) check(b *binder, path string) {
 	b.within(path+".port", int64(c.Port), 0, 65535)
 	c.Host = strings.TrimSpace(c.Host)
+	if inner, ok := strings.CutPrefix(c.Host, "["); ok && strings.HasSuffix(inner, "]") {
+		c.Host = strings.TrimSuffix(inner, "]") // as in a URL
+	}
 	if c.Host == "" {
 		b.bad(path+".host", "is empty; 0.0.0.0 is all addresses")
+	} else if err := hostport.Check(c.Host); err != nil {
+		b.bad(path+".host", err.Error())
 	}
 	seen := map[string]bool{}
 	for i := range c.Users {
@@ -75,6 +82,6 @@ func (u *ConsoleUser) check(b *binder, path string) {
 
 // loopback reports whether an address is reached from this machine alone.
 func loopback(host string) bool {
-	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	address, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
 }

@@ -16,6 +16,9 @@ func TestConsole(t *testing.T) {
 	c, err = load(t, pair+"\nconsole: {host: 0.0.0.0, port: 0, users: [{username: a, password: p}, {username: b, password: $2y$04$yLvrxSmlWxR4NUBcDIVRgOAcuxOYEW5KWfyrnsVWfkl1OdAEQiFW.}]}\n")
 	require.NoError(t, err)
 	require.Len(t, c.Console.Users, 2)
+	c, err = load(t, pair+"\nconsole: {host: '[::1]'}\n")
+	require.NoError(t, err)
+	require.Equal(t, "::1", c.Console.Host)
 	t.Setenv("CONCLAVE_CONSOLE_PORT", "99")
 	c, err = load(t, pair)
 	require.NoError(t, err)
@@ -26,6 +29,9 @@ func TestConsoleRefusals(t *testing.T) {
 	for text, wants := range map[string]string{
 		"{host: 0.0.0.0}": "needs users",
 		"{host: ''}":      "is empty",
+		"{host: 'a:b'}":   "no name of a host",
+		"{host: '[::1'}":  "no name of a host",
+		"{host: ' a b '}": "no name of a host",
 		"{port: 65536}":   "not within",
 		"{prot: 1}":       "is not known",
 		"{users: [{username: a, password: p}, {username: a, password: q}]}": "second user",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/conclavemq/conclave/console/jolokia"
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // Options says what to serve, and where. Node and Host are needed.
@@ -57,6 +58,9 @@ const maxSockets = 64
 // Start begins to serve. A port that is taken does not keep a broker from its
 // work: it is said, and tried again until it is free or Close is called.
 func Start(o Options) (*Server, error) {
+	if err := hostport.Check(o.Host); err != nil {
+		return nil, fmt.Errorf("console on %w", err)
+	}
 	if len(o.Users) == 0 && !isLoopback(o.Host) {
 		return nil, fmt.Errorf("console on %s needs users: without any it listens on a loopback address alone", o.Host)
 	}
@@ -128,7 +132,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	url := "http://" + l.Addr().String()
+	url := "http://" + hostport.Escape(l.Addr().String())
 	s.address.Store(&url)
 	s.log.Info("the console listens", "url", url)
 	return newLimited(l, maxSockets), nil

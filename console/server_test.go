@@ -131,3 +131,10 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, <-answer)
 }
+
+func TestHostsOfTheConsole(t *testing.T) {
+	for _, host := range []string{"", "a:b", "[::1]", "localhost:1", "::1%a/b", "a b"} {
+		_, err := Start(Options{Node: master(), Host: host, Log: slog.New(slog.DiscardHandler)})
+		require.Error(t, err, "%q", host)
+	}
+}

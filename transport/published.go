@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // How a host is published. (ActiveMQ: PublishedHostStrategy)
@@ -40,7 +42,7 @@ func (p *AddressPolicy) URI(u *URI, port int) string {
 	if mapped, ok := p.Ports[port]; ok {
 		port = mapped
 	}
-	uri := u.Scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port))
+	uri := hostport.URI(u.Scheme, host, port)
 	if p.Query != "" {
 		uri += "?" + p.Query
 	}
@@ -54,7 +56,7 @@ func (p *AddressPolicy) host(host string) string {
 	case "":
 		host = "localhost"
 	case "0.0.0.0", "::":
-		if name, err := os.Hostname(); err == nil {
+		if name, err := os.Hostname(); err == nil && hostport.Check(name) == nil {
 			host = name
 		}
 	}
@@ -100,8 +102,8 @@ func name(ctx context.Context, host string, full bool) string {
 	return strings.TrimSuffix(names[0], ".")
 }
 
-// ParseMappings reads "from=to,from=to".
-func ParseMappings(text string) (map[string]string, error) {
+// mappings reads "from=to,from=to".
+func mappings(text string) (map[string]string, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
@@ -117,9 +119,23 @@ func ParseMappings(text string) (map[string]string, error) {
 	return m, nil
 }
 
+// ParseHosts reads "from=to,from=to" of hosts.
+func ParseHosts(text string) (map[string]string, error) {
+	m, err := mappings(text)
+	if err != nil {
+		return nil, err
+	}
+	for from, to := range m {
+		if err := hostport.Check(to); err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", from, to, err)
+		}
+	}
+	return m, nil
+}
+
 // ParsePorts reads "from=to,from=to" of port numbers.
 func ParsePorts(text string) (map[int]int, error) {
-	named, err := ParseMappings(text)
+	named, err := mappings(text)
 	if err != nil {
 		return nil, err
 	}

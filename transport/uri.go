@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // URI is a connector's URI, read and checked. Durations are given in
@@ -118,12 +120,15 @@ func ParseURI(s string) (*URI, error) {
 		return nil, fmt.Errorf("%w %q: %w", ErrURI, s, err)
 	}
 	u := defaults()
-	u.Scheme, u.Host, u.query = parsed.Scheme, parsed.Hostname(), parsed.RawQuery
+	u.Scheme, u.query = parsed.Scheme, parsed.RawQuery
 	if err := checkScheme(u.Scheme); err != nil {
 		return nil, fmt.Errorf("connector uri %q: %w", s, err)
 	}
 	if parsed.User != nil || parsed.Fragment != "" || (parsed.Path != "" && parsed.Path != "/") {
 		return nil, fmt.Errorf("%w %q: only scheme, host, port and options are understood", ErrURI, s)
+	}
+	if u.Host, err = hostport.Of(parsed); err != nil {
+		return nil, fmt.Errorf("%w %q: %w", ErrURI, s, err)
 	}
 	if u.Port, err = port(parsed.Port()); err != nil {
 		return nil, fmt.Errorf("%w %q: %w", ErrURI, s, err)
@@ -142,11 +147,7 @@ func port(s string) (int, error) {
 	if s == "" {
 		return 0, fmt.Errorf("no port (0 lets the system choose one)")
 	}
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil {
-		return 0, fmt.Errorf("port %q is not a number of 0 to 65535", s)
-	}
-	return int(n), nil
+	return hostport.Port(s, 0)
 }
 
 // Address is what to bind, in the form of package net. As in ActiveMQ no host

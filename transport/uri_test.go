@@ -85,6 +85,14 @@ func TestParseURIRefuses(t *testing.T) {
 		{"tcp://localhost:99999", ErrURI, "0 to 65535"},
 		{"tcp://localhost:1/path", ErrURI, "only scheme"},
 		{"tcp://%zz:1", ErrURI, ""},
+		{"tcp://:::1", ErrURI, "no name of a host"},
+		{"tcp://a:b:1", ErrURI, "no name of a host"},
+		{"tcp://a%25b:1", ErrURI, "no name of a host"},
+		{"tcp://*:1", ErrURI, "no name of a host"},
+		{"tcp://<a>:1", ErrURI, "no name of a host"},
+		{"tcp://[fe80::1%25a(b]:1", ErrURI, "no name of a host"},
+		{"tcp://2001:db8::1:61616", ErrURI, "brackets"},
+		{"tcp://[::]x:1", ErrURI, ""},
 		{"tcp://localhost:1?maximumConections=10", ErrUnknownOption, "did you mean maximumConnections?"},
 		{"tcp://localhost:1?wireFormat.maxFramesize=10", ErrUnknownOption, "did you mean wireFormat.maxFrameSize?"},
 		{"tcp://localhost:1?keepAlive=true", ErrUnknownOption, "did you mean transport.keepAlive?"},
@@ -113,5 +121,32 @@ func TestHandshakeTimeoutIsTheShorterOne(t *testing.T) {
 	} {
 		u := URI{ConnectionTimeout: test.a, ConnectAttemptTimeout: test.b}
 		require.Equal(t, test.want, u.HandshakeTimeout())
+	}
+}
+
+func TestPublishedHosts(t *testing.T) {
+	for uri, want := range map[string]string{
+		"tcp://:7":                          "tcp://localhost:7",
+		"tcp://my_host:7":                   "tcp://my_host:7",
+		"nio://[::1]:7":                     "nio://[::1]:7",
+		"tcp://[fe80::1%25eth0]:7":          "tcp://[fe80::1%25eth0]:7",
+		"tcp://inside:7":                    "tcp://outside:8?x=1",
+		"tcp://[2001:db8::1]:7?trace=false": "tcp://[2001:db8::2]:7",
+	} {
+		u, err := ParseURI(uri)
+		require.NoError(t, err)
+		var p AddressPolicy
+		if u.Host == "inside" {
+			p.Query = "x=1"
+			p.Ports, err = ParsePorts("7=8")
+			require.NoError(t, err)
+		}
+		p.Hosts, err = ParseHosts("inside=outside, 2001:db8::1=2001:db8::2")
+		require.NoError(t, err)
+		require.Equal(t, want, p.URI(u, u.Port))
+	}
+	for _, text := range []string{"a=b:1", "a=[::1]", "a=b c", "a=b%25c", "a", "a="} {
+		_, err := ParseHosts(text)
+		require.Error(t, err, text)
 	}
 }

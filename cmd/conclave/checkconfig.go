@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 func newCheckConfigCommand() *cobra.Command {
@@ -45,7 +45,7 @@ func newCheckConfigCommand() *cobra.Command {
 			fmt.Fprintf(out, "bridge %s (%s)\n", connector.URI, connector.Name)
 		}
 		if k := c.Console; k != nil {
-			fmt.Fprintf(out, "console http://%s\n", net.JoinHostPort(k.Host, strconv.Itoa(k.Port)))
+			fmt.Fprintf(out, "console %s\n", hostport.URI("http", k.Host, k.Port))
 		}
 		fmt.Fprintln(out, "configuration is good")
 		return nil

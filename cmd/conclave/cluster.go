@@ -40,7 +40,7 @@ func readConnector(c *config.TransportConnector) (*connector, error) {
 	}
 	policy := &c.PublishedAddressPolicy
 	r.published = transport.AddressPolicy{Strategy: policy.PublishedHostStrategy, Query: strings.TrimPrefix(policy.ClusterClientURIQuery, "?")}
-	if r.published.Hosts, err = transport.ParseMappings(policy.HostMapping); err != nil {
+	if r.published.Hosts, err = transport.ParseHosts(policy.HostMapping); err != nil {
 		return nil, fmt.Errorf("publishedAddressPolicy.hostMapping: %w", err)
 	}
 	if r.published.Ports, err = transport.ParsePorts(policy.PortMapping); err != nil {

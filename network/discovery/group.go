@@ -6,8 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"time"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // What "multicast://default" means. (ActiveMQ: MulticastDiscoveryAgent)
@@ -89,11 +90,9 @@ func groupAddress(u *url.URL) (*net.UDPAddr, error) {
 		return nil, fmt.Errorf("%q is not the address of a multicast group of IPv4", host)
 	}
 	if u.Port() != "" {
-		n, err := strconv.ParseUint(u.Port(), 10, 16)
-		if err != nil || n == 0 {
-			return nil, fmt.Errorf("port %q is not a number of 1 to 65535", u.Port())
+		if port, err = hostport.Port(u.Port(), 1); err != nil {
+			return nil, err
 		}
-		port = int(n)
 	}
 	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, uint16(port))), nil
 }

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/conclavemq/conclave/internal/hostport"
 )
 
 // Schemes of discovery URIs.
@@ -176,15 +177,16 @@ func checkAddress(service string) error {
 		return err
 	case !slices.Contains(reachable, parsed.Scheme):
 		return fmt.Errorf("%w %q in %q", ErrScheme, parsed.Scheme, service)
-	case parsed.Hostname() == "" || !isPort(parsed.Port()):
+	case parsed.Hostname() == "" || parsed.Port() == "":
 		return fmt.Errorf("%q needs a host and a port", service)
 	case parsed.User != nil || parsed.Path != "" && parsed.Path != "/" || parsed.Fragment != "":
 		return fmt.Errorf("%q: only scheme, host, port and options are understood", service)
 	}
+	if _, err := hostport.Of(parsed); err != nil {
+		return fmt.Errorf("%q: %w", service, err)
+	}
+	if _, err := hostport.Port(parsed.Port(), 1); err != nil {
+		return fmt.Errorf("%q: %w", service, err)
+	}
 	return nil
-}
-
-func isPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
 }

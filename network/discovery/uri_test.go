@@ -14,6 +14,7 @@ func TestParseServices(t *testing.T) {
 		services []string
 	}{
 		{"static:(tcp://a:1)", []string{"tcp://a:1"}},
+		{"static:(tcp://[fe80::1%25eth0]:1)", []string{"tcp://[fe80::1%25eth0]:1"}},
 		{"static:(tcp:// 0.0.0.0:61617)", []string{"tcp://0.0.0.0:61617"}},
 		{" static : ( tcp://a:1 ,\n tcp://b:2 ) ", []string{"tcp://a:1", "tcp://b:2"}},
 		{"static://(tcp://a:1,nio://b:2)", []string{"tcp://a:1", "nio://b:2"}},
@@ -79,6 +80,12 @@ func TestParseRefuses(t *testing.T) {
 		{"static:(tcp://:1)", ErrURI, "host"},
 		{"static:(tcp://a:0)", ErrURI, "port"},
 		{"static:(tcp://a:99999999)", ErrURI, "port"},
+		{"static:(tcp://a:65536)", ErrURI, "port"},
+		{"static:(tcp://:::1)", ErrURI, "no name of a host"},
+		{"static:(tcp://a:b:1)", ErrURI, "no name of a host"},
+		{"static:(tcp://a%25b:1)", ErrURI, "no name of a host"},
+		{"static:(failover:(tcp://<a>:1))", ErrURI, "no name of a host"},
+		{"masterslave:(tcp://a:1,tcp://[fe80::1%25a;b]:1)", ErrURI, "no name of a host"},
 		{"static:(tcp://u:p@a:1)", ErrURI, "only scheme"},
 		{"static:(vm://a:1)", ErrScheme, "vm"},
 		{"static:(failover:())", ErrURI, "names no broker"},

@@ -19,11 +19,11 @@ var allowed = map[string][]string{
 	"migrate":      {"store", "message", "openwire"},
 	"broker":       {"store", "message"},
 	"spool":        {"message", "openwire"},
-	"transport":    {"broker", "store", "message", "openwire", "internal/spelling"}, // of store the sentinels alone
-	"client":       {"openwire", "message", "internal/spelling"},
-	"network":      {"client", "broker", "message", "openwire"},
-	"console":      {},
-	"config":       {"internal/spelling"},
+	"transport":    {"broker", "store", "message", "openwire", "internal/spelling", "internal/hostport"}, // of store the sentinels alone
+	"client":       {"openwire", "message", "internal/spelling", "internal/hostport"},
+	"network":      {"client", "broker", "message", "openwire", "internal/hostport"},
+	"console":      {"internal/hostport"},
+	"config":       {"internal/spelling", "internal/hostport"},
 	"internal":     {},
 	"cmd/conclave": {"*"},
 	"test":         {"*"},
