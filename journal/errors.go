@@ -9,7 +9,6 @@ var (
 	errOptions  = errors.New("wrong option")
 	errRecord   = errors.New("malformed record")
 	errSync     = errors.New("sync failed")
-	errSkipFile = errors.New("rest of the file is superseded")
 	errStopped  = errors.New("reading was stopped")
 	errMoved    = errors.New("file was replaced")
 	errSnapshot = errors.New("wrong snapshot")

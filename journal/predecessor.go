@@ -196,7 +196,10 @@ func (j *Journal) foreignRecords(f diskFile) (found bool, err error) {
 	r := newReplayer(newIndex(), slog.New(slog.DiscardHandler), func(uint32) bool { return false })
 	r.file = f.number
 	s := &scanner{file: handle, length: f.limit}
-	_, err = s.scan(func(offset int64, payload []byte) error { return r.batch(offset, payload) })
+	_, err = s.scan(func(offset int64, payload []byte) error {
+		r.batch(offset, payload)
+		return nil
+	})
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", fileName(f.number), err)
 	}

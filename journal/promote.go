@@ -65,7 +65,7 @@ func (t *trail) complete(fs vfs.FS, inv *inventory) error {
 				return err
 			}
 		}
-		if d == nil || f.head != nil || f.number >= t.position || d.skip {
+		if d == nil || f.head != nil || f.number >= t.position {
 			continue
 		}
 		handle, err := fs.Open(t.path(f.number))
@@ -159,10 +159,6 @@ func (j *Journal) continueFrom(t *trail, inv *inventory, in *inherited) (lag int
 		if d := t.read[rest[i].number]; d != nil {
 			rest[i].from = d.end
 		}
-	}
-	if d := t.read[rest[0].number]; d != nil && d.skip {
-		j.segments.put(rest[0].number, d.end)
-		rest = rest[1:]
 	}
 	return j.replayFiles(t.r, rest, in)
 }

@@ -43,8 +43,8 @@ type replayer struct {
 	roster         roster
 	acknowledged   func(c *command, at location) // is told of subscriptions' acknowledgements; may be nil
 	duplicates     int                           // adds that were ignored
-	rewritten      map[uint32]bool               // sources for whose sake rewritten files were skipped
-	superseded     map[uint32]bool               // those files
+	rewritten      map[uint32]bool               // sources for whose sake copies in rewritten files were skipped
+	superseded     map[uint32]bool               // those files, and whether what was read last is still a copy
 	brokerSequence int64                         // the highest of messages that have been looked at
 	stamp          stamp                         // of the newest rewritten file that was read
 	replaced       []uint32                      // files that were rewritten, as the log says; the newest
@@ -73,23 +73,19 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 // batch ends.
 func (r *replayer) replay(a *ahead, number uint32) (end int64, err error) {
 	r.file = number
-	for last, superseded := false, false; !last; {
+	for last := false; !last; {
 		p := <-a.pieces
 		a.progress.add(int64(len(p.buf)))
 		for i := range p.found {
 			f := &p.found[i]
-			switch {
-			case superseded:
-			case f.damage != nil:
+			if f.damage != nil {
 				r.report(*f.damage)
-			default:
-				superseded = r.batch(f.offset, f.payload) == errSkipFile
-				end = f.offset + int64(len(f.payload))
+				continue
 			}
+			r.batch(f.offset, f.payload)
+			end = f.offset + int64(len(f.payload))
 		}
-		if last = p.last; !superseded {
-			err = p.err
-		}
+		last, err = p.last, p.err
 		a.release(p)
 	}
 	return end, err
@@ -110,22 +106,19 @@ func (r *replayer) report(d Damage) {
 		"file", d.File, "offset", d.Offset, "bytes", d.Length, "reason", d.Reason)
 }
 
-func (r *replayer) batch(offset int64, payload []byte) error {
+func (r *replayer) batch(offset int64, payload []byte) {
 	for len(payload) > 0 {
 		kind, record, rest, ok := nextRecord(payload)
 		if !ok {
-			return nil
+			return
 		}
 		if kind == userRecord {
 			r.records++
 			r.newest = r.file
 			at := location{r.file, uint32(offset), uint32(len(record))}
 			err := decodeCommand(record[recordHead:], &r.c)
-			if err == nil {
+			if err == nil && !r.copied(&r.c) {
 				err = r.apply(&r.c, at)
-			}
-			if err == errSkipFile {
-				return err
 			}
 			if err != nil {
 				r.report(Damage{File: fileName(r.file), Offset: offset, Length: int64(len(record)), Reason: err.Error()})
@@ -134,7 +127,22 @@ func (r *replayer) batch(offset int64, payload []byte) error {
 		offset += int64(len(record))
 		payload = rest
 	}
-	return nil
+}
+
+// copied reports a record that is a copy of one in another file, which is there
+// and was read. ActiveMQ compacts acknowledgements and outcomes of transactions
+// into a file of their own; but when it is started while that is the newest, it
+// goes on in it, with a trace first. (ActiveMQ: MessageDatabase.forwardAllAcks,
+// shouldForward. Its own recovery passes over what follows, too.)
+func (r *replayer) copied(c *command) bool {
+	if !r.superseded[r.file] {
+		return false
+	}
+	if c.kind == entryRemove || c.kind == entryCommit {
+		return true
+	}
+	r.superseded[r.file] = false
+	return false
 }
 
 func (r *replayer) apply(c *command, at location) error {
@@ -163,7 +171,6 @@ func (r *replayer) apply(c *command, at location) error {
 		r.foreign = at.file
 		if c.skipIfSource && r.exists(c.source) {
 			r.rewritten[c.source], r.superseded[at.file] = true, true
-			return errSkipFile
 		}
 	}
 	return nil

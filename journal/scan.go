@@ -28,8 +28,7 @@ const (
 )
 
 // scan calls batch for the payload of every valid batch, with its offset, and
-// returns the offset after the last one. What batch returns other than
-// errSkipFile ends the scan.
+// returns the offset after the last one. An error of batch ends the scan.
 func (s *scanner) scan(batch func(offset int64, payload []byte) error) (end int64, err error) {
 	return s.scanFrom(0, batch)
 }
@@ -47,9 +46,6 @@ func (s *scanner) scanFrom(offset int64, batch func(offset int64, payload []byte
 			return end, nil
 		case batchValid:
 			if err := batch(offset+batchHead, payload); err != nil {
-				if errors.Is(err, errSkipFile) {
-					err = nil
-				}
 				return offset + batchHead + int64(len(payload)), err
 			}
 			offset += batchHead + int64(len(payload))

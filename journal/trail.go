@@ -72,7 +72,6 @@ type readFile struct {
 	mark
 	head  *fileHead
 	stamp stamp // which rewriting it is
-	skip  bool  // the rest is superseded by another file
 }
 
 // mark is a place in a file, and a digest of the batches before it.
@@ -226,7 +225,7 @@ func (t *trail) list() error {
 func (t *trail) unread() (total int64) {
 	for _, f := range t.chain {
 		d := t.read[f.number]
-		if f.number < t.position || d != nil && d.skip {
+		if f.number < t.position {
 			continue
 		}
 		if size, err := t.o.FS.Size(t.path(f.number)); err == nil {
@@ -323,9 +322,6 @@ func (t *trail) readMore(f diskFile, last bool) (moved bool, err error) {
 		d = &readFile{head: f.head}
 		t.read[f.number] = d
 	}
-	if d.skip {
-		return false, nil
-	}
 	handle, err := t.o.FS.Open(t.path(f.number))
 	if err != nil {
 		return false, fmt.Errorf("open journal file: %w", err)
@@ -382,9 +378,6 @@ func (t *trail) readTail(d *readFile, number uint32) error {
 			return err
 		}
 		if err := t.batch(d, number, d.end+batchHead, payload); err != nil {
-			if errors.Is(err, errSkipFile) {
-				return nil
-			}
 			return err
 		}
 	}
@@ -393,7 +386,7 @@ func (t *trail) readTail(d *readFile, number uint32) error {
 func (t *trail) batch(d *readFile, number uint32, offset int64, payload []byte) error {
 	t.r.file = number
 	before := t.r.stamp
-	err := t.r.batch(offset, payload)
+	t.r.batch(offset, payload)
 	d.note(offset, payload, t.scanner.sum)
 	if t.r.stamp != before {
 		if d.stamp = t.r.stamp; d.stamp.after(t.stamp) {
@@ -411,14 +404,10 @@ func (t *trail) batch(d *readFile, number uint32, offset int64, payload []byte) 
 		t.untold = 0
 		t.tell()
 	}
-	if errors.Is(err, errSkipFile) {
-		d.skip = true
-		return err
-	}
-	if err == nil && t.stopping.Load() {
+	if t.stopping.Load() {
 		return errStopped
 	}
-	return err
+	return nil
 }
 
 // noteSequences looks at the newest messages while their files are there.

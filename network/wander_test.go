@@ -29,7 +29,7 @@ func TestAConsumerThatMovesFindsEverything(t *testing.T) {
 		c, err := s.Consumer(t.Context(), d, client.ConsumerOptions{})
 		require.NoError(t, err)
 		for n := 0; n < 40 && len(got) < 3*each; n++ {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			m, err := c.Receive(ctx)
 			cancel()
 			if err != nil {

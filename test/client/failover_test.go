@@ -134,11 +134,13 @@ func (w *watched) awaits(b *bench, brokers ...*harness.Broker) {
 }
 
 func sendTimeout(b *bench, a, _ *harness.Broker) (during, after func()) {
-	conn := b.dial(group("timeout=300", a), client.Options{})
+	var at watched
+	conn := b.dial(group("timeout=300", a), at.options())
 	out := b.producer(b.session(conn, client.AutoAcknowledge), message.NewQueue("TIMEOUT"), client.ProducerOptions{})
 	return func() {
 			require.ErrorIs(b, out.Send(b.ctx, client.NewText("no")), client.ErrSendTimeout)
 		}, func() {
+			at.awaits(b, a, a) // a send waits 300 ms for that, which may take longer
 			require.NoError(b, out.Send(b.ctx, client.NewText("yes")))
 		}
 }

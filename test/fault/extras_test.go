@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,25 +37,6 @@ func (n *node) twin() *node {
 	twin.process, twin.log = nil, n.log+".twin"
 	n.t.Cleanup(twin.kill)
 	return &twin
-}
-
-// ports counts those that reservePort has given out.
-var ports atomic.Int32
-
-// reservePort finds a port below those that the kernel gives to clients: while a
-// slave does not listen on its port, nobody else must come to use it.
-func reservePort(t *testing.T) int {
-	t.Helper()
-	const first, last = 11000, 32000
-	for range last - first {
-		port := first + (os.Getpid()*256+int(ports.Add(1)))%(last-first)
-		if l, err := net.Listen("tcp", harness.Address(port)); err == nil {
-			require.NoError(t, l.Close())
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 func newLedger() *harness.Ledger { return harness.NewLedger() }

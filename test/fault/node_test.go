@@ -48,7 +48,8 @@ type node struct {
 // newNode writes a configuration on dir, "" for one of its own.
 func newNode(t *testing.T, dir string, s settings) *node {
 	t.Helper()
-	port := reservePort(t)
+	port, err := harness.FreePort()
+	require.NoError(t, err)
 	n := &node{t: t, name: s.name, host: s.host, port: port, dir: dir, work: t.TempDir()}
 	if n.name == "" {
 		n.name = "a"

@@ -3,20 +3,31 @@ package harness
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
+// The ports that FreePort gives: below those that the kernel gives to clients and
+// to listeners that take any, or one of them could be on a slave's port when
+// that comes to serve.
+const firstPort, lastPort = 11000, 32000
+
+// ports counts those that FreePort has given.
+var ports atomic.Int32
+
 // FreePort finds a TCP port of the loopback interface that nobody listens on.
-// The kernel does not hand the same one out again soon, so that a broker may
-// be configured with it and started later.
+// It gives each once, so that a broker may be configured with it and listen
+// later, when it becomes master or when it is started again.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range lastPort - firstPort {
+		port := firstPort + (os.Getpid()*256+int(ports.Add(1)))%(lastPort-firstPort)
+		if l, err := net.Listen("tcp", Address(port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
 }
 
 // Address is host:port of a loopback port.

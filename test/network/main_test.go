@@ -156,6 +156,11 @@ func run(t *testing.T, what, url, destination string, count int) *flow {
 	t.Cleanup(cancel)
 	p, err := lab.Java.Start(ctx, "Flow", what, url, destination, fmt.Sprint(count))
 	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s on %s of %s: %s", what, destination, url, p.Stderr())
+		}
+	})
 	f := &flow{t, p}
 	if what == "receive" || what == "serve" {
 		require.Equal(t, "READY", <-p.Lines, "%s", p.Stderr())

@@ -10,6 +10,7 @@ import java.util.TreeMap;
 import javax.jms.BytesMessage;
 import javax.jms.JMSException;
 import javax.jms.Message;
+import org.apache.activemq.command.ActiveMQMessage;
 
 /**
  * What was sent, delivered and confirmed, one entry for each numbered message.
@@ -32,11 +33,13 @@ final class LedgerBook {
     private final int size;
     private final short[][] entries;
     private final String[][] first; // where and when each message was first delivered
+    private final long[][] flaggedOut; // when that left its broker if it was flagged, else 0
     private final long[] ackTimes; // microseconds of the wall clock, first acks entries valid
     private int acks;
     private int seen;
     private int flagged;
     private int unflagged;
+    private int overtaken; // left a broker before the flagged delivery that came first
     private int again; // confirmed and delivered once more
     private int disorder;
     private int alien;
@@ -49,6 +52,7 @@ final class LedgerBook {
         this.size = size;
         entries = new short[producers][each];
         first = new String[producers][each];
+        flaggedOut = new long[producers][each];
         ackTimes = new long[producers * each];
     }
 
@@ -114,7 +118,10 @@ final class LedgerBook {
 
     /**
      * Records a delivery to the application; false if the message is none of
-     * ours. The owner is who delivered it, empty if that is not certain.
+     * ours. The owner is who delivered it, empty if that is not certain. The
+     * later of two deliveries is the one that left a broker later: a client may
+     * hand out what its old connection had received when others have received
+     * the same from the next master.
      */
     boolean delivered(Message message, String consumer, String owner) throws JMSException {
         int producer = producerOf(message);
@@ -131,9 +138,12 @@ final class LedgerBook {
             short before = entries[producer][seq];
             if ((before & SEEN) == 0) {
                 seen++;
+                flaggedOut[producer][seq] = redelivered ? ((ActiveMQMessage) message).getBrokerOutTime() : 0;
                 first[producer][seq] = consumer + "@" + owner + (redelivered ? " flagged " : " ") + micros() / 1000;
             } else if (redelivered) {
                 flagged++;
+            } else if (outTime(message) < flaggedOut[producer][seq]) {
+                overtaken++;
             } else {
                 unflagged++;
                 unflaggedBy.merge(owner, 1, Integer::sum);
@@ -147,6 +157,12 @@ final class LedgerBook {
             entries[producer][seq] |= (short) (SEEN | mark);
             return true;
         }
+    }
+
+    /** When a message left its broker, milliseconds, or a time that is later than any. */
+    private static long outTime(Message message) {
+        long out = ((ActiveMQMessage) message).getBrokerOutTime();
+        return out == 0 ? Long.MAX_VALUE : out;
     }
 
     private void example(String what, Message message, String consumer) throws JMSException {
@@ -219,7 +235,7 @@ final class LedgerBook {
         out.println("LEDGER attempted=" + count(ATTEMPTED, 0) + " acked=" + acks
             + " unacked=" + count(ATTEMPTED, ACKED) + " seen=" + seen
             + " lost=" + count(ACKED, missing | DEAD | LEFT)
-            + " flagged=" + flagged + " unflagged=" + unflagged + " unflagged_resent=" + count(UNFLAGGED | RESENT, 0) + " again=" + again
+            + " flagged=" + flagged + " unflagged=" + unflagged + " overtaken=" + overtaken + " unflagged_resent=" + count(UNFLAGGED | RESENT, 0) + " again=" + again
             + " disorder=" + disorder + " alien=" + alien
             + " dead=" + count(DEAD, 0) + " dead_only=" + count(DEAD, missing) + " left=" + count(LEFT, missing));
         unflaggedBy.forEach((owner, n) -> out.println("UNFLAGGED by=" + owner + " n=" + n));

@@ -88,16 +88,13 @@ final class LedgerConsumer extends Thread {
     }
 
     /**
-     * What kind of broker delivered a message whose receive() spans a failover:
-     * ActiveMQ writes the time into it, Conclave does not. Empty if that time
-     * is of before the failover, for it may have been stored with it.
+     * Who delivered a message whose receive() spans a failover: the broker that
+     * the connection leads to now, if the message left it after the failover.
+     * Empty if that is not certain.
      */
-    private String kindOf(Message message) {
-        long out = ((ActiveMQMessage) message).getBrokerOutTime();
-        if (out == 0) {
-            return "conclave";
-        }
-        return out >= interrupted ? "activemq" : "";
+    private String deliverer(Message message) {
+        boolean after = ((ActiveMQMessage) message).getBrokerOutTime() > interrupted;
+        return after && (epoch & 1) == 0 ? owner : "";
     }
 
     @Override
@@ -108,7 +105,7 @@ final class LedgerConsumer extends Thread {
                 String from = owner;
                 Message message = consumer.receive(200);
                 boolean certain = before == epoch && (before & 1) == 0;
-                if (message != null && book.delivered(message, getName(), certain ? from : kindOf(message))) {
+                if (message != null && book.delivered(message, getName(), certain ? from : deliverer(message))) {
                     checkOrder(message, before);
                     if (confirms(mode)) {
                         hold(message, before);

@@ -25,6 +25,12 @@ public final class LedgerSelfTest {
         deliver(11, 1); // a first delivery may be flagged
         deliver(0, 1);
         deliver(1, 0); // a duplicate without the flag
+        BOOK.attempt(0, 13);
+        deliver(13, 1, 2000);
+        deliver(13, 0, 1000); // the flagged one left later, and overtook it
+        BOOK.attempt(0, 14);
+        deliver(14, 1, 1000);
+        deliver(14, 0, 2000); // no flag, though it left later
         BOOK.confirmed(List.of(message(0, 2, 0)));
         deliver(2, 1); // confirmed before
         BOOK.delivered(message(1, 3, 0), "c"); // numbers that were never sent
@@ -51,6 +57,12 @@ public final class LedgerSelfTest {
     }
 
     private static void deliver(int seq, int redeliveries) throws JMSException {
-        BOOK.delivered(message(0, seq, redeliveries), "c");
+        deliver(seq, redeliveries, 0);
+    }
+
+    private static void deliver(int seq, int redeliveries, long out) throws JMSException {
+        BytesMessage message = message(0, seq, redeliveries);
+        ((ActiveMQBytesMessage) message).setBrokerOutTime(out);
+        BOOK.delivered(message, "c");
     }
 }

@@ -19,7 +19,16 @@ import org.apache.activemq.ActiveMQConnectionFactory;
 public class Flow {
     static final long PATIENCE = 30_000;
 
-    public static void main(String[] args) throws Exception {
+    public static void main(String[] args) {
+        try {
+            run(args);
+        } catch (Exception e) {
+            e.printStackTrace();
+            Runtime.getRuntime().halt(1); // the connection's threads would go on
+        }
+    }
+
+    static void run(String[] args) throws Exception {
         int count = Integer.parseInt(args[3]);
         Connection connection = new ActiveMQConnectionFactory(args[1]).createConnection();
         connection.start();
