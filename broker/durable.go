@@ -16,6 +16,7 @@ type durable struct {
 	name      string
 	watch     *durableWatch
 	unsettled atomic.Int64 // acknowledgements on their way to the store
+	draining  atomic.Bool  // drain is set
 
 	mu     sync.Mutex
 	info   message.SubscriptionInfo // mu; Destination is not set
@@ -25,6 +26,7 @@ type durable struct {
 	gone   bool                     // mu
 	local  message.ConnectionID     // mu; of the last consumer, for noLocal
 	since  int64                    // mu; when the last consumer left, ms since 1970
+	drain  *drain                   // mu; nil while it takes what comes
 	ended  chan struct{}            // closed when a subscription that is gone is so in the store, too
 }
 
@@ -271,6 +273,7 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 		return
 	}
 	d.active, d.since = nil, d.b.nowMS()
+	d.undrainLocked()
 	for _, f := range d.feeds {
 		f.forgetLocked()
 	}

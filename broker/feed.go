@@ -23,8 +23,9 @@ type feed struct {
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
 	exposing    bool
 	cleared     bool
-	lagging     *consumer // has turned slow; release tells
-	swept       store.Seq // how far sweepStore has come
+	lagging     *consumer           // has turned slow; release tells
+	swept       store.Seq           // how far sweepStore has come
+	ends        map[uint8]store.Seq // of a subscription that drains: what of each lane it does not take any more
 
 	returned returned
 }
@@ -43,7 +44,14 @@ func (f *feed) release() {
 	if slow != nil {
 		behind = slices.Clone(f.d.feeds)
 	}
+	var over func()
+	if len(doomed) == 0 {
+		over = f.d.drainedLocked()
+	}
 	f.d.mu.Unlock()
+	if over != nil {
+		over()
+	}
 	for _, r := range doomed {
 		f.d.b.expire(r, f.d)
 	}
@@ -66,7 +74,7 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	rank := w.rank(m)
 	l := w.lane(rank)
 	l.visible = max(l.visible, op.Seq)
-	if !wanted {
+	if !wanted || f.refusesLocked(l, rank, op.Seq) {
 		f.leaveOutLocked(m, op.Seq)
 		return
 	}
@@ -97,7 +105,7 @@ func (f *feed) lagLocked() {
 // hearTransientLocked keeps a message that is not stored, as far as there is
 // room: nothing else would bound it.
 func (f *feed) hearTransientLocked(m *message.Message, wanted bool) {
-	if !wanted {
+	if !wanted || f.d.drain != nil {
 		return
 	}
 	r := &ref{m: m, home: f, key: f.window.transientKey(m), redeliveries: m.RedeliveryCounter}
@@ -293,7 +301,7 @@ func (f *feed) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool
 			f.locked[e.Seq] = true
 			return nil
 		}
-		if !f.wantsLocked(e.Message) {
+		if f.beyondLocked(rank, e.Seq) || !f.wantsLocked(e.Message) {
 			f.refuseLocked(e.Message, e.Seq)
 			return nil
 		}
@@ -471,4 +479,7 @@ func (f *feed) settle(r *ref) {
 		f.returned.remove(r.key.seq)
 	}
 	f.t.left(r.m)
+	if f.d.draining.Load() {
+		f.d.b.run(f.kick)
+	}
 }

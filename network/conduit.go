@@ -35,7 +35,11 @@ func (b *bridge) demand(info *message.ConsumerInfo) error {
 	} else {
 		d.interested[info.ID] = false
 	}
-	d.local = b.localInfo(info, d)
+	d.local, d.remote = b.localInfo(info, d), info
+	if b.drains(d) {
+		b.net.shared.suspend(b, info)
+		return nil
+	}
 	b.mu.Lock()
 	for _, old := range weaker {
 		d.static = d.static || old.static
@@ -44,13 +48,30 @@ func (b *bridge) demand(info *message.ConsumerInfo) error {
 		}
 	}
 	b.mu.Unlock()
-	if err := b.add(d); err != nil {
+	served, err := b.add(d)
+	if !served || err != nil {
 		return err
 	}
 	for _, old := range weaker {
 		b.retire(old)
 	}
 	return nil
+}
+
+// drains reports whether the durable subscription that d would have ends just
+// now.
+func (b *bridge) drains(d *demand) bool {
+	if !d.durable {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range b.demands.byLocal {
+		if o.durable && (o.draining || o.retiring) && o.local.SubscriptionName == d.local.SubscriptionName {
+			return true
+		}
+	}
+	return false
 }
 
 // localInfo is the subscription here. (ActiveMQ: doCreateDemandSubscription)
@@ -119,17 +140,17 @@ func (b *bridge) joins(info *message.ConsumerInfo, forced bool) (joined bool, we
 }
 
 // add subscribes here, unless another bridge serves the same consumers as well
-// or better.
-func (b *bridge) add(d *demand) error {
+// or better, and reports whether it has.
+func (b *bridge) add(d *demand) (served bool, err error) {
 	worse, ok := b.net.shared.claim(b, d)
 	if !ok {
 		b.log.Debug("another bridge serves these consumers", "destination", d.local.Destination.String())
-		return nil
+		return false, nil
 	}
 	b.mu.Lock()
 	b.demands.add(d)
 	b.mu.Unlock()
-	err := b.local.AddForwarder(&d.local, broker.Forwarding{
+	err = b.local.AddForwarder(&d.local, broker.Forwarding{
 		Broker: b.remote.ID, Name: b.remote.Name,
 		MessageTTL: b.config.MessageTTL, ConsumerTTL: b.config.ConsumerTTL,
 		Direct: d.direct.Load, Permits: b.config.permits,
@@ -138,20 +159,19 @@ func (b *bridge) add(d *demand) error {
 		for _, o := range worse {
 			b.net.shared.displace(o)
 		}
-		return nil
+		return true, nil
 	}
 	b.mu.Lock()
 	b.demands.remove(d)
 	b.mu.Unlock()
 	b.net.shared.remove(d)
 	if errors.Is(err, broker.ErrClosed) {
-		return err
+		return false, err
 	}
-	if goneHere(err) {
-		return nil // a temporary destination that is gone again
+	if !goneHere(err) { // else it is a temporary destination that is gone again
+		b.note(fmt.Errorf("subscribe to %s: %w", d.local.Destination, err))
 	}
-	b.note(fmt.Errorf("subscribe to %s: %w", d.local.Destination, err))
-	return nil
+	return false, nil
 }
 
 func goneHere(err error) bool {
@@ -166,7 +186,7 @@ func (b *bridge) consumerWent(id message.ConsumerID) error {
 	b.mu.Lock()
 	var over []*demand
 	for _, d := range b.demands.leave(id) {
-		if len(d.interested) == 0 && len(d.subscribers) == 0 && !d.static {
+		if d.unwanted() && !d.draining {
 			over = append(over, d)
 		}
 	}
@@ -199,8 +219,11 @@ func (b *bridge) retire(d *demand) {
 	}
 }
 
-// drop removes a subscription. What was delivered and not sent goes back.
+// drop removes a subscription. What was delivered and not sent goes back. Who
+// came meanwhile, for whom it would have been the one, is served again.
 func (b *bridge) drop(d *demand) {
+	b.changing.Lock()
+	defer b.changing.Unlock()
 	b.mu.Lock()
 	if b.demands.byLocal[d.local.ID] != d {
 		b.mu.Unlock()
@@ -213,6 +236,7 @@ func (b *bridge) drop(d *demand) {
 		err = b.local.RemoveSubscription(&message.RemoveSubscriptionInfo{
 			Connection: b.session.Connection, ClientID: b.clientID, Name: d.local.SubscriptionName,
 		})
+		b.net.shared.wake(func(x suppressed) bool { return x.bridge == b && x.info.Destination == d.local.Destination })
 	}
 	if err != nil && !errors.Is(err, broker.ErrClosed) {
 		b.note(fmt.Errorf("end subscription of %s: %w", d.local.Destination, err))

@@ -11,15 +11,17 @@ import (
 // demand is a subscription on the local broker on behalf of consumers of the
 // other one. (ActiveMQ: DemandSubscription) demands.mu guards what changes.
 type demand struct {
-	local   message.ConsumerInfo // never changes
-	proxied bool                 // never changes; for consumers of brokers behind the other one
-	static  bool                 // never changes; without a consumer
-	durable bool                 // never changes
-	direct  atomic.Bool          // for consumers of the other broker's own
+	local   message.ConsumerInfo  // never changes
+	proxied bool                  // never changes; for consumers of brokers behind the other one
+	static  bool                  // never changes; without a consumer
+	durable bool                  // never changes
+	remote  *message.ConsumerInfo // never changes; the consumer that it was made for, or nil
+	direct  atomic.Bool           // for consumers of the other broker's own
 
 	interested  map[message.ConsumerID]bool // remote consumers; true: their subscription is durable though they are not
 	subscribers map[subscriber]bool         // remote durable subscribers
 	retiring    bool                        // gets no more; removed when nothing is under way
+	draining    bool                        // durable; takes no more; removed when it holds nothing
 	outstanding int                         // sent and not answered
 	last        int64                       // BrokerSequence of what was sent last; LastDeliveredUnset at first
 	idle        func()                      // called when retiring and outstanding is 0
@@ -99,6 +101,17 @@ func (ds *demands) join(d *demand, id message.ConsumerID, forced bool) {
 		ds.byRemote[id] = append(ds.byRemote[id], d)
 	}
 	d.interested[id] = forced
+}
+
+// part forgets that a consumer is one that d is for.
+func (ds *demands) part(d *demand, id message.ConsumerID) {
+	delete(d.interested, id)
+	without(ds.byRemote, id, d)
+}
+
+// unwanted reports whether nobody needs d any more.
+func (d *demand) unwanted() bool {
+	return len(d.interested) == 0 && len(d.subscribers) == 0 && !d.static
 }
 
 // leave forgets a remote consumer and returns the demands that it was part of.

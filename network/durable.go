@@ -30,13 +30,14 @@ func (b *bridge) subscriberOf(info *message.ConsumerInfo) subscriber {
 // subscriberWent ends what a durable subscriber was served by that has
 // unsubscribed there.
 func (b *bridge) subscriberWent(s subscriber) error {
+	b.net.shared.unsubscribed(b, s)
 	b.mu.Lock()
 	var over []*demand
 	for _, d := range b.demands.byLocal {
 		if !d.unsubscribed(s) {
 			continue
 		}
-		if len(d.subscribers) == 0 && len(d.interested) == 0 && !d.retiring {
+		if len(d.subscribers) == 0 && len(d.interested) == 0 && !d.retiring && !d.draining {
 			over = append(over, d)
 		}
 	}
@@ -55,16 +56,18 @@ func (d *demand) unsubscribed(s subscriber) bool {
 		delete(d.subscribers, s)
 		return true
 	}
-	if !strings.HasPrefix(s.name, durablePrefix) {
-		return false
-	}
 	for o := range d.subscribers {
-		if o.name == s.name {
+		if o.is(s) {
 			delete(d.subscribers, o)
 			return true
 		}
 	}
 	return false
+}
+
+// is reports whether a subscriber is the one that has gone.
+func (s subscriber) is(gone subscriber) bool {
+	return s == gone || s.name == gone.name && strings.HasPrefix(s.name, durablePrefix)
 }
 
 // addStatic makes the subscriptions that need no consumer: those configured,
@@ -113,7 +116,7 @@ func (b *bridge) addFixed(dest message.Destination, durable string) {
 	}
 	d.local = b.localInfo(info, d)
 	d.local.NetworkConsumerPath = []message.ConsumerID{d.local.ID}
-	if err := b.add(d); err != nil {
+	if _, err := b.add(d); err != nil {
 		b.fail(err)
 	}
 }
@@ -170,7 +173,7 @@ func (b *bridge) synchronize(info *openwire.BrokerSubscriptionInfo) error {
 	b.mu.Lock()
 	var over []*demand
 	for _, d := range b.demands.byLocal {
-		if d.durable && !d.retiring && len(d.subscribers) == 0 && len(d.interested) == 0 &&
+		if d.durable && !d.retiring && !d.draining && len(d.subscribers) == 0 && len(d.interested) == 0 &&
 			match(b.config.DynamicallyIncludedDestinations, d.local.Destination) != nil {
 			over = append(over, d)
 		}

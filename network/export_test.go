@@ -21,3 +21,25 @@ func (n *Network) Remembers() int {
 	}
 	return count
 }
+
+// Draining counts the durable subscriptions that give way to a shorter one.
+func (n *Network) Draining() (count int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.connectors {
+		c.mu.Lock()
+		for _, l := range c.links {
+			if b := l.bridge; b != nil {
+				b.mu.Lock()
+				for _, d := range b.demands.byLocal {
+					if d.draining {
+						count++
+					}
+				}
+				b.mu.Unlock()
+			}
+		}
+		c.mu.Unlock()
+	}
+	return count
+}

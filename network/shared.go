@@ -1,10 +1,13 @@
 package network
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
+	"github.com/conclavemq/conclave/broker"
 	"github.com/conclavemq/conclave/message"
 )
 
@@ -15,8 +18,8 @@ import (
 // other way breaks)
 type shared struct {
 	mu      sync.Mutex
-	serving map[message.ConsumerID][]claim // mu
-	waiting map[message.ConsumerID][]claim // mu; suppressed; filed under the consumer that the bridge was told of
+	serving map[message.ConsumerID][]claim      // mu
+	waiting map[message.ConsumerID][]suppressed // mu; filed under the consumer that the bridge was told of
 }
 
 type claim struct {
@@ -25,7 +28,7 @@ type claim struct {
 }
 
 func (s *shared) init() {
-	s.serving, s.waiting = map[message.ConsumerID][]claim{}, map[message.ConsumerID][]claim{}
+	s.serving, s.waiting = map[message.ConsumerID][]claim{}, map[message.ConsumerID][]suppressed{}
 }
 
 // claim reports whether b is to subscribe for d. If d is the better one, the
@@ -44,7 +47,7 @@ func (s *shared) claim(b *bridge, d *demand) (worse []claim, ok bool) {
 					continue
 				}
 				if o.demand.local.Priority >= d.local.Priority && o.bridge != b {
-					s.suspendLocked(b, d, d.interested)
+					s.suspendLocked(b, d.clients()...)
 					return nil, false
 				}
 				if o.bridge != b && !slices.Contains(worse, o) {
@@ -67,69 +70,94 @@ func (s *shared) displace(o claim) {
 		b, d := o.bridge, o.demand
 		b.changing.Lock()
 		defer b.changing.Unlock()
-		if b.ctx.Err() != nil {
+		switch {
+		case b.ctx.Err() != nil:
+		case d.durable:
+			b.giveWay(d)
+		default:
+			b.giveUp(d)
+		}
+	})
+}
+
+// giveUp is displace for a subscription that keeps nothing.
+func (b *bridge) giveUp(d *demand) {
+	served, rest := b.part(d)
+	if rest != nil {
+		b.serial++
+		rest.local.ID.Value = b.serial
+		if _, err := b.add(rest); err != nil {
+			b.fail(err)
 			return
 		}
-		served, rest := b.part(d)
-		if rest != nil {
-			b.serial++
-			rest.local.ID.Value = b.serial
-			if err := b.add(rest); err != nil {
-				b.fail(err)
-				return
-			}
-		}
-		s.mu.Lock()
-		s.suspendLocked(b, d, served)
-		s.mu.Unlock()
-		b.retire(d)
-	})
+	}
+	b.net.shared.suspend(b, served...)
+	b.retire(d)
 }
 
 // part lists the consumers that d was made for, and makes a demand of those
 // that have joined it; nil if there are none.
-func (b *bridge) part(d *demand) (served map[message.ConsumerID]bool, rest *demand) {
+func (b *bridge) part(d *demand) (served []*message.ConsumerInfo, rest *demand) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	served = map[message.ConsumerID]bool{}
-	again := d.again()
+	again := newDemand()
+	again.local, again.proxied, again.static = d.local, d.proxied, d.static
+	again.direct.Store(d.direct.Load())
 	for id, forced := range d.interested {
 		if slices.Contains(d.local.NetworkConsumerPath, id) {
-			served[id] = forced
+			served = append(served, d.told(id))
 			continue
 		}
 		again.interested[id] = forced
 	}
-	for subscriber := range d.subscribers {
-		again.subscribers[subscriber] = true
-	}
-	if again.static = d.static; len(again.interested) == 0 && len(again.subscribers) == 0 && !again.static {
+	if len(again.interested) == 0 && !again.static {
 		return served, nil
 	}
 	again.local.NetworkConsumerPath = slices.Collect(maps.Keys(again.interested))
 	return served, again
 }
 
-// again is another demand of the same kind, for nobody yet.
-func (d *demand) again() *demand {
-	x := newDemand()
-	x.local, x.proxied, x.durable = d.local, d.proxied, d.durable
-	x.direct.Store(d.direct.Load())
-	return x
-}
-
-// suspendLocked keeps d for when nobody serves one of its consumers better.
-func (s *shared) suspendLocked(b *bridge, d *demand, consumers map[message.ConsumerID]bool) {
-	for id, forced := range consumers {
-		again := d.again()
-		again.interested[id] = forced
-		s.waiting[id] = append(s.waiting[id], claim{b, again})
+// giveWay is displace for a durable subscription. It stays if other subscribers
+// have joined it. Else it takes nothing more, and ends when what it holds has
+// been passed on: the better one has that only which has come since it began.
+func (b *bridge) giveWay(d *demand) {
+	b.mu.Lock()
+	if b.demands.byLocal[d.local.ID] != d || d.retiring || d.draining || d.remote == nil {
+		b.mu.Unlock()
+		return
+	}
+	if d.remote.Durable() {
+		delete(d.subscribers, b.subscriberOf(d.remote))
+	} else {
+		b.demands.part(d, d.remote.ID)
+	}
+	d.draining = d.unwanted()
+	if d.draining {
+		b.demands.hide(d)
+	}
+	draining := d.draining
+	b.mu.Unlock()
+	b.net.shared.release(d)
+	b.net.shared.suspend(b, d.remote)
+	if !draining {
+		return
+	}
+	err := b.local.Drain(d.local.ID, func() { b.chore.add(func() { b.drop(d) }) })
+	if err != nil && !errors.Is(err, broker.ErrClosed) {
+		b.note(fmt.Errorf("end subscription of %s: %w", d.local.Destination, err))
 	}
 }
 
 // remove ends a claim, and lets others take its place.
 func (s *shared) remove(d *demand) {
+	s.release(d)
+	s.wake(func(x suppressed) bool { return overlap(x.info.NetworkConsumerPath, d.local.NetworkConsumerPath) })
+}
+
+// release ends a claim.
+func (s *shared) release(d *demand) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, id := range d.local.NetworkConsumerPath {
 		rest := slices.DeleteFunc(s.serving[id], func(o claim) bool { return o.demand == d })
 		if len(rest) == 0 {
@@ -138,72 +166,8 @@ func (s *shared) remove(d *demand) {
 			s.serving[id] = rest
 		}
 	}
-	var next []claim
-	if len(s.waiting) > 0 {
-		for id, list := range s.waiting {
-			var rest []claim
-			for _, o := range list {
-				if overlap(o.demand.local.NetworkConsumerPath, d.local.NetworkConsumerPath) {
-					next = append(next, o)
-				} else {
-					rest = append(rest, o)
-				}
-			}
-			if rest == nil {
-				delete(s.waiting, id)
-			} else {
-				s.waiting[id] = rest
-			}
-		}
-	}
-	s.mu.Unlock()
-	for _, o := range next {
-		o.bridge.chore.add(func() { o.bridge.revive(o.demand) })
-	}
 }
 
 func overlap(a, b []message.ConsumerID) bool {
 	return slices.ContainsFunc(a, func(id message.ConsumerID) bool { return slices.Contains(b, id) })
-}
-
-// forget drops what waits for a consumer that b says is gone.
-func (s *shared) forget(b *bridge, id message.ConsumerID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dropLocked(b, id)
-}
-
-func (s *shared) dropLocked(b *bridge, id message.ConsumerID) {
-	list, ok := s.waiting[id]
-	if !ok {
-		return
-	}
-	if list = slices.DeleteFunc(list, func(o claim) bool { return o.bridge == b }); len(list) == 0 {
-		delete(s.waiting, id)
-	} else {
-		s.waiting[id] = list
-	}
-}
-
-// abandon drops all that waits of a bridge that ends.
-func (s *shared) abandon(b *bridge) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id := range s.waiting {
-		s.dropLocked(b, id)
-	}
-}
-
-// revive subscribes for what was suppressed.
-func (b *bridge) revive(d *demand) {
-	b.changing.Lock()
-	defer b.changing.Unlock()
-	if b.ctx.Err() != nil {
-		return
-	}
-	b.serial++
-	d.local.ID.Value = b.serial
-	if err := b.add(d); err != nil {
-		b.fail(err)
-	}
 }
