@@ -102,13 +102,12 @@ func TestReplacedExposuresKeepNothing(t *testing.T) {
 	require.Len(t, records(), 20)
 	require.NoError(t, j.Collect())
 	numbers := j.segments.numbers()
-	require.LessOrEqual(t, len(numbers), 12, "each message keeps its file and the one of its neighbours' removals")
 	require.Subset(t, numbers, records())
 	for _, n := range numbers[:len(numbers)-1] {
 		squeeze(t, j, n)
+		require.NoError(t, j.Collect())
 	}
-	require.Len(t, records(), 1, "a rewritten file has none that was replaced")
-	require.NoError(t, j.Collect())
+	require.Equal(t, fileList{20}, records(), "a rewritten file has none that was replaced")
 	require.Len(t, j.segments.numbers(), len(kept)+1)
 	j = reopened(t, j)
 	require.Len(t, redelivered(t, j), len(kept))
@@ -144,7 +143,10 @@ func TestConcealingKeepsNoRemovals(t *testing.T) {
 	j := mustOpen(t, smallFiles(vfs.NewMemory()))
 	sequence := int64(0)
 	require.NoError(t, await(j, exposingOf(removed, 1)))
-	nextFile(t, j, &sequence)
+	require.NoError(t, await(j, store.Single(addition(5000), true, nil)))
+	require.NoError(t, await(j, store.Single(taking(addition(5000)), true, nil)))
+	ops := nextFile(t, j, &sequence)
+	require.NoError(t, await(j, store.Single(taking(ops[len(ops)-1]), true, nil)))
 	for j.writer.current.number == 2 {
 		sequence++
 		u := store.Single(addition(sequence), true, nil)
