@@ -246,7 +246,7 @@ func (e *exposures) segment() store.Segment {
 
 func (e *exposures) step() {
 	d := rapid.SampledFrom(exposable).Draw(e.r, "destination")
-	switch rapid.IntRange(0, 19).Draw(e.r, "step") {
+	switch rapid.IntRange(0, 24).Draw(e.r, "step") {
 	case 0, 1, 2:
 		segment := e.segment()
 		e.write(store.Op{Action: store.Expose, Destination: d, Segment: segment})
@@ -284,14 +284,24 @@ func (e *exposures) step() {
 	case 18:
 		require.NoError(e.r, e.j.Close())
 		e.j = mustOpen(e.r, smallFiles(e.disk))
-	default:
+	case 19:
 		if rapid.IntRange(0, 3).Draw(e.r, "check") == 0 {
 			e.check()
 		}
+	default:
+		e.turn()
 	}
 	if rapid.Bool().Draw(e.r, "follow") {
 		step(e.r, e.follower)
 	}
+}
+
+// turn has another file begun, with a message that is taken at once.
+func (e *exposures) turn() {
+	e.sequence++
+	m := kilobyte(testQueue, 1, e.sequence)
+	m.Content = make([]byte, e.j.o.MaxFileLength-2000)
+	e.write(taking(e.write(store.Op{Action: store.Add, Destination: testQueue, Message: m})))
 }
 
 // take consumes a message, or all of a destination but one.
