@@ -40,6 +40,7 @@ func FuzzSnapshot(f *testing.F) {
 		require.NoError(f, await(j, store.Single(store.Op{Action: store.Add, Destination: topic, Message: kilobyte(topic, i%3, i)}, true, nil)))
 	}
 	addMessages(f, j, 1, 20)
+	require.NoError(f, await(j, exposingOf(testQueue, 1)))
 	require.NoError(f, await(j, &store.Unit{Transaction: branch(1), Outcome: store.Prepare, Ops: []store.Op{addition(50)}, Sync: true}))
 	require.NoError(f, j.Snapshot(f.Context()))
 	require.NoError(f, j.Close())
@@ -81,5 +82,9 @@ func FuzzSnapshot(f *testing.F) {
 			x.removeDestination(d, 1)
 		}
 		require.Zero(t, x.slab.live)
+		for name := range x.exposures {
+			x.conceal(name, 1)
+		}
+		require.Empty(t, x.exposures)
 	})
 }
