@@ -6,7 +6,7 @@ import "github.com/conclavemq/conclave/store"
 // wait in memory.
 func (f *feed) spillLocked(r *ref) bool {
 	p, l := &f.t.place, f.window.lane(r.key.rank)
-	if !p.space.spools || p.policy.DurablesInMemory || !l.more() && !p.crowdedBy(p.sizeOf(r.m)) {
+	if !p.space.spools || p.policy.DurablesInMemory || !l.more() && !p.crowded() {
 		return false
 	}
 	return l.overflow.push(f.d.b, r.m, r.key)
