@@ -47,9 +47,15 @@ func (p *place) sizeOf(m *message.Message) int64 { return m.Size() + p.space.sur
 // topic whose producers wait at a limit of its own is not crowded by that.
 // (ActiveMQ: a topic's cursors look at the broker's memory, a queue's at the
 // queue's)
-func (p *place) crowded() bool {
+func (p *place) crowded() bool { return p.crowdedBy(0) }
+
+// crowdedBy reports it for one more message of n bytes. It counts already while
+// it is sent to a topic: where the mark of the broker's memory is also the
+// topic's limit, producers are not to wait at the limit first. (ActiveMQ:
+// Topic.doMessageSend)
+func (p *place) crowdedBy(n int64) bool {
 	if p.dest.Kind.IsTopic() && p.usage.limit > 0 && p.policy.ProducerFlowControl {
-		return p.usage.above(p.usage.parent)
+		return p.usage.above(p.usage.parent, n)
 	}
 	return p.usage.crowded()
 }

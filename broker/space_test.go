@@ -136,6 +136,33 @@ func TestStuckSubscriberIsSpooled(t *testing.T) {
 	require.Zero(t, f.usage.used.Load())
 }
 
+// Where the mark of the broker's memory is the limit of the topic, what waits is
+// spooled before producers have to wait.
+func TestTopicSpoolsBeforeItsLimit(t *testing.T) {
+	s := newTemporary(t)
+	f := start(t, tight(s, 100), func(o *Options) {
+		o.Policy = func(message.Destination) Policy {
+			p := DefaultPolicy()
+			p.MemoryLimit, p.CursorMemoryHighWaterMark = 10*1029, 10
+			return p
+		}
+	})
+	c, stuck := f.connect(), f.connect()
+	stuck.consumer(1, news, 5)
+	p := c.producer(1, news)
+	for range 100 {
+		c.Send(context.Background(), c.make(p, news, transient), true, newOutcome().done)
+		require.Zero(t, f.stats(news).Blocked)
+	}
+	for i := int64(1); i <= 100; i += 5 {
+		d := stuck.take(t, 5)
+		require.Equal(t, count(i, 5), sequencesOf(d))
+		require.NoError(t, stuck.ack(ackOf(message.StandardAck, d...)))
+	}
+	require.Zero(t, s.Used())
+	require.Zero(t, f.usage.used.Load())
+}
+
 func TestStuckSubscriberGivesItsSpoolBack(t *testing.T) {
 	s := newTemporary(t)
 	f := start(t, tight(s, 20))

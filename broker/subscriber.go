@@ -93,9 +93,15 @@ func (s *subscriber) creditLocked() int {
 	return s.prefetch + s.extension - s.inflight.n
 }
 
-// hear delivers m, or lets it wait, or discards it or what has waited.
+// hear delivers m, or lets it wait, or discards it or what has waited. What was
+// sent in a transaction may have expired before the commit. (ActiveMQ:
+// Topic.doMessageSend)
 func (s *subscriber) hear(t *topic, m *message.Message, _ *store.Op, sh *share) {
 	if !s.wants(m) {
+		return
+	}
+	if m.Expiration > 0 && m.Expired(s.b.nowMS()) {
+		sh.note(notice{s: s, p: &t.place, m: m, fate: expired, again: sh.buried.Swap(true)})
 		return
 	}
 	s.mu.Lock()

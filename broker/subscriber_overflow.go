@@ -5,7 +5,7 @@ import "github.com/conclavemq/conclave/message"
 // spillLocked puts a message into the spool, if it cannot wait in memory. A
 // limit on what may wait is bound enough.
 func (s *subscriber) spillLocked(t *topic, m *message.Message) bool {
-	if !t.space.spools || s.limit >= 0 || s.overflow.n == 0 && !t.crowded() {
+	if !t.space.spools || s.limit >= 0 || s.overflow.n == 0 && !t.crowdedBy(t.sizeOf(m)) {
 		return false
 	}
 	if !s.overflow.push(s.b, m, key{}) {

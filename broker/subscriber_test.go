@@ -102,6 +102,32 @@ func TestEvictionLooksForExpired(t *testing.T) {
 	}
 }
 
+// What has expired when its transaction is committed is not delivered.
+func TestExpiredBeforeCommit(t *testing.T) {
+	var now atomic.Int64 // ms
+	now.Store(1_000_000)
+	f := start(t, func(o *Options) { o.Now = func() time.Time { return time.UnixMilli(now.Load()) } })
+	c, d := f.connect(), f.connect()
+	c.consumer(1, news, 10)
+	d.consumer(1, news, 10)
+	p, tx := c.producer(1, news), c.begin(1)
+	for i := range 4 {
+		require.NoError(t, c.send(c.make(p, news, transient, func(m *message.Message) {
+			m.Transaction = tx
+			if i%2 == 1 {
+				m.Expiration = 1_000_010
+			}
+		})))
+	}
+	now.Add(1000)
+	require.NoError(t, c.commit(tx))
+	for _, reader := range []*client{c, d} {
+		require.Equal(t, []int64{1, 3}, sequencesOf(reader.take(t, 2)))
+	}
+	s := f.stats(news)
+	require.Equal(t, []int64{4, 0}, []int64{s.Expired, s.Memory})
+}
+
 // A persistent message that is discarded is a dead letter, once, as with
 // ActiveMQ's default strategy.
 func TestEvictedMessagesAreDeadLetters(t *testing.T) {

@@ -69,16 +69,17 @@ func (u *usage) blocks() bool {
 // in memory. (ActiveMQ: cursorMemoryHighWaterMark)
 func (u *usage) mark(v *usage) int64 { return portion(v.limit, u.high) }
 
-// above reports whether v, which u is part of, is above its mark.
-func (u *usage) above(v *usage) bool {
-	return v.limit > 0 && v.used.Load() >= u.mark(v)
+// above reports whether v, which u is part of, is above its mark, or is with n
+// bytes more.
+func (u *usage) above(v *usage, n int64) bool {
+	return v.limit > 0 && v.used.Load()+n >= u.mark(v)
 }
 
 // crowded reports whether u is above a mark, or above its fair share of what
 // there is below the broker's.
 func (u *usage) crowded() bool {
 	for v := u; v != nil; v = v.parent {
-		if u.above(v) {
+		if u.above(v, 0) {
 			return true
 		}
 	}

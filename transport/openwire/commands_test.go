@@ -34,6 +34,7 @@ func TestEveryCommandOfAClient(t *testing.T) {
 		{&message.DestinationInfo{Connection: "c", Destination: message.NewTopic("T"), Operation: message.RemoveDestination},
 			[]string{"remove destination topic://T"}},
 		{&message.RemoveSubscriptionInfo{Connection: "c", Name: "s", ClientID: "client"}, []string{"remove subscription s"}},
+		{&message.RemoveSubscriptionInfo{Name: "s", ClientID: "client"}, []string{"remove subscription s"}}, // of the only connection
 		{text("x"), []string{"send c:1:1:1"}},
 		{&message.Ack{Consumer: consumer, Destination: message.NewQueue("Q")}, []string{"ack c:1:1"}},
 		{&message.Pull{Consumer: consumer, Destination: message.NewQueue("Q")}, []string{"pull c:1:1"}},
@@ -156,6 +157,7 @@ func TestWhatIsNotRegisteredIsRefused(t *testing.T) {
 		{&message.RemoveInfo{Object: sessionID}, "Cannot lookup a session from a connection that had not been registered: c"},
 		{&message.DestinationInfo{Connection: "c"}, "Cannot lookup a connectionId for a connection that had not been registered: c"},
 		{&codec.TransactionInfo{Connection: "c"}, "Cannot lookup a connectionId for a connection that had not been registered: c"},
+		{&codec.TransactionInfo{}, "Cannot lookup a connectionId for a connection that had not been registered: "},
 	} {
 		refusal := p.refused(test.command)
 		require.Equal(t, &message.Throwable{Class: "java.lang.IllegalStateException", Message: test.says}, refusal)

@@ -73,12 +73,27 @@ func (r *roster) find(id message.ConnectionID, what string) (*member, error) {
 		return r.last, nil
 	}
 	m := r.members[id]
+	if m == nil && id == "" {
+		m = r.only()
+	}
 	if m == nil {
 		return nil, &broker.Error{Kind: broker.ErrUnknownConnection,
 			Text: fmt.Sprintf("Cannot lookup a %s that had not been registered: %s", what, id)}
 	}
 	r.last = m
 	return m, nil
+}
+
+// only gives the one connection that there is, else nil: a command that names
+// none means that one, as to ActiveMQ.
+func (r *roster) only() *member {
+	if len(r.members) > 1 {
+		return nil
+	}
+	for _, m := range r.members {
+		return m
+	}
+	return nil
 }
 
 // What is looked up, for find.
