@@ -16,9 +16,9 @@ import (
 // stepRows kill a process in the middle of what it does with the storage.
 func stepRows() []row {
 	return []row{
-		{name: "killed at each step of a take-over", on: hosts, set: settings{kahaDB: tinyFiles}, promise: "P2, P7, P9: 1 s", serve: 2 * time.Second,
+		{name: "killed at each step of a take-over", on: hosts, steps: true, set: settings{kahaDB: tinyFiles}, promise: "P2, P7, P9: 1 s", serve: 2 * time.Second,
 			strike: func(x *trial) { killAtEachStep(x, false) }},
-		{name: "killed at each step of a cold start", on: hosts, set: settings{kahaDB: tinyFiles}, promise: "P2, P7, P9: 1 s", serve: 2 * time.Second,
+		{name: "killed at each step of a cold start", on: hosts, steps: true, set: settings{kahaDB: tinyFiles}, promise: "P2, P7, P9: 1 s", serve: 2 * time.Second,
 			strike: func(x *trial) { killAtEachStep(x, true) }},
 		{name: "killed while journal files are deleted and rewritten", on: hosts, promise: "P2, P7, P9: 1 s", serve: 2 * time.Second,
 			set: settings{kahaDB: "journalMaxFileLength: 32kb, cleanupInterval: 50"},

@@ -29,6 +29,9 @@ type row struct {
 	// waits says that the row needs time rather than the machine: it runs
 	// beside others.
 	waits bool
+	// steps says that the row starts processes over and over: most of its time
+	// is that of their looking at the storage.
+	steps bool
 	// impatient has clients give a silent broker up after two seconds.
 	impatient bool
 	// serve bounds the time from then to the first confirmed request.

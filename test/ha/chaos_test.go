@@ -12,6 +12,7 @@ import (
 // The command that tries a directory out finds this one good, and leaves
 // nothing behind.
 func TestChaosCommand(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	bin, err := binary()
 	require.NoError(t, err)

@@ -64,6 +64,7 @@ func TestSlaveEndsPromptly(t *testing.T) {
 // A master that was paused for longer than its lease and robbed of its lock
 // meanwhile must not acknowledge what came in, and becomes a slave.
 func TestPausedMasterDoesNotAcknowledge(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kahadb")
 	a := newNode(t, "a", dir).serve()
 	s := newSender(t, a.url())
@@ -91,6 +92,7 @@ func TestPausedMasterDoesNotAcknowledge(t *testing.T) {
 
 // A pause alone, with the lock untouched, costs nothing but the pause.
 func TestPauseAloneKeepsTheMaster(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kahadb")
 	a := newNode(t, "a", dir).serve()
 	s := newSender(t, a.url())
@@ -105,6 +107,7 @@ func TestPauseAloneKeepsTheMaster(t *testing.T) {
 }
 
 func TestLostLockStartsAnewInTheSameProcess(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kahadb")
 	a := newNode(t, "a", dir).serve()
 	s := newSender(t, failover(a))

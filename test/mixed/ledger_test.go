@@ -120,8 +120,7 @@ func (l *ledger) settle() {
 }
 
 // unflaggedBy is how many duplicates came unflagged from the nodes of a kind.
-func (l *ledger) unflaggedBy(p *pair, kind harness.Kind) int64 {
-	n := l.unflagged[string(kind)]
+func (l *ledger) unflaggedBy(p *pair, kind harness.Kind) (n int64) {
 	for _, node := range p.nodes {
 		if node.Kind() == kind {
 			n += l.unflagged[node.URL()]

@@ -192,22 +192,40 @@ func (s *scene) snapshot() (j journal) {
 
 func (s *scene) readJournal() (j journal, whole bool) {
 	s.t.Helper()
-	to := s.directory + "-files"
-	var copied []guest.CopiedFile
-	require.NoError(s.t, hosts.Server.Call("Copy", guest.CopyArgs{
-		From: filepath.Join(guest.Disk, s.directory), To: filepath.Join(guest.Share, to), Pattern: "db-*.log"}, &copied))
-	defer os.RemoveAll(filepath.Join(hosts.Share, to))
 	j = journal{}
-	for _, file := range copied {
-		content, err := os.ReadFile(filepath.Join(hosts.Share, to, file.Name))
-		require.NoError(s.t, err)
-		end := bytes.Index(content, []byte(endOfFile))
+	for name, file := range s.fromDisk("db-*.log") {
+		end := bytes.Index(file.content, []byte(endOfFile))
 		if end < 0 {
 			return nil, false
 		}
-		j[file.Name] = journalFile{file.Inode, content[:end]}
+		j[name] = journalFile{file.inode, file.content[:end]}
 	}
 	return j, true
+}
+
+// onDisk is a file as it is on the server's disk.
+func (s *scene) onDisk(name string) string {
+	s.t.Helper()
+	files := s.fromDisk(name)
+	require.Contains(s.t, files, name)
+	return string(files[name].content)
+}
+
+// fromDisk reads the files that match a pattern on the server's disk.
+func (s *scene) fromDisk(pattern string) journal {
+	s.t.Helper()
+	to := s.directory + "-files"
+	var copied []guest.CopiedFile
+	require.NoError(s.t, hosts.Server.Call("Copy", guest.CopyArgs{
+		From: filepath.Join(guest.Disk, s.directory), To: filepath.Join(guest.Share, to), Pattern: pattern}, &copied))
+	defer os.RemoveAll(filepath.Join(hosts.Share, to))
+	files := journal{}
+	for _, file := range copied {
+		content, err := os.ReadFile(filepath.Join(hosts.Share, to, file.Name))
+		require.NoError(s.t, err)
+		files[file.Name] = journalFile{file.Inode, content}
+	}
+	return files
 }
 
 // kept demands that every byte of an earlier snapshot is where it was.

@@ -125,7 +125,7 @@ func TestMixedPair(t *testing.T) {
 	program, err := lab.Java.Start(ctx, "Ledger", "url="+harness.Failover(master, slave), "run="+t.Name(), "until=told",
 		"messages=40000", "rate=300", "mode=auto", "pairs=false", "times="+filepath.Join(t.TempDir(), "times"))
 	require.NoError(t, err)
-	ours := map[string]bool{string(harness.Conclave): true, slave.URL(): true}
+	ours := map[string]bool{slave.URL(): true}
 	account, seen, ended := harness.Line{}, make(chan struct{}, 1<<10), make(chan struct{})
 	var unflagged int64 // duplicates that Conclave delivered without JMSRedelivered
 	go func() {

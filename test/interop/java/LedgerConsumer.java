@@ -20,6 +20,7 @@ final class LedgerConsumer extends Thread {
     private static final int BATCH = 10;
 
     private final LedgerBook book;
+    private final ActiveMQConnection connection;
     private final Session session;
     private final MessageConsumer consumer;
     private final String mode;
@@ -45,6 +46,7 @@ final class LedgerConsumer extends Thread {
         throws JMSException {
         super(name);
         this.book = book;
+        this.connection = connection;
         this.mode = mode;
         this.strict = strict;
         Arrays.fill(last, -1);
@@ -154,12 +156,19 @@ final class LedgerConsumer extends Thread {
 
     private void hold(Message message, long before) throws JMSException {
         long now = epoch;
+        // it may come from the old connection: the client clears up a while after the failover
+        long out = ((ActiveMQMessage) message).getBrokerOutTime();
+        boolean stale = out > 0 && out <= interrupted;
         if (mode.equals("client") && pendingEpoch != now) {
-            // the client forgets on a failover what it had not acknowledged
+            // the client forgets on a failover what it had not acknowledged, but for
+            // what it hands out before that: its acknowledgement counts for both
+            if (stale) {
+                book.inDoubt(pending);
+            }
             pending.clear();
         }
         pendingEpoch = now;
-        if (mode.equals("client") && before != now) {
+        if (mode.equals("client") && (before != now || stale)) {
             unsure = message;
             book.inDoubt(List.of(message));
         } else {
@@ -188,7 +197,10 @@ final class LedgerConsumer extends Thread {
         } finally {
             unsure = null;
         }
-        if (before == epoch && before == pendingEpoch && (before & 1) == 0) {
+        // An acknowledgement is answered by the client itself from the moment when
+        // its transport has failed, a while before it says that it has.
+        boolean connected = connection.getTransport().getRemoteAddress() != null;
+        if (connected && before == epoch && before == pendingEpoch && (before & 1) == 0) {
             book.confirmed(batch);
         } else {
             book.inDoubt(batch);
