@@ -182,8 +182,15 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
-	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 && (!d.arrives(*source) || d.returns()) {
-		return nil
+	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 {
+		leave, err := c.b.bridged.enter(c.merged(ctx), m.Destination)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		if !d.arrives(*source) || d.returns() {
+			return nil
+		}
 	}
 	if m.Expired(m.BrokerInTime) {
 		d.expire()
