@@ -116,7 +116,6 @@ func (a *bridged) init(b *Broker) {
 	a.policy = DefaultPolicy()
 	a.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
 	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*bridgedFlight{}
-	a.entering.init()
 	a.loaded, a.surplus = make(chan struct{}), make(chan struct{}, 1)
 }
 

@@ -3,7 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
+	"sync"
 
 	"github.com/conclavemq/conclave/message"
 )
@@ -17,39 +17,70 @@ import (
 // whichever way brings a message first, those that were sent before it have
 // come before, by that way or another. What is left to do is not to let a
 // message that another connection brings pass one that was taken for new and
-// has no place in the log yet; that is what entering is for. A way that is new,
-// or comes back, brings less than all; then messages that are under way on
-// another may come behind later ones.
+// has no place in the log yet; that is what entering is for. (ActiveMQ leaves it
+// to the audits of its subscriptions to drop the copies, in no such order.) A way
+// that is new, or comes back, brings less than all; then messages that are under
+// way on another may come behind later ones. So they may where the disk is full:
+// each connection waits for space by itself.
+//
+// That a broker passes on nothing that the sender's broker sends to the same
+// place itself would spare the copies. But then what is under way is lost when
+// that way breaks, unless the subscription is durable.
 //
 // A copy may come first that has taken a longer way than a later one, and has
 // made too many hops to go on. The later one goes on to those brokers alone
 // that the first was not passed on to; see bypass.
 
-// entering has the messages of one topic, and of those that share its turn, go
-// from bridges into the log one at a time.
+// entering has the messages of a topic go from bridges into the log one at a
+// time.
 type entering struct {
-	seed  maphash.Seed
-	turns [32]chan struct{} // capacity 1 each
+	mu    sync.Mutex
+	turns map[message.Destination]*turn // mu; of the topics that messages are entering just now
 }
 
-func (e *entering) init() {
-	e.seed = maphash.MakeSeed()
-	for i := range e.turns {
-		e.turns[i] = make(chan struct{}, 1)
-	}
+type turn struct {
+	held  chan struct{} // capacity 1
+	users int           // mu of entering
 }
 
 // enter waits for the turn of a topic, which leave ends. Queues have none.
-func (a *bridged) enter(ctx context.Context, dest message.Destination) (leave func(), err error) {
+func (e *entering) enter(ctx context.Context, dest message.Destination) (leave func(), err error) {
 	if !dest.Kind.IsTopic() {
 		return func() {}, nil
 	}
-	turn := a.entering.turns[maphash.String(a.entering.seed, dest.Name)%uint64(len(a.entering.turns))]
+	t := e.join(dest)
 	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
+	case t.held <- struct{}{}:
+		return func() {
+			<-t.held
+			e.part(dest, t)
+		}, nil
 	case <-ctx.Done():
+		e.part(dest, t)
 		return nil, fmt.Errorf("%w: %w", ErrClosed, context.Cause(ctx))
+	}
+}
+
+func (e *entering) join(dest message.Destination) *turn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.turns[dest]
+	if t == nil {
+		if e.turns == nil {
+			e.turns = map[message.Destination]*turn{}
+		}
+		t = &turn{held: make(chan struct{}, 1)}
+		e.turns[dest] = t
+	}
+	t.users++
+	return t
+}
+
+func (e *entering) part(dest message.Destination, t *turn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t.users--; t.users == 0 {
+		delete(e.turns, dest)
 	}
 }
 

@@ -183,7 +183,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		return d.join()
 	}
 	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 {
-		leave, err := c.b.bridged.enter(c.merged(ctx), m.Destination)
+		leave, err := c.b.bridged.entering.enter(c.merged(ctx), m.Destination)
 		if err != nil {
 			return err
 		}
