@@ -53,7 +53,9 @@ func TestSeveralWaysKeepTheOrderOfATopic(t *testing.T) {
 		}
 		close(begin)
 		work.Wait()
-		require.Equal(t, count(1, total), sequencesOf(listener.peer.take(t, total)))
+		for i, sequence := range sequencesOf(listener.peer.take(t, total)) {
+			require.EqualValues(t, i+1, sequence, "persistent: %t", persistent)
+		}
 		require.Zero(t, listener.peer.count())
 	}
 }

@@ -398,6 +398,7 @@ func TestForkedCopiesAreMarked(t *testing.T) {
 	l := w.link(a, b)
 	w.eventually("it passes", func() bool { w.pass(l, 1); l.mu.Lock(); defer l.mu.Unlock(); return len(l.answered) == 1 })
 	w.cut([2]int{a, b})
+	w.cut([2]int{c, b})
 	w.carry(w.link(a, c), 1)
 	w.local[c] = w.nodes[c].connect()
 	w.local[c].consumer(1, orders, 1000)
