@@ -24,6 +24,21 @@ func (n *Network) Remembers() int {
 
 // Draining counts the durable subscriptions that give way to a shorter one.
 func (n *Network) Draining() (count int) {
+	n.each(func(d *demand) {
+		if d.draining {
+			count++
+		}
+	})
+	return count
+}
+
+// Subscribers counts the durable subscribers that are served.
+func (n *Network) Subscribers() (count int) {
+	n.each(func(d *demand) { count += len(d.subscribers) })
+	return count
+}
+
+func (n *Network) each(f func(*demand)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, c := range n.connectors {
@@ -32,14 +47,11 @@ func (n *Network) Draining() (count int) {
 			if b := l.bridge; b != nil {
 				b.mu.Lock()
 				for _, d := range b.demands.byLocal {
-					if d.draining {
-						count++
-					}
+					f(d)
 				}
 				b.mu.Unlock()
 			}
 		}
 		c.mu.Unlock()
 	}
-	return count
 }
