@@ -60,7 +60,7 @@ type bridged struct {
 	mu      sync.Mutex
 	known   map[message.Destination]*landings // mu
 	total   int                               // mu
-	flights map[flightKey]*idFlight           // mu; messages that are not stored yet
+	flights map[flightKey]*arriving           // mu; messages whose senders have no answer yet
 	excess  []store.Op                        // mu; Removes to be done
 	// As of duplicates.
 	loading         bool      // mu
@@ -99,8 +99,9 @@ const anyHops = 1 << 30
 
 // arriving is a message on its way into the store.
 type arriving struct {
-	key flightKey
-	way landing
+	key     flightKey
+	way     landing
+	waiting []func(error) // bridged.mu; of who sends it again meanwhile
 }
 
 // maxRecent bounds what is remembered of messages that are not persistent.
@@ -153,7 +154,7 @@ func (a *bridged) init(b *Broker) {
 	a.place.init(b, landingQueue)
 	a.policy = DefaultPolicy()
 	a.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
-	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*idFlight{}
+	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*arriving{}
 	a.loaded, a.surplus = make(chan struct{}), make(chan struct{}, 1)
 }
 
@@ -196,7 +197,7 @@ func (d *dispatch) arrives(source string) bool {
 		done(ErrClosed)
 		return false
 	}
-	l := &arriving{flightKey{m.Destination, m.ID.ProducerKey()}, way}
+	l := &arriving{key: flightKey{m.Destination, m.ID.ProducerKey()}, way: way}
 	if !b.bridged.begin(l, m.BrokerPath, done) {
 		b.log.Info("a message that was stored before is not stored again", "message", m.ID.String(), "destination", m.Destination.String(), "from", source)
 		return false
@@ -216,21 +217,23 @@ func (l landing) transient(dest message.Destination, m *message.Message) digest 
 }
 
 // begin claims a message that is about to be stored; false if it is known, or
-// on its way, in which case done is called when that is over.
+// on its way, in which case done is called when that is over. One that is stored
+// may have gone on, and be back, before its sender has its answer.
 func (a *bridged) begin(l *arriving, path []message.BrokerID, done func(error)) bool {
 	a.mu.Lock()
-	if was, known := a.knownLocked(l.key); known && (l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
+	was, known := a.knownLocked(l.key)
+	if known && (l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
 		a.mu.Unlock()
 		a.stats.copies.Add(1)
 		done(nil)
 		return false
 	}
 	defer a.mu.Unlock()
-	if f := a.flights[l.key]; f != nil {
+	if f := a.flights[l.key]; f != nil && !(known && was.way == f.way) {
 		f.waiting = append(f.waiting, done)
 		return false
 	}
-	a.flights[l.key] = &idFlight{}
+	a.flights[l.key] = l
 	return true
 }
 
@@ -261,13 +264,13 @@ func (a *bridged) settle(l *arriving, err error) {
 		return
 	}
 	a.mu.Lock()
-	f := a.flights[l.key]
-	delete(a.flights, l.key)
-	a.mu.Unlock()
-	if f == nil {
-		return
+	if a.flights[l.key] == l {
+		delete(a.flights, l.key)
 	}
-	for _, done := range f.waiting {
+	waiting := l.waiting
+	l.waiting = nil
+	a.mu.Unlock()
+	for _, done := range waiting {
 		done(err)
 	}
 }
@@ -306,7 +309,7 @@ func landingOf(m *message.Message) (l arriving, ok bool) {
 	count, id, ok4 := strings.Cut(id, " ")
 	hops, err := strconv.Atoi(count)
 	key := flightKey{message.ParseDestination(dest, message.Queue), id}
-	return arriving{key, landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
+	return arriving{key: key, way: landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
 }
 
 func text(m *message.Message, name string) (string, bool) {
