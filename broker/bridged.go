@@ -62,17 +62,11 @@ type bridged struct {
 	mu      sync.Mutex
 	known   map[message.Destination]*landings // mu
 	total   int                               // mu
-	flights map[flightKey]*bridgedFlight      // mu; messages that are not stored yet
+	flights map[flightKey]*arriving           // mu; messages whose senders have no answer yet
 	excess  []store.Op                        // mu; Removes to be done
 	// As of duplicates.
 	loading         bool      // mu
 	cursor, visible store.Seq // mu
-}
-
-// bridgedFlight is a message on its way into the store.
-type bridgedFlight struct {
-	idFlight
-	hops int
 }
 
 // flightKey is a message at a destination.
@@ -107,15 +101,17 @@ const anyHops = 1 << 30
 
 // arriving is a message on its way into the store.
 type arriving struct {
-	key flightKey
-	way landing
+	key     flightKey
+	way     landing
+	waiting []func(error) // bridged.mu; of who sends it again meanwhile
+	fewest  int           // bridged.mu; hops of any copy so far
 }
 
 func (a *bridged) init(b *Broker) {
 	a.place.init(b, landingQueue)
 	a.policy = DefaultPolicy()
 	a.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
-	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*bridgedFlight{}
+	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*arriving{}
 	a.loaded, a.surplus = make(chan struct{}), make(chan struct{}, 1)
 }
 
@@ -158,7 +154,7 @@ func (d *dispatch) arrives(source string) bool {
 		done(ErrClosed)
 		return false
 	}
-	l := &arriving{flightKey{m.Destination, m.ID.ProducerKey()}, way}
+	l := &arriving{key: flightKey{m.Destination, m.ID.ProducerKey()}, way: way, fewest: way.hops}
 	fresh, before := b.bridged.begin(l, m.BrokerPath, done)
 	if before > way.hops {
 		d.bypass(before)
@@ -185,11 +181,13 @@ func (l landing) transient(dest message.Destination, m *message.Message) digest 
 
 // begin claims a message that is about to be stored; not fresh if it is known,
 // or on its way, in which case done is called when that is over. Of a topic's
-// it returns the hops that the copy had made which counts.
+// it returns the hops that the copy had made which counts. One that is stored may
+// have gone on, and be back, before its sender has its answer.
 func (a *bridged) begin(l *arriving, path []message.BrokerID, done func(error)) (fresh bool, before int) {
 	topic := l.key.dest.Kind.IsTopic()
 	a.mu.Lock()
-	if was, known := a.knownLocked(l.key); known && (topic || l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
+	was, known := a.knownLocked(l.key)
+	if known && (topic || l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
 		if topic && was.way.hops != anyHops {
 			before = was.way.hops
 			was.way.hops = min(before, l.way.hops)
@@ -201,15 +199,15 @@ func (a *bridged) begin(l *arriving, path []message.BrokerID, done func(error)) 
 		return false, before
 	}
 	defer a.mu.Unlock()
-	if f := a.flights[l.key]; f != nil {
+	if f := a.flights[l.key]; f != nil && !(known && was.way == f.way) {
 		f.waiting = append(f.waiting, done)
 		if topic {
-			before = f.hops
-			f.hops = min(before, l.way.hops)
+			before = f.fewest
+			f.fewest = min(before, l.way.hops)
 		}
 		return false, before
 	}
-	a.flights[l.key] = &bridgedFlight{hops: l.way.hops}
+	a.flights[l.key] = l
 	return true, 0
 }
 
@@ -240,13 +238,13 @@ func (a *bridged) settle(l *arriving, err error) {
 		return
 	}
 	a.mu.Lock()
-	f := a.flights[l.key]
-	delete(a.flights, l.key)
-	a.mu.Unlock()
-	if f == nil {
-		return
+	if a.flights[l.key] == l {
+		delete(a.flights, l.key)
 	}
-	for _, done := range f.waiting {
+	waiting := l.waiting
+	l.waiting = nil
+	a.mu.Unlock()
+	for _, done := range waiting {
 		done(err)
 	}
 }
@@ -285,7 +283,7 @@ func landingOf(m *message.Message) (l arriving, ok bool) {
 	count, id, ok4 := strings.Cut(id, " ")
 	hops, err := strconv.Atoi(count)
 	key := flightKey{message.ParseDestination(dest, message.Queue), id}
-	return arriving{key, landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
+	return arriving{key: key, way: landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
 }
 
 func text(m *message.Message, name string) (string, bool) {

@@ -372,6 +372,9 @@ func (d *dispatch) enter(ctx context.Context) {
 		return
 	}
 	u := newBatch(b)
+	if d.arrival != nil { // first: it is known when the message can go on
+		u.add(&b.bridged, b.bridged.record(d.arrival))
+	}
 	for i := range d.more {
 		u.add(d.more[i].target, d.more[i].copy(m))
 	}
@@ -380,9 +383,6 @@ func (d *dispatch) enter(ctx context.Context) {
 	}
 	if d.mark != nil {
 		u.add(&b.duplicates, b.duplicates.record(d.mark.key))
-	}
-	if d.arrival != nil {
-		u.add(&b.bridged, b.bridged.record(d.arrival))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }

@@ -1,5 +1,7 @@
 package network
 
+import "github.com/conclavemq/conclave/network/discovery"
+
 // Remembers counts what the bridges of n hold of consumers that come and go.
 func (n *Network) Remembers() int {
 	n.shared.mu.Lock()
@@ -55,3 +57,26 @@ func (n *Network) each(f func(*demand)) {
 		c.mu.Unlock()
 	}
 }
+
+// Idle is a connector that finds nothing by itself: the caller is its agent.
+func (n *Network) Idle(uri *discovery.URI) *Connector {
+	c := &Connector{net: n, uri: uri, config: DefaultConfiguration(), links: map[string]*link{}, log: n.log, agent: deaf{}}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.connectors = append(n.connectors, c)
+	return c
+}
+
+// Links is how many services the connector knows.
+func (c *Connector) Links() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.links)
+}
+
+// deaf is an agent that does nothing.
+type deaf struct{}
+
+func (deaf) Start(discovery.Listener) {}
+func (deaf) Failed(discovery.Service) {}
+func (deaf) Close()                   {}
