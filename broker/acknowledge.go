@@ -272,6 +272,14 @@ func causeOf(t *message.Throwable) string {
 // consumeOne forgets one message for good.
 func (b *Broker) consumeOne(r *ref, sync bool, d *durable, done func(error)) {
 	defer passedOn(r)
+	if b.bridged.used.Load() {
+		u := newBatch(b)
+		if u.parts(r); len(u.ops) > 0 {
+			u.remove(r, d)
+			u.commit(store.None, message.TransactionID{}, true, done)
+			return
+		}
+	}
 	r.home.settle(r)
 	if !r.stored {
 		done(b.owned())
@@ -280,14 +288,6 @@ func (b *Broker) consumeOne(r *ref, sync bool, d *durable, done func(error)) {
 	if owed, ok := r.home.withdraw(r); ok {
 		b.withdrawn(owed, done)
 		return
-	}
-	if b.bridged.used.Load() {
-		u := newBatch(b)
-		if u.parts(r); len(u.ops) > 0 {
-			u.ops = append(u.ops, r.home.removal(r))
-			u.commit(store.None, message.TransactionID{}, true, done)
-			return
-		}
 	}
 	b.remove(store.Single(r.home.removal(r), sync, nil), 1, d, done)
 }
@@ -306,6 +306,11 @@ func (b *Broker) withdrawn(owed, done func(error)) {
 // consume forgets messages for good, in one unit. sync says that done waits
 // for stable storage; without it done is called at once.
 func (b *Broker) consume(refs []*ref, sync bool, d *durable, done func(error)) {
+	defer func() {
+		for _, r := range refs {
+			passedOn(r)
+		}
+	}()
 	if b.bridged.used.Load() {
 		p := newBatch(b)
 		for _, r := range refs {
@@ -316,9 +321,6 @@ func (b *Broker) consume(refs []*ref, sync bool, d *durable, done func(error)) {
 				p.remove(r, d)
 			}
 			p.commit(store.None, message.TransactionID{}, true, done)
-			for _, r := range refs {
-				passedOn(r)
-			}
 			return
 		}
 	}
@@ -339,9 +341,6 @@ func (b *Broker) consume(refs []*ref, sync bool, d *durable, done func(error)) {
 		return
 	}
 	b.remove(u, len(u.Ops), d, done)
-	for _, r := range refs {
-		passedOn(r)
-	}
 }
 
 // remove appends a unit of n removals. A durable subscription has to know

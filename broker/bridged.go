@@ -42,7 +42,8 @@ const (
 // order of its producer is none, as those of many queues on several bridges do.
 // (ActiveMQ's auditNetworkProducers compares with the last sequence of the
 // producer, and drops all of these.) On a topic the id is enough: its messages
-// never come back, and where several ways lead here each brings them.
+// never come back, and where several ways lead here each brings them; see
+// detour.go.
 //
 // What is not persistent is remembered in memory alone.
 type bridged struct {
@@ -56,11 +57,12 @@ type bridged struct {
 	using    sync.Mutex    // held while used becomes true
 	used     atomic.Bool   // there are or were bridges; stored
 	surplus  chan struct{} // capacity 1: there is something to forget
+	entering entering
 
 	mu      sync.Mutex
 	known   map[message.Destination]*landings // mu
 	total   int                               // mu
-	flights map[flightKey]*idFlight           // mu; messages that are not stored yet
+	flights map[flightKey]*arriving           // mu; messages whose senders have no answer yet
 	excess  []store.Op                        // mu; Removes to be done
 	// As of duplicates.
 	loading         bool      // mu
@@ -99,61 +101,17 @@ const anyHops = 1 << 30
 
 // arriving is a message on its way into the store.
 type arriving struct {
-	key flightKey
-	way landing
-}
-
-// maxRecent bounds what is remembered of messages that are not persistent.
-const maxRecent = 1 << 16
-
-// recent is a set of the last that were added.
-type recent struct {
-	mu    sync.Mutex
-	known map[digest]struct{} // mu
-	ring  []digest            // mu
-	next  int                 // mu
-}
-
-// add reports whether x is new.
-func (r *recent) add(x digest) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, known := r.known[x]; known {
-		return false
-	}
-	if r.known == nil {
-		r.known = map[digest]struct{}{}
-	}
-	r.known[x] = struct{}{}
-	if len(r.ring) < maxRecent {
-		r.ring = append(r.ring, x)
-		return true
-	}
-	delete(r.known, r.ring[r.next])
-	r.ring[r.next] = x
-	r.next = (r.next + 1) % maxRecent
-	return true
-}
-
-func (r *recent) has(x digest) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, known := r.known[x]
-	return known
-}
-
-// forget takes x out; its place in the ring stays.
-func (r *recent) forget(x digest) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.known, x)
+	key     flightKey
+	way     landing
+	waiting []func(error) // bridged.mu; of who sends it again meanwhile
+	fewest  int           // bridged.mu; hops of any copy so far
 }
 
 func (a *bridged) init(b *Broker) {
 	a.place.init(b, landingQueue)
 	a.policy = DefaultPolicy()
 	a.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
-	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*idFlight{}
+	a.known, a.flights = map[message.Destination]*landings{}, map[flightKey]*arriving{}
 	a.loaded, a.surplus = make(chan struct{}), make(chan struct{}, 1)
 }
 
@@ -173,12 +131,12 @@ func (d *dispatch) arrives(source string) bool {
 	b, m := d.c.b, d.m
 	way := landing{source, len(m.BrokerPath)}
 	if m.Destination.Kind.IsTopic() {
-		way = landing{hops: anyHops}
+		way.source = ""
 	}
 	done := d.finish()
 	if !m.Persistent || m.Destination.Kind.IsTemporary() {
-		x := way.transient(m.Destination, m)
-		if b.bridged.passing.has(landing{hops: anyHops}.transient(m.Destination, m)) || !b.bridged.passing.add(x) {
+		x, fresh := d.passes(way)
+		if !fresh {
 			done(nil)
 			return false
 		}
@@ -196,9 +154,15 @@ func (d *dispatch) arrives(source string) bool {
 		done(ErrClosed)
 		return false
 	}
-	l := &arriving{flightKey{m.Destination, m.ID.ProducerKey()}, way}
-	if !b.bridged.begin(l, m.BrokerPath, done) {
+	l := &arriving{key: flightKey{m.Destination, m.ID.ProducerKey()}, way: way, fewest: way.hops}
+	fresh, before := b.bridged.begin(l, m.BrokerPath, done)
+	if before > way.hops {
+		d.bypass(before)
+	}
+	if !fresh && !m.Destination.Kind.IsTopic() { // in a ring, each of a topic's comes twice
 		b.log.Info("a message that was stored before is not stored again", "message", m.ID.String(), "destination", m.Destination.String(), "from", source)
+	}
+	if !fresh {
 		return false
 	}
 	d.arrival = l
@@ -215,23 +179,36 @@ func (l landing) transient(dest message.Destination, m *message.Message) digest 
 	return digestOf(dest.String() + " " + l.source + " " + strconv.Itoa(l.hops) + " " + m.ID.ProducerKey())
 }
 
-// begin claims a message that is about to be stored; false if it is known, or
-// on its way, in which case done is called when that is over.
-func (a *bridged) begin(l *arriving, path []message.BrokerID, done func(error)) bool {
+// begin claims a message that is about to be stored; not fresh if it is known,
+// or on its way, in which case done is called when that is over. Of a topic's
+// it returns the hops that the copy had made which counts. One that is stored may
+// have gone on, and be back, before its sender has its answer.
+func (a *bridged) begin(l *arriving, path []message.BrokerID, done func(error)) (fresh bool, before int) {
+	topic := l.key.dest.Kind.IsTopic()
 	a.mu.Lock()
-	if was, known := a.knownLocked(l.key); known && (l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
+	was, known := a.knownLocked(l.key)
+	if known && (topic || l.way.hops <= was.way.hops || a.strayLocked(path, was.way)) {
+		if topic && was.way.hops != anyHops {
+			before = was.way.hops
+			was.way.hops = min(before, l.way.hops)
+			a.known[l.key.dest].known[was.digest] = was
+		}
 		a.mu.Unlock()
 		a.stats.copies.Add(1)
 		done(nil)
-		return false
+		return false, before
 	}
 	defer a.mu.Unlock()
-	if f := a.flights[l.key]; f != nil {
+	if f := a.flights[l.key]; f != nil && !(known && was.way == f.way) {
 		f.waiting = append(f.waiting, done)
-		return false
+		if topic {
+			before = f.fewest
+			f.fewest = min(before, l.way.hops)
+		}
+		return false, before
 	}
-	a.flights[l.key] = &idFlight{}
-	return true
+	a.flights[l.key] = l
+	return true, 0
 }
 
 func (a *bridged) knownLocked(k flightKey) (landed, bool) {
@@ -261,13 +238,13 @@ func (a *bridged) settle(l *arriving, err error) {
 		return
 	}
 	a.mu.Lock()
-	f := a.flights[l.key]
-	delete(a.flights, l.key)
-	a.mu.Unlock()
-	if f == nil {
-		return
+	if a.flights[l.key] == l {
+		delete(a.flights, l.key)
 	}
-	for _, done := range f.waiting {
+	waiting := l.waiting
+	l.waiting = nil
+	a.mu.Unlock()
+	for _, done := range waiting {
 		done(err)
 	}
 }
@@ -306,7 +283,7 @@ func landingOf(m *message.Message) (l arriving, ok bool) {
 	count, id, ok4 := strings.Cut(id, " ")
 	hops, err := strconv.Atoi(count)
 	key := flightKey{message.ParseDestination(dest, message.Queue), id}
-	return arriving{key, landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
+	return arriving{key: key, way: landing{source, hops}}, ok1 && ok2 && ok3 && ok4 && err == nil
 }
 
 func text(m *message.Message, name string) (string, bool) {
@@ -368,7 +345,7 @@ func (a *bridged) dropLocked(l *landings) {
 		delete(l.forgotten, old.seq)
 		return
 	}
-	if l.known[old.digest] == old {
+	if l.known[old.digest].seq == old.seq {
 		delete(l.known, old.digest)
 	}
 	a.excess = append(a.excess, store.Op{Action: store.Remove, Destination: a.dest, ID: old.id, Seq: old.seq})

@@ -254,10 +254,10 @@ func (d *dispatch) adopt(q *queue, r *ref) {
 	m.RedeliveryCounter = max(m.RedeliveryCounter, r.redeliveries)
 	u := newBatch(b)
 	u.remove(r, nil)
-	u.add(q, m)
 	if d.arrival != nil {
 		u.add(&b.bridged, b.bridged.record(d.arrival))
 	}
+	u.add(q, m)
 	ctx := d.c.life
 	u.refused = func(err error, again func(error)) bool {
 		return d.c.spill.refused(err, spilled{ctx, d.gate(), m.Size(), again})

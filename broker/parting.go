@@ -53,6 +53,9 @@ func doubtOf(dest message.Destination, m *message.Message) digest {
 // spent reports whether m was consumed here while another broker may have had
 // it, too.
 func (a *bridged) spent(m *message.Message) bool {
+	if !m.Persistent || m.Destination.Kind.IsTemporary() {
+		return a.passing.has(landing{hops: anyHops}.transient(m.Destination, m))
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	was, known := a.knownLocked(flightKey{m.Destination, m.ID.ProducerKey()})
@@ -79,7 +82,7 @@ func (u *batch) parts(r *ref) {
 	switch consumed := (landing{hops: anyHops}); {
 	case !r.doubtful && !a.doubts.has(doubtOf(q.dest, r.m)):
 	case r.stored:
-		u.add(a, a.record(&arriving{flightKey{q.dest, r.m.ID.ProducerKey()}, consumed}))
+		u.add(a, a.record(&arriving{key: flightKey{q.dest, r.m.ID.ProducerKey()}, way: consumed}))
 	default:
 		a.passing.add(consumed.transient(q.dest, r.m))
 	}

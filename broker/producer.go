@@ -182,8 +182,15 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	if !m.Transaction.IsZero() {
 		return d.join()
 	}
-	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 && (!d.arrives(*source) || d.returns()) {
-		return nil
+	if source := c.source.Load(); source != nil && len(m.BrokerPath) > 0 {
+		leave, err := c.b.bridged.entering.enter(c.merged(ctx), m.Destination)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		if !d.arrives(*source) || d.returns() {
+			return nil
+		}
 	}
 	if m.Expired(m.BrokerInTime) {
 		d.expire()
@@ -365,6 +372,9 @@ func (d *dispatch) enter(ctx context.Context) {
 		return
 	}
 	u := newBatch(b)
+	if d.arrival != nil { // first: it is known when the message can go on
+		u.add(&b.bridged, b.bridged.record(d.arrival))
+	}
 	for i := range d.more {
 		u.add(d.more[i].target, d.more[i].copy(m))
 	}
@@ -373,9 +383,6 @@ func (d *dispatch) enter(ctx context.Context) {
 	}
 	if d.mark != nil {
 		u.add(&b.duplicates, b.duplicates.record(d.mark.key))
-	}
-	if d.arrival != nil {
-		u.add(&b.bridged, b.bridged.record(d.arrival))
 	}
 	u.commit(store.None, message.TransactionID{}, d.required, finish)
 }

@@ -387,6 +387,33 @@ func (w *wander) carry(l *handLink, n int) {
 	})
 }
 
+// TestForkedCopiesAreMarked: B has stored what A sent, and its answer is lost. A
+// cannot know, and gives the message to C rather than hold it back until B can
+// be asked. Both copies are consumed; the one that A gave away is marked.
+func TestForkedCopiesAreMarked(t *testing.T) {
+	const a, b, c = 0, 1, 2
+	w := newWander(t, t, 3, nil)
+	w.come(b)
+	w.send(a)
+	l := w.link(a, b)
+	w.eventually("it passes", func() bool { w.pass(l, 1); l.mu.Lock(); defer l.mu.Unlock(); return len(l.answered) == 1 })
+	w.cut([2]int{a, b})
+	w.cut([2]int{c, b})
+	w.carry(w.link(a, c), 1)
+	w.local[c] = w.nodes[c].connect()
+	w.local[c].consumer(1, orders, 1000)
+	w.eventually("both are consumed", func() bool { return w.consume(b, 1)+w.consume(c, 1) == 0 && len(w.got) == 1 && w.total() == 2 })
+	require.Len(t, w.flagged, 1)
+	w.check()
+}
+
+func (w *wander) total() (n int) {
+	for _, times := range w.got {
+		n += times
+	}
+	return n
+}
+
 // TestWanderModel kills brokers and moves consumers at any step.
 func TestWanderModel(t *testing.T) {
 	began := time.Now()

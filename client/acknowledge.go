@@ -73,6 +73,15 @@ func (c *Consumer) remember(id message.MessageID) {
 	}
 }
 
+// dealtWith notes a message that an application is done with and whose link has
+// been lost meanwhile: it can be acknowledged when it comes again, alone.
+func (c *Consumer) dealtWith(id message.MessageID) {
+	c.remember(id)
+	if c.acked.suspects != nil {
+		c.acked.suspects[id.Key()] = struct{}{}
+	}
+}
+
 // auditDepth is how many acknowledgements are remembered, 0: none.
 func (o *Options) auditDepth() int {
 	switch {

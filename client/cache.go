@@ -33,6 +33,14 @@ func (c *messageCache) put(m *message.Message) {
 	}
 }
 
+// drop forgets m, which was put last.
+func (c *messageCache) drop(m *message.Message) {
+	if n := len(c.messages); n > c.start && c.messages[n-1] == m {
+		c.messages[n-1] = nil
+		c.messages, c.size = c.messages[:n-1], c.size-m.Size()
+	}
+}
+
 // each calls send with every message in order.
 func (c *messageCache) each(send func(any) error) error {
 	for _, m := range c.messages[c.start:] {

@@ -90,13 +90,8 @@ func (c *Conn) announce(ctx context.Context) error {
 	ctx, cancel := limited(ctx, c.target.options.ConnectResponseTimeout)
 	defer cancel()
 	info := c.info
-	if _, err := c.call(ctx, &info); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.announced = true
-	return nil
+	_, err := c.register(ctx, &info, func() { c.announced = true })
+	return err
 }
 
 // limited is ctx with a time limit, if that is positive.

@@ -82,15 +82,12 @@ func (s *Session) Consumer(ctx context.Context, d message.Destination, opts Cons
 	c.mu.Lock()
 	c.consumers[consumer.info.ID] = consumer
 	c.mu.Unlock()
-	if _, err := c.call(ctx, &consumer.info); err != nil {
+	if _, err := c.register(ctx, &consumer.info, func() { s.consumers[consumer] = struct{}{} }); err != nil {
 		c.mu.Lock()
 		delete(c.consumers, consumer.info.ID)
 		c.mu.Unlock()
 		return nil, fmt.Errorf("open consumer of %s: %w", d, err)
 	}
-	c.mu.Lock()
-	s.consumers[consumer] = struct{}{}
-	c.mu.Unlock()
 	s.order = append(s.order, consumer)
 	return consumer, nil
 }

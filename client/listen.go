@@ -96,6 +96,10 @@ func (c *Consumer) attend(ctx context.Context, d delivery, handle func(context.C
 	if cause != nil {
 		return c.refuse(ctx, d, cause)
 	}
+	if d.link != c.session.conn.present() {
+		c.dealtWith(d.Message.ID)
+		return nil
+	}
 	if c.session.mode == IndividualAcknowledge {
 		c.lastDelivered.Store(d.Message.ID.BrokerSequence)
 		c.remember(d.Message.ID)

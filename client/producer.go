@@ -45,14 +45,12 @@ func (s *Session) Producer(ctx context.Context, d message.Destination, opts Prod
 		c.producers[p.info.ID] = p
 		c.mu.Unlock()
 	}
-	_, err = c.call(ctx, &p.info)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
+	if _, err = c.register(ctx, &p.info, func() { s.announced[p] = struct{}{} }); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		delete(c.producers, p.info.ID)
 		return nil, fmt.Errorf("open producer for %s: %w", d, err)
 	}
-	s.announced[p] = struct{}{}
 	return p, nil
 }
 
@@ -146,8 +144,17 @@ func (p *Producer) SendAsync(ctx context.Context, m *message.Message, done func(
 	return c.issue(ctx, &request{cmd: m, notify: done})
 }
 
-// post sends without an answer.
+// post sends without an answer. What could not be sent leaves the window: the
+// broker will not say that it has come.
 func (p *Producer) post(ctx context.Context, tx *transaction, m *message.Message) error {
+	err := p.transmit(ctx, tx, m)
+	if err != nil {
+		p.window.release(m.Size())
+	}
+	return err
+}
+
+func (p *Producer) transmit(ctx context.Context, tx *transaction, m *message.Message) error {
 	c := p.session.conn
 	switch fo := c.target.failover; {
 	case fo == nil:
@@ -163,7 +170,7 @@ func (p *Producer) post(ctx context.Context, tx *transaction, m *message.Message
 		c.cache.put(m)
 		l := c.link
 		c.mu.Unlock()
-		return c.postTracked(ctx, l, m)
+		return c.orUntracked(c.postTracked(ctx, l, m), func() { c.cache.drop(m) })
 	}
 	return c.post(ctx, m)
 }
@@ -179,7 +186,18 @@ func (p *Producer) postInTransaction(ctx context.Context, tx *transaction, m *me
 	tx.track(p, m)
 	l := c.link
 	c.mu.Unlock()
-	return c.postTracked(ctx, l, m)
+	return c.orUntracked(c.postTracked(ctx, l, m), func() { tx.untrack(m) })
+}
+
+// orUntracked forgets with conn.mu what was to be repeated, if it was not sent:
+// the application is told so.
+func (c *Conn) orUntracked(err error, forget func()) error {
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		forget()
+	}
+	return err
 }
 
 // prepare sets the message's headers and takes its place in the window, which

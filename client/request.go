@@ -19,6 +19,9 @@ type request struct {
 	cmd    any         // sent again after failover
 	ch     chan answer // capacity 1; nil where notify is set
 	notify func(error) // called once, from the reader; never blocks
+	// accepted is called with conn.mu when the broker has said yes: what it notes
+	// is there before another link can be made. May be nil.
+	accepted func()
 }
 
 func (r *request) finish(a answer) {
@@ -32,12 +35,15 @@ func (r *request) finish(a answer) {
 // call sends a command and waits for the broker's response. With failover it
 // waits across the loss of connections. When ctx ends first, whether the
 // broker acted is unknown.
-func (c *Conn) call(ctx context.Context, cmd any) (any, error) {
+func (c *Conn) call(ctx context.Context, cmd any) (any, error) { return c.register(ctx, cmd, nil) }
+
+// register is call for what a broker is to know; accepted, which may be nil,
+// notes for the next link that it does.
+func (c *Conn) register(ctx context.Context, cmd any, accepted func()) (any, error) {
 	r := c.requests.Get().(*request)
-	r.cmd = cmd
+	r.cmd, r.accepted = cmd, accepted
+	defer c.recycle(r)
 	if err := c.issue(ctx, r); err != nil {
-		r.cmd = nil
-		c.requests.Put(r)
 		return nil, err
 	}
 	var a answer
@@ -50,9 +56,12 @@ func (c *Conn) call(ctx context.Context, cmd any) (any, error) {
 			a = <-r.ch // the answer was on its way already
 		}
 	}
-	r.cmd = nil
-	c.requests.Put(r)
 	return a.result, a.err
+}
+
+func (c *Conn) recycle(r *request) {
+	r.cmd, r.accepted = nil, nil
+	c.requests.Put(r)
 }
 
 // issue registers a request and sends it. After an error the request is
@@ -75,11 +84,7 @@ func (c *Conn) issue(ctx context.Context, r *request) error {
 		return nil // a lost link ends in a resend, or in an answer to all
 	}
 	if !c.withdraw(r) {
-		if r.ch != nil {
-			a := <-r.ch
-			return a.err
-		}
-		return nil
+		return nil // it was sent again on the next link, and answered
 	}
 	return err
 }
@@ -101,6 +106,9 @@ func (c *Conn) respond(id int32, a answer) {
 	c.mu.Lock()
 	r := c.pending[id]
 	delete(c.pending, id)
+	if r != nil && r.accepted != nil && a.err == nil {
+		r.accepted()
+	}
 	c.mu.Unlock()
 	if r != nil {
 		r.finish(a)

@@ -53,13 +53,10 @@ func (c *Conn) Session(ctx context.Context, mode AckMode) (*Session, error) {
 	s.info.ID = message.SessionID{Connection: c.info.ID, Value: c.next.session}
 	c.sessions[c.next.session] = s
 	c.mu.Unlock()
-	if _, err := c.call(ctx, &message.SessionInfo{ID: s.info.ID}); err != nil {
+	if _, err := c.register(ctx, &message.SessionInfo{ID: s.info.ID}, func() { s.ready = true }); err != nil {
 		s.forget()
 		return nil, fmt.Errorf("open session: %w", err)
 	}
-	c.mu.Lock()
-	s.ready = true
-	c.mu.Unlock()
 	return s, nil
 }
 

@@ -24,12 +24,10 @@ func (c *Conn) temporary(ctx context.Context, kind message.Kind) (message.Destin
 	c.next.temp++
 	d := message.Destination{Kind: kind, Name: string(c.info.ID) + ":" + strconv.FormatInt(c.next.temp, 10)}
 	c.mu.Unlock()
-	if _, err := c.call(ctx, &message.DestinationInfo{Connection: c.info.ID, Destination: d}); err != nil {
+	create := &message.DestinationInfo{Connection: c.info.ID, Destination: d}
+	if _, err := c.register(ctx, create, func() { c.temps[d] = struct{}{} }); err != nil {
 		return message.Destination{}, fmt.Errorf("create %s: %w", d, err)
 	}
-	c.mu.Lock()
-	c.temps[d] = struct{}{}
-	c.mu.Unlock()
 	return d, nil
 }
 

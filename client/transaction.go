@@ -51,7 +51,19 @@ func (s *Session) begin(ctx context.Context) (*transaction, error) {
 	s.tx = tx
 	l := c.link
 	c.mu.Unlock()
-	return tx, s.conn.postTracked(ctx, l, begin)
+	return tx, s.beginOn(ctx, l, begin)
+}
+
+// beginOn tells a broker of the transaction that has just been made. If that is
+// given up there is none: the broker would know nothing of what is sent in it.
+func (s *Session) beginOn(ctx context.Context, l *link, begin *openwire.TransactionInfo) error {
+	err := s.conn.postTracked(ctx, l, begin)
+	if err != nil {
+		s.conn.mu.Lock()
+		defer s.conn.mu.Unlock()
+		s.tx = nil
+	}
+	return err
 }
 
 // postTracked sends a command that a new link would repeat by itself.
@@ -82,6 +94,13 @@ func (t *transaction) track(p *Producer, m *message.Message) {
 	t.commands = append(t.commands, m)
 	if n := len(t.producers); (n == 0 || t.producers[n-1] != p) && !slices.Contains(t.producers, p) {
 		t.producers = append(t.producers, p)
+	}
+}
+
+// untrack forgets the message that was kept last. The caller holds conn.mu.
+func (t *transaction) untrack(m *message.Message) {
+	if n := len(t.commands); n > 0 && t.commands[n-1] == any(m) {
+		t.commands, t.size = t.commands[:n-1], t.size-m.Size()
 	}
 }
 

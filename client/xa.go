@@ -87,7 +87,7 @@ func (s *XASession) Start(ctx context.Context, xid message.XID) error {
 	s.tx = tx
 	l := c.link
 	c.mu.Unlock()
-	return c.postTracked(ctx, l, begin)
+	return s.beginOn(ctx, l, begin)
 }
 
 func (s *XASession) command(id message.TransactionID, op openwire.TransactionOperation) *openwire.TransactionInfo {

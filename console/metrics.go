@@ -3,6 +3,7 @@ package console
 import (
 	"bufio"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -71,12 +72,24 @@ func describe(rest, help string, labels ...string) *prometheus.Desc {
 type sink chan<- prometheus.Metric
 
 func (s sink) gauge(d *prometheus.Desc, value float64, labels ...string) {
-	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	s.send(d, prometheus.GaugeValue, value, labels)
 }
 
 func (s sink) counter(d *prometheus.Desc, value int64, labels ...string) {
-	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	s.send(d, prometheus.CounterValue, float64(value), labels)
 }
+
+func (s sink) send(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels []string) {
+	safe := make([]string, len(labels))
+	for i, l := range labels {
+		safe[i] = valid(l)
+	}
+	s <- prometheus.MustNewConstMetric(d, kind, value, safe...)
+}
+
+// valid makes a label of any text. The library panics at what is no UTF-8, in a
+// goroutine of its own, and other brokers choose their names.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func oneIf(is bool) float64 {
 	if is {

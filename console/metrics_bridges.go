@@ -39,13 +39,15 @@ func (c *bridgeCollector) Describe(out chan<- *prometheus.Desc) { prometheus.Des
 
 // Collect implements prometheus.Collector.
 func (c *bridgeCollector) Collect(out chan<- prometheus.Metric) {
-	to, seen := sink(out), map[[2]string]int{}
+	to, seen := sink(out), map[[2]string]bool{}
 	for i := range c.bridges {
 		b := &c.bridges[i]
-		labels := [2]string{b.Connector, b.to()}
-		if seen[labels]++; seen[labels] > 1 { // connectors of one name and URI
-			labels[0] += fmt.Sprintf("#%d", seen[labels])
+		name := valid(b.Connector)
+		labels := [2]string{name, valid(b.to())}
+		for n := 2; seen[labels]; n++ { // connectors of one name and URI
+			labels[0] = fmt.Sprintf("%s#%d", name, n)
 		}
+		seen[labels] = true
 		c.collect(to, b, labels[0], labels[1])
 	}
 }

@@ -60,5 +60,5 @@ var labelEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // escapeLabel also makes a name valid UTF-8, as the format wants.
 func escapeLabel(text string) string {
-	return labelEscaper.Replace(strings.ToValidUTF8(text, "\uFFFD"))
+	return labelEscaper.Replace(valid(text))
 }

@@ -66,6 +66,21 @@ func TestMetrics(t *testing.T) {
 	require.Contains(t, got, "process_open_fds")
 }
 
+// Java's strings, and so the names that other brokers have, may hold half of a
+// pair of surrogates, which is no UTF-8.
+func TestMetricsOfBridgesWithAnyNames(t *testing.T) {
+	node := master()
+	node.broker.bridges = []Bridge{
+		{Connector: "x\xed\xa0\x80", RemoteBroker: "far\xed\xa0\x81", CreatedByDuplex: true, State: "bridged", Bridged: true},
+		{Connector: "x\xed\xa0\x82", RemoteBroker: "far\xed\xa0\x83", CreatedByDuplex: true, State: "bridged", Bridged: true},
+		{Connector: "x\uFFFD#2", RemoteBroker: "far\uFFFD", CreatedByDuplex: true, State: "bridged", Bridged: true},
+	}
+	got := scraped(t, node)
+	require.Contains(t, got, "conclave_bridge_up connector=x\uFFFD to=far\uFFFD")
+	require.Contains(t, got, "conclave_bridge_up connector=x\uFFFD#2 to=far\uFFFD")
+	require.Contains(t, got, "conclave_bridge_up connector=x\uFFFD#2#2 to=far\uFFFD")
+}
+
 func TestMetricsOfASlave(t *testing.T) {
 	got := scraped(t, slave())
 	require.Equal(t, 1.0, got["conclave_role role=slave"])

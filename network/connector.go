@@ -23,7 +23,7 @@ type Connector struct {
 	log    *slog.Logger
 
 	mu    sync.Mutex
-	links map[string]*link // mu; by service name; bounded by the agent
+	links map[string]*link // mu; by service name; bounded by the agent, see forgetLocked
 }
 
 // link is what is known of the way to one service, whether there is a bridge
@@ -31,6 +31,8 @@ type Connector struct {
 type link struct {
 	service discovery.Service
 	cancel  context.CancelFunc
+	over    chan struct{} // closed when nothing works for service any more
+	gone    bool          // the agent has taken service back
 	state   State
 	since   time.Time
 	bridge  *bridge // of the present or last try, nil before the first
@@ -67,18 +69,45 @@ func (c *Connector) Added(s discovery.Service) {
 		l = &link{}
 		c.links[s.Name] = l
 	}
-	l.service, l.cancel = s, cancel
-	l.set(Connecting)
-	l.tries++
+	before, over := l.over, make(chan struct{})
+	l.service, l.cancel, l.over, l.gone = s, cancel, over, false
+	if before == nil {
+		l.set(Connecting)
+	}
 	c.mu.Unlock()
 	c.net.work.Go(func() {
 		defer cancel()
+		if before != nil {
+			<-before // of the same name: l is that one's until it has ended
+		}
+		c.mu.Lock()
+		l.set(Connecting)
+		l.tries++
+		c.mu.Unlock()
 		for c.again(ctx, l, s) {
 		}
 		if c.net.ctx.Err() == nil {
 			c.agent.Failed(s)
 		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		close(over)
+		c.forgetLocked(l)
 	})
+}
+
+// forgetLocked drops what is known of a service that was announced and is gone,
+// when nothing works for it any more: it may never come again, and anybody can
+// announce more and more.
+func (c *Connector) forgetLocked(l *link) {
+	if c.uri.Scheme != discovery.Multicast || !l.gone {
+		return
+	}
+	select {
+	case <-l.over:
+		delete(c.links, l.service.Name)
+	default:
+	}
 }
 
 // A bridge that broke is made again soon, so that one to a group heals as soon as
@@ -124,9 +153,8 @@ func (c *Connector) Removed(s discovery.Service) {
 		return
 	}
 	l.cancel()
-	if c.uri.Scheme == discovery.Multicast && l.state != Bridged && l.state != Connecting {
-		delete(c.links, s.Name) // it may never come again
-	}
+	l.gone = true
+	c.forgetLocked(l)
 }
 
 func (l *link) set(s State) { l.state, l.since = s, time.Now() }

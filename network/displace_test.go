@@ -134,3 +134,30 @@ func TestADisplacedDurableWayDeliversWhatItHolds(t *testing.T) {
 	a.await("the shorter way's alone, which nobody hears any more", func() bool { return len(a.durableNames()) == 1 })
 	require.Equal(t, []string{short}, a.durableNames())
 }
+
+// TestADisplacedDurableWayStaysForOthers has a durable subscriber at each of two
+// brokers that one subscription serves, and a shorter way found to one.
+func TestADisplacedDurableWayStaysForOthers(t *testing.T) {
+	a, b, c := startNode(t, "a"), startNode(t, "b"), startNode(t, "c")
+	b.bridge(c, hops(3))
+	a.bridge(b, hops(3))
+	subscribe := func(n *node) *client.Consumer {
+		s, err := n.conn("sub-"+n.name).Session(t.Context(), client.AutoAcknowledge)
+		require.NoError(t, err)
+		news, err := s.Consumer(t.Context(), topic, client.ConsumerOptions{Subscription: "news"})
+		require.NoError(t, err)
+		return news
+	}
+	far := subscribe(c)
+	a.subscribed(topic, 1)
+	near := subscribe(b)
+	a.await("both", func() bool { return a.network.Subscribers() == 2 })
+	a.bridge(c, hops(3), named("DIRECT"))
+	a.await("one each", func() bool { return len(a.durableNames()) == 2 && a.network.Subscribers() == 2 })
+	a.send(topic, 50)
+	require.Equal(t, numbers(0, 50), receive(t, near, 50))
+	require.Equal(t, numbers(0, 50), receive(t, far, 50))
+	nothing(t, near)
+	nothing(t, far)
+	require.Len(t, a.durableNames(), 2)
+}

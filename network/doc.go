@@ -35,6 +35,8 @@
 //     though such a one is there.
 //   - Where the shortest of several ways breaks, the one that was suppressed
 //     takes its place.
+//   - A durable subscription that a shorter way displaces passes on what it
+//     holds before it ends.
 //
 // # Goroutines and locks
 //

@@ -1,5 +1,7 @@
 package network
 
+import "github.com/conclavemq/conclave/network/discovery"
+
 // Remembers counts what the bridges of n hold of consumers that come and go.
 func (n *Network) Remembers() int {
 	n.shared.mu.Lock()
@@ -24,6 +26,21 @@ func (n *Network) Remembers() int {
 
 // Draining counts the durable subscriptions that give way to a shorter one.
 func (n *Network) Draining() (count int) {
+	n.each(func(d *demand) {
+		if d.draining {
+			count++
+		}
+	})
+	return count
+}
+
+// Subscribers counts the durable subscribers that are served.
+func (n *Network) Subscribers() (count int) {
+	n.each(func(d *demand) { count += len(d.subscribers) })
+	return count
+}
+
+func (n *Network) each(f func(*demand)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, c := range n.connectors {
@@ -32,14 +49,34 @@ func (n *Network) Draining() (count int) {
 			if b := l.bridge; b != nil {
 				b.mu.Lock()
 				for _, d := range b.demands.byLocal {
-					if d.draining {
-						count++
-					}
+					f(d)
 				}
 				b.mu.Unlock()
 			}
 		}
 		c.mu.Unlock()
 	}
-	return count
 }
+
+// Idle is a connector that finds nothing by itself: the caller is its agent.
+func (n *Network) Idle(uri *discovery.URI) *Connector {
+	c := &Connector{net: n, uri: uri, config: DefaultConfiguration(), links: map[string]*link{}, log: n.log, agent: deaf{}}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.connectors = append(n.connectors, c)
+	return c
+}
+
+// Links is how many services the connector knows.
+func (c *Connector) Links() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.links)
+}
+
+// deaf is an agent that does nothing.
+type deaf struct{}
+
+func (deaf) Start(discovery.Listener) {}
+func (deaf) Failed(discovery.Service) {}
+func (deaf) Close()                   {}

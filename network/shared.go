@@ -126,11 +126,8 @@ func (b *bridge) giveWay(d *demand) {
 		b.mu.Unlock()
 		return
 	}
-	if d.remote.Durable() {
-		delete(d.subscribers, b.subscriberOf(d.remote))
-	} else {
-		b.demands.part(d, d.remote.ID)
-	}
+	delete(d.subscribers, b.subscriberOf(d.remote))
+	b.demands.part(d, d.remote.ID)
 	d.draining = d.unwanted()
 	if d.draining {
 		b.demands.hide(d)

@@ -177,8 +177,9 @@ func (o *outbound) settleLocked(n int) {
 
 // take waits for entries and gives all of them; the memory of used is queued
 // into next. It counts so many answers, which were written, as settled. It
-// reports false at the end.
-func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
+// reports false at the end. A writer that has encoded what it has not written
+// does not wait; it may get nothing.
+func (o *outbound) take(used []entry, answers int, unwritten bool) ([]entry, bool) {
 	clear(used)
 	if cap(used) > keepQueue {
 		used = nil
@@ -187,6 +188,9 @@ func (o *outbound) take(used []entry, answers int) ([]entry, bool) {
 	defer o.mu.Unlock()
 	if answers > 0 {
 		o.settleLocked(answers)
+	}
+	if unwritten && o.corked && !o.finished && !o.closed {
+		return used[:0], true
 	}
 	o.idle = true
 	for o.lent || !o.rest && !o.finished && !o.closed && (len(o.queue) == 0 || o.corked) {
@@ -213,7 +217,7 @@ func (o *outbound) isClosed() bool {
 func (o *outbound) more() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.queue) > 0 && !o.closed
+	return len(o.queue) > 0 && !o.closed && (!o.corked || o.finished)
 }
 
 // drain drops deliveries from now on and waits until every answer that is

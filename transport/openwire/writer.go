@@ -40,11 +40,11 @@ func (w *writer) run(out *outbound) error {
 	var batch []entry
 	for {
 		var ok bool
-		answers := 0
-		if len(w.buf) == 0 { // or they are not written yet
+		answers, unwritten := 0, len(w.buf) > 0
+		if !unwritten {
 			answers, w.answers = w.answers, 0
 		}
-		if batch, ok = out.take(batch, answers); !ok {
+		if batch, ok = out.take(batch, answers, unwritten); !ok {
 			return nil
 		}
 		w.encoder.Sent(time.Now().UnixMilli())
