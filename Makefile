@@ -18,7 +18,7 @@ CONCURRENT := ./lock/... ./store/... ./journal/... ./broker/... ./transport/... 
 PEERS := activemq libactivemq-java default-jdk-headless
 DATABASE := postgresql libpostgresql-jdbc-java libcommons-dbcp2-java pgbouncer nftables libjaxb-api-java
 
-.PHONY: build run test race fuzz fuzz-list property-list explore lint interop jms network mixed ha fault nfs model postgres postgres-jms bench combined peers all-peers clean
+.PHONY: build run test race fuzz fuzz-list lint interop jms network mixed ha fault nfs model postgres postgres-jms bench combined peers all-peers clean
 
 build: ## a static binary, bin/conclave
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conclave
@@ -65,6 +65,7 @@ property-list:
 
 # Fuzz targets and properties in another order each round. What it finds is
 # repaired with a committed case; the gate, .ci/run, only repeats cases.
+.PHONY: property-list explore
 explore: ## what nobody knows yet: EXPLORETIME minutes of fresh random cases; stops at the first finding
 	@end=$$((SECONDS + 60 * $(EXPLORETIME:m=))); \
 	list=$$({ $(MAKE) -s fuzz-list | sed 's/^/fuzz /'; $(MAKE) -s property-list | sed 's/^/property /'; }); \
