@@ -56,15 +56,20 @@ func TestBackBeforeItsSenderIsAnswered(t *testing.T) {
 	var first, again, back error = ErrClosed, ErrClosed, ErrClosed
 	noted := func(to *error) func(error) { return func(err error) { *to = err } }
 	l := &arriving{key: key, way: landing{"far", 1}}
-	require.True(t, a.begin(l, path, noted(&first)))
-	require.False(t, a.begin(&arriving{key: key, way: l.way}, path, noted(&again)), "it is on its way")
+	require.True(t, begins(a, l, path, noted(&first)))
+	require.False(t, begins(a, &arriving{key: key, way: l.way}, path, noted(&again)), "it is on its way")
 	a.arrive(a.record(l), &store.Op{Seq: 1})
 	x := &arriving{key: key, way: landing{"other", 3}}
-	require.True(t, a.begin(x, append(path, "ID:near", "ID:other"), noted(&back)))
+	require.True(t, begins(a, x, append(path, "ID:near", "ID:other"), noted(&back)))
 	a.settle(l, nil)
 	require.NoError(t, again)
 	require.ErrorIs(t, back, ErrClosed, "that is not the other's answer")
 	require.Len(t, a.flights, 1)
 	a.settle(x, nil)
 	require.Empty(t, a.flights)
+}
+
+func begins(a *bridged, l *arriving, path []message.BrokerID, done func(error)) bool {
+	fresh, _ := a.begin(l, path, done)
+	return fresh
 }
