@@ -144,7 +144,11 @@ func (a *advisories) unnamed(info *message.ProducerInfo) bool {
 }
 
 // destination announces that a destination was created or removed.
-func (a *advisories) destination(dest message.Destination, op message.DestinationOperation, by message.ConnectionID) {
+//
+// path are the brokers by which it was told of, of what is removed those by
+// which it came. (ActiveMQ: DestinationInfo.brokerPath, by which bridges do not
+// take their own broker's for another's)
+func (a *advisories) destination(dest message.Destination, op message.DestinationOperation, by message.ConnectionID, path []message.BrokerID) {
 	if dest.IsAdvisory() {
 		return
 	}
@@ -156,13 +160,16 @@ func (a *advisories) destination(dest message.Destination, op message.Destinatio
 	if a.b.options.DisableAdvisories {
 		return
 	}
-	info := &message.DestinationInfo{Connection: by, Destination: dest, Operation: op}
+	info := &message.DestinationInfo{Connection: by, Destination: dest, Operation: op, BrokerPath: path}
 	a.remember(func() {
 		if op == message.AddDestination {
 			a.destinations[dest] = info
-		} else {
-			delete(a.destinations, dest)
+			return
 		}
+		if was := a.destinations[dest]; was != nil {
+			info.BrokerPath = was.BrokerPath
+		}
+		delete(a.destinations, dest)
 	})
 	if op == message.AddDestination {
 		a.fed(dest)

@@ -131,6 +131,13 @@ func (s *bridges) remove(id message.BrokerID) (known, last bool) {
 	return false, false
 }
 
+// some reports whether there are any.
+func (s *bridges) some() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.peers) > 0
+}
+
 // all is a copy of what there is.
 func (s *bridges) all() []linked {
 	s.mu.Lock()

@@ -124,6 +124,7 @@ type Broker struct {
 	duplicates duplicates
 	bridged    bridged
 	peers      peers
+	awaited    awaited
 
 	mu          sync.Mutex
 	connections map[message.ConnectionID]*Connection // mu
@@ -153,6 +154,7 @@ func New(options Options) (*Broker, error) {
 	if b.now == nil {
 		b.now = time.Now
 	}
+	b.awaited.begin(b.now())
 	b.space, _ = options.Store.(interface{ Roomy() bool })
 	ended, end := context.WithCancel(context.Background())
 	end()
@@ -217,7 +219,7 @@ func (b *Broker) recover(state *store.State) error {
 		if err != nil {
 			return err
 		}
-		b.advise.destination(d.Destination, message.AddDestination, "")
+		b.advise.destination(d.Destination, message.AddDestination, "", nil)
 		for j := range d.Subscriptions {
 			if topic, ok := t.(*topic); ok {
 				b.durables.recover(topic, d, &d.Subscriptions[j])
@@ -333,6 +335,7 @@ func (b *Broker) Close(ctx context.Context) error {
 		c.Close()
 	}
 	close(b.stop)
+	b.awaited.end()
 	b.goroutine.Wait()
 	if err == nil {
 		err = b.conceal(ctx)

@@ -181,7 +181,7 @@ func (c *Connection) consumable(dest message.Destination) (target, error) {
 	if ownerOf(dest) != c.info.ID && !c.bridges {
 		return nil, &MissingDestination{dest}
 	}
-	return c.addTemporary(dest)
+	return c.addTemporary(dest, nil)
 }
 
 func (b *Broker) parseSelector(selector string) (Filter, error) {

@@ -38,12 +38,16 @@ func (c *Connection) plan(asked message.Destination, version uint64) (route, err
 }
 
 // sendable returns a destination to send to. A temporary one is not created
-// by a send, unless that is configured.
+// by a send, unless that is configured, or it is about to be announced.
 func (c *Connection) sendable(dest message.Destination) (target, error) {
 	if dest.Kind.IsTemporary() && c.b.options.AllowTempAutoCreationOnSend && ownerOf(dest) == c.info.ID {
-		return c.addTemporary(dest)
+		return c.addTemporary(dest, nil)
 	}
-	return c.b.sendable(dest)
+	t, err := c.b.sendable(dest)
+	if err != nil && c.foresees(dest) {
+		return c.b.await(dest)
+	}
+	return t, err
 }
 
 func (b *Broker) sendable(dest message.Destination) (target, error) {

@@ -109,7 +109,7 @@
 //  0. bridges.order, while somebody is told of a broker of the network
 //  1. Connection.mu, throughout each method; nothing that Done calls takes it;
 //     spill.entering, or schedule.turn of its own goroutines, in its place
-//  2. branches.mu, durables.mu; transaction.mu
+//  2. branches.mu, durables.mu, awaited.mu; transaction.mu
 //  3. registry.mu, under which only a destination is locked that nobody else
 //     knows yet, or that is being removed; see retire
 //     topic.order, retention.mu

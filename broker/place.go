@@ -220,7 +220,10 @@ func (g *registry) unwatch(s subscription) {
 const maxDestinations = 1 << 20
 
 // ensure returns the destination dest, creating it if need be.
-func (b *Broker) ensure(dest message.Destination) (target, error) {
+func (b *Broker) ensure(dest message.Destination) (target, error) { return b.ensureFrom(dest, nil) }
+
+// ensureFrom is ensure for what other brokers told of, by path.
+func (b *Broker) ensureFrom(dest message.Destination, path []message.BrokerID) (target, error) {
 	if t := b.registry.find(dest); t != nil {
 		return t, nil
 	}
@@ -232,7 +235,7 @@ func (b *Broker) ensure(dest message.Destination) (target, error) {
 		return nil, err
 	}
 	if created {
-		b.advise.destination(dest, message.AddDestination, t.base().owner)
+		b.advise.destination(dest, message.AddDestination, t.base().owner, path)
 	}
 	return t, nil
 }

@@ -94,7 +94,7 @@ func (b *Broker) retire(t target, unless use, done func(error)) bool {
 		return false
 	}
 	t.dispose()
-	b.advise.destination(dest, message.RemoveDestination, t.base().owner)
+	b.advise.destination(dest, message.RemoveDestination, t.base().owner, nil)
 	if b.routing.mirrors(dest) {
 		b.dropMirror(dest)
 	}

@@ -286,10 +286,6 @@ func (a arrivals) fill(t target, m *message.Message) bool {
 	return false
 }
 
-// temporaryGrace is how long a job waits for a temporary destination that is
-// not there: its client may be failing over to here.
-const temporaryGrace = 30 * time.Second
-
 // mayComeBack reports whether a destination that is not there may be so soon.
 func (s *schedule) mayComeBack(j *job) bool {
 	since := max(j.due, s.since)

@@ -16,7 +16,10 @@ func (c *Connection) AddDestination(info *message.DestinationInfo) error {
 	}
 	dest := c.b.named(info.Destination)
 	if dest.Kind.IsTemporary() {
-		_, err := c.addTemporary(dest)
+		if c.echoes(dest) {
+			return nil
+		}
+		_, err := c.addTemporary(dest, info.BrokerPath)
 		return err
 	}
 	parts := dest.Parts()
@@ -32,19 +35,36 @@ func (c *Connection) AddDestination(info *message.DestinationInfo) error {
 }
 
 // addTemporary creates a temporary destination whose name says that it is
-// this connection's, or is anybody's.
-func (c *Connection) addTemporary(dest message.Destination) (target, error) {
+// this connection's, or is of a client of another broker, which came by path.
+func (c *Connection) addTemporary(dest message.Destination, path []message.BrokerID) (target, error) {
 	if owner := ownerOf(dest); owner != c.info.ID && !c.bridges {
 		return nil, failure(errors.Join(ErrInvalidDestination, ErrSecurity), "Cannot create the temporary destination %s of another connection", dest)
+	}
+	if c.echoes(dest) {
+		return nil, &MissingDestination{dest}
 	}
 	if len(c.temporary) >= maxPerConnection {
 		return nil, failure(ErrLimit, "Too many temporary destinations on connection %s", c.info.ID)
 	}
-	t, err := c.b.ensure(dest)
+	t, err := c.b.declare(dest, path)
 	if err == nil {
 		c.temporary[dest] = true
 	}
 	return t, err
+}
+
+// echoes reports whether this is a bridge, and a temporary destination that of a
+// client of this broker, which others tell of. It must not end with the bridge.
+func (c *Connection) echoes(dest message.Destination) bool {
+	return c.bridges && c.b.serves(ownerOf(dest))
+}
+
+// serves reports whether a connection is that of a client of this broker.
+func (b *Broker) serves(id message.ConnectionID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.connections[id]
+	return c != nil && !c.bridges
 }
 
 // dropTemporary deletes a temporary destination of a connection that ends.
@@ -52,6 +72,9 @@ func (c *Connection) addTemporary(dest message.Destination) (target, error) {
 func (c *Connection) dropTemporary(dest message.Destination) {
 	delete(c.temporary, dest)
 	c.temporary = shrunk(c.temporary, &c.temporaries)
+	if c.info.FailoverReconnect || c.b.bridges.some() {
+		c.b.awaited.gone.add(digestOf(dest.String()))
+	}
 	if t := c.b.registry.find(dest); t != nil {
 		c.b.retire(t, nothing, nil)
 	}

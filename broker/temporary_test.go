@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -96,4 +98,40 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// TestRepliesThatOvertake: a reply waits for the temporary queue of a client of
+// another broker, or of one that is failing over.
+func TestRepliesThatOvertake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t)
+		service, far := f.connect(), f.connect(func(i *message.ConnectionInfo) { i.FailoverReconnect = true })
+		asked := message.Destination{Kind: message.TempQueue, Name: "ID:elsewhere-1-1-1:1:1"}
+		p, q := service.producer(1, message.Destination{}), far.producer(1, message.Destination{})
+		require.ErrorIs(t, service.send(service.make(p, asked)), ErrUnknownDestination, "there is no other broker")
+
+		require.NoError(t, far.send(far.make(q, asked)), "it may be failing over, too")
+		require.NoError(t, service.send(service.make(p, asked)))
+		back := f.connect(func(i *message.ConnectionInfo) { i.ID, i.FailoverReconnect = ownerOf(asked), true })
+		add := &message.DestinationInfo{Destination: asked}
+		require.NoError(t, back.AddDestination(add))
+		back.consumer(1, asked, 10)
+		require.Len(t, back.take(t, 2), 2)
+		time.Sleep(2 * temporaryGrace) // in the bubble
+		require.NotNil(t, f.registry.find(asked), "it is its client's")
+		require.NoError(t, back.RemoveDestination(add))
+		require.ErrorIs(t, far.send(far.make(q, asked)), ErrUnknownDestination, "it was removed")
+
+		never := message.Destination{Kind: message.TempQueue, Name: "ID:elsewhere-1-1-2:1:1"}
+		require.ErrorIs(t, far.send(far.make(q, never)), ErrUnknownDestination, "the failover is long over")
+		peer := PeerBroker{ID: "ID:other", Name: "other"}
+		f.BridgeStarted(peer, false, "")
+		require.NoError(t, service.send(service.make(p, never)))
+		require.Equal(t, int64(1), f.registry.find(never).base().stats.size.Load())
+		time.Sleep(temporaryGrace + time.Second)
+		synctest.Wait()
+		require.Nil(t, f.registry.find(never), "nobody announced it")
+		require.ErrorIs(t, service.send(service.make(p, tempQueue(back, 9))), ErrUnknownDestination, "its client is here")
+		f.BridgeStopped(peer)
+	})
 }

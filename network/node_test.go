@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type node struct {
 	listener *transport.Listener
 	url      string
 	store    *memory.Store
+	unbridge func() // ends all its bridges
 }
 
 var starts atomic.Int64
@@ -74,6 +76,7 @@ func startNode(t *testing.T, name string, edit ...func(*broker.Options)) *node {
 	require.NoError(t, err)
 	n := &node{t: t, name: name, broker: b, store: s}
 	n.network = network.New(network.Options{Broker: b, BrokerURL: func() string { return n.url }, Log: log})
+	n.unbridge = sync.OnceFunc(n.network.Stop)
 	uri, err := transport.ParseURI("tcp://127.0.0.1:0")
 	require.NoError(t, err)
 	protocol := openwire.New(openwire.Options{URI: uri, Broker: b, BrokerName: name, BrokerID: options.ID, Bridges: bridges{n.network}, Log: log})
@@ -83,7 +86,7 @@ func startNode(t *testing.T, name string, edit ...func(*broker.Options)) *node {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		n.network.Stop()
+		n.unbridge()
 		n.listener.Park(ctx)
 		n.listener.Dismiss()
 		require.NoError(t, b.Close(ctx))
