@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,6 +83,7 @@ type pause struct {
 	consumer  *client.Consumer // of the old master's
 	producer  *client.Session  // of the old master's
 	book      *harness.Ledger
+	inherited []int // files that were there when the heir had begun, with its first one
 }
 
 const keptMessages = 3000
@@ -103,6 +105,7 @@ func pauseActiveMQ(t *testing.T) *pause {
 	at := time.Now()
 	require.NoError(t, p.heir.StartServing(startLimit))
 	t.Logf("the heir serves after %v", time.Since(at).Round(time.Millisecond))
+	p.inherited = p.numbers()
 	send(t, dial(t, p.heir), p.book, "after", 500)
 	return p
 }
@@ -124,6 +127,27 @@ func (p *pause) wake() {
 	orphans, err := filepath.Glob(p.file("db-*.orphan"))
 	require.NoError(t, err)
 	t.Logf("the woken ActiveMQ deleted at least %d files; %d files of its own were set aside", restored, len(orphans))
+}
+
+// numbers are those of the journal files that are there.
+func (p *pause) numbers() (list []int) {
+	names, err := filepath.Glob(p.file("db-*.log"))
+	require.NoError(p.t, err)
+	for _, name := range names {
+		var n int
+		_, err := fmt.Sscanf(filepath.Base(name), "db-%d.log", &n)
+		require.NoError(p.t, err)
+		list = append(list, n)
+	}
+	return list
+}
+
+// foreign are the files that the old master began after its pause: the heir's
+// have higher numbers.
+func (p *pause) foreign() []int {
+	return slices.DeleteFunc(p.numbers(), func(n int) bool {
+		return slices.Contains(p.inherited, n) || n > slices.Max(p.inherited)
+	})
 }
 
 func (p *pause) file(name string) string { return filepath.Join(p.dir, name) }
@@ -155,9 +179,12 @@ func TestPausedActiveMQWakes(t *testing.T) {
 				p.settle(p.heir)
 				return
 			}
-			// The old one runs on; ActiveMQ has no protection from it.
+			// The old one runs on; ActiveMQ has no protection from it, nor from
+			// the files that it leaves.
 			if next == string(harness.ActiveMQ) {
 				require.NoError(t, p.old.Kill())
+				require.Eventually(t, func() bool { return len(p.foreign()) == 0 }, startLimit, 10*time.Millisecond,
+					"the heir leaves files of the old one where they are")
 			}
 			require.NoError(t, p.heir.Kill())
 			owner := newBroker(t, harness.Kind(next), "next", filepath.Dir(p.dir))
