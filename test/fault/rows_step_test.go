@@ -31,7 +31,7 @@ func stepRows() []row {
 					})
 					<-m.process.Done()
 					at.heal()
-					x.now()
+					x.still() // the other may have served before the end is noticed here
 					x.rejoin(m)
 					x.served(0)
 				}
