@@ -112,26 +112,26 @@ all-peers: peers ## what the suites with peers need, all at once
 
 interop: PEERS += libjolokia-core-java
 interop: build peers ## real ActiveMQ clients and brokers against this one
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -p 1 -timeout 20m -parallel 4 -v ./test/interop/... ./test/client
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags interop -count=1 -p 1 -timeout 20m -parallel 3 -v ./test/interop/... ./test/client
 
 jms: build peers ## what applications do with JMS, with real Java clients
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 3 -v ./test/jms
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags jms -count=1 -timeout 20m -parallel 2 -v ./test/jms
 
 ALTERNATIONS ?= 50
 KILLS        ?= 20
 
 network: PEERS += nftables
 network: build peers ## networks of Conclaves and ActiveMQs, with real Java clients; needs root for partitions
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -parallel 4 -kills $(KILLS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags network -count=1 -timeout 20m -v ./test/network -parallel 3 -kills $(KILLS)
 
 mixed: build peers ## ActiveMQ and Conclave as one pair, killed ALTERNATIONS times
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 3 -v ./test/mixed -alternations $(ALTERNATIONS)
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags mixed -count=1 -timeout 6h -parallel 2 -v ./test/mixed -alternations $(ALTERNATIONS)
 
 ha: build ## pairs of real processes: take-over, clean stop, lost locks
 	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags traced -count=1 -timeout 10m -parallel 4 -v ./test/ha
 
 fault: build ## bad input on ports and disks, processes that die and hang; root runs all of it
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags fault -count=1 -timeout 20m -parallel 4 -v ./test/fault
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) test -tags fault -count=1 -timeout 20m -parallel 3 -v ./test/fault
 
 # NFS=TestKill runs one test, NFSFLAGS=-keep leaves its logs; see test/nfs/doc.go.
 # All of them are two runs at once: each has kernels and networks of its own,
