@@ -7,20 +7,10 @@ func (n *Network) Remembers() int {
 	n.shared.mu.Lock()
 	count := len(n.shared.serving) + len(n.shared.waiting)
 	n.shared.mu.Unlock()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.connectors {
-		c.mu.Lock()
-		for _, l := range c.links {
-			if b := l.bridge; b != nil {
-				b.mu.Lock()
-				d := &b.demands
-				count += len(d.byLocal) + len(d.byRemote) + len(d.byName) + len(d.patterns)
-				b.mu.Unlock()
-			}
-		}
-		c.mu.Unlock()
-	}
+	n.bridges(func(b *bridge) {
+		d := &b.demands
+		count += len(d.byLocal) + len(d.byRemote) + len(d.byName) + len(d.patterns)
+	})
 	return count
 }
 
@@ -41,6 +31,15 @@ func (n *Network) Subscribers() (count int) {
 }
 
 func (n *Network) each(f func(*demand)) {
+	n.bridges(func(b *bridge) {
+		for _, d := range b.demands.byLocal {
+			f(d)
+		}
+	})
+}
+
+// bridges calls f for each bridge, under its lock.
+func (n *Network) bridges(f func(*bridge)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, c := range n.connectors {
@@ -48,9 +47,7 @@ func (n *Network) each(f func(*demand)) {
 		for _, l := range c.links {
 			if b := l.bridge; b != nil {
 				b.mu.Lock()
-				for _, d := range b.demands.byLocal {
-					f(d)
-				}
+				f(b)
 				b.mu.Unlock()
 			}
 		}
