@@ -12,6 +12,11 @@ import (
 func (c *consumer) acknowledge(t *transaction, a *message.Ack, sync bool, done func(error)) {
 	c.pace.moved()
 	c.mu.Lock()
+	if copies := c.suppressed.learn(a.Type); len(copies) > 0 {
+		c.mu.Unlock()
+		c.consumeCopies(copies, func(error) {})
+		c.mu.Lock()
+	}
 	if c.delivered == 0 {
 		c.mu.Unlock()
 		if t != nil {
@@ -98,6 +103,11 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 		if a.Type == message.IndividualAck {
 			c.kick()
 		}
+		return
+	}
+	if r := c.suppressed.single(a); r != nil {
+		c.mu.Unlock()
+		c.b.consumeOne(r, sync, c.durable, done)
 		return
 	}
 	from, to, count, err := c.spanLocked(a)
@@ -188,16 +198,9 @@ func (c *consumer) redeliveredLocked(a *message.Ack) error {
 	return err
 }
 
-// suppressed is how a client's poison acknowledgement begins when it has
-// recognised a message as one that it has already given to its application.
-// (ActiveMQ: ActiveMQMessageConsumer.dispatch, ActiveMQSession.run)
-const suppressed = "Suppressing duplicate delivery on connection"
-
 // rejectLocked takes a poison or expired acknowledgement, and unlocks. What
 // is poison to the client because its application has had it already is no
-// dead letter: the message has been consumed, its acknowledgement was lost on
-// the way to a broker that is gone. ActiveMQ fills its dead letter queue with
-// these after each failover.
+// dead letter; see suppressions.
 func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)) {
 	if t != nil && a.Type == message.PoisonAck {
 		c.mu.Unlock()
@@ -215,47 +218,24 @@ func (c *consumer) rejectLocked(t *transaction, a *message.Ack, done func(error)
 		return
 	}
 	suppresses := a.Type == message.PoisonAck && a.PoisonCause != nil && strings.HasPrefix(a.PoisonCause.Message, suppressed)
-	if suppresses {
-		refs = c.settleLocked(refs)
-	}
 	for _, r := range refs {
 		c.inflight.remove(r)
 	}
 	c.extendLocked(-len(refs))
+	if suppresses {
+		refs = c.suppressLocked(refs)
+	}
 	c.mu.Unlock()
 	switch {
 	case a.Type == message.ExpiredAck:
 		c.b.expireAll(refs, c.durable, done)
 	case suppresses:
-		for _, r := range refs {
-			r.home.base().stats.copies.Add(1)
-		}
 		c.b.log.Debug("client suppressed a duplicate delivery", "consumer", c.info.ID.String(), "message", a.Last.String())
-		c.b.consume(refs, false, c.durable, done)
+		c.consumeCopies(refs, done)
 	default:
 		c.b.bury(refs, causeOf(a.PoisonCause), c.durable, done)
 	}
 	c.kick()
-}
-
-// settleLocked returns those of refs that a client has had and consumed when
-// it suppresses them. Not so what a rollback has given back, nor anything in a
-// connection with XA branches: had the branch been committed that it was
-// consumed in, it would not be here. Such messages stay in flight, where they
-// cost no credit, until their consumer is gone: this client will not pass them
-// on.
-func (c *consumer) settleLocked(refs []*ref) []*ref {
-	var consumed []*ref
-	for _, r := range refs {
-		if r.stored && (c.conn.branched.Load() || r.home.wasReturned(r)) {
-			c.b.log.Warn("a client takes for a duplicate what a rollback has given back; it is kept for another consumer",
-				"consumer", c.info.ID.String(), "message", r.m.ID.String())
-			c.extendLocked(1)
-			continue
-		}
-		consumed = append(consumed, r)
-	}
-	return consumed
 }
 
 // causeOf renders an exception as Java's Throwable.toString does.

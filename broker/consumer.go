@@ -31,17 +31,18 @@ type consumer struct {
 	pace    pace
 	forward *forward // of a bridge, or nil
 
-	mu        sync.Mutex
-	homes     []home      // mu
-	inflight  deque       // mu
-	hold      hold        // mu
-	prefetch  int         // mu
-	extension int         // mu; credit beyond prefetch
-	allowance int         // mu; credit in a pause, see Trickle
-	delivered int64       // mu; messages so far
-	closed    bool        // mu
-	awaits    bool        // mu; a pull wants to hear at once that there is nothing
-	timer     *time.Timer // mu; of a pull
+	mu         sync.Mutex
+	homes      []home       // mu
+	inflight   deque        // mu
+	suppressed suppressions // mu; refused as duplicates
+	hold       hold         // mu
+	prefetch   int          // mu
+	extension  int          // mu; credit beyond prefetch
+	allowance  int          // mu; credit in a pause, see Trickle
+	delivered  int64        // mu; messages so far
+	closed     bool         // mu
+	awaits     bool         // mu; a pull wants to hear at once that there is nothing
+	timer      *time.Timer  // mu; of a pull
 }
 
 // maxPrefetch bounds what a client may ask for.
@@ -109,17 +110,24 @@ func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination)
 	if c.prefetch == 0 {
 		c.extension-- // asked for one by one, which is bound enough
 	}
-	if c.inflight.n == 0 {
-		c.pace.moved()
-	}
 	r.owner = c
-	c.inflight.push(r)
-	c.delivered++
 	c.awaits = false
 	if c.forward != nil {
 		c.forward.goes()
 		c.b.bridged.leaving.add(r)
 	}
+	c.sendLocked(r, m, dest)
+	c.mu.Unlock()
+	return true
+}
+
+// sendLocked puts r, as m, on its way.
+func (c *consumer) sendLocked(r *ref, m *message.Message, dest message.Destination) {
+	if c.inflight.n == 0 {
+		c.pace.moved()
+	}
+	c.inflight.push(r)
+	c.delivered++
 	c.peer.Deliver(message.Delivery{
 		Consumer:          c.info.ID,
 		Destination:       dest,
@@ -129,8 +137,6 @@ func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination)
 	if p := r.home.base(); p.watched {
 		p.goes(r.m, c.info.ID)
 	}
-	c.mu.Unlock()
-	return true
 }
 
 // join adds a home; false if c is closed or has it already.
@@ -159,7 +165,7 @@ func (c *consumer) leave(h home) []*ref {
 			refs = append(refs, r)
 		}
 	}
-	return refs
+	return append(refs, c.suppressed.take(func(r *ref) bool { return r.home == h })...)
 }
 
 // kick lets the homes deliver.
@@ -283,6 +289,7 @@ func (c *consumer) close(lastDelivered int64) {
 	} else {
 		c.b.recount(countDeliveries(refs, lastDelivered))
 	}
+	refs = append(c.suppressed.end(), refs...)
 	c.mu.Unlock()
 	if c.durable != nil {
 		c.durable.free(c, refs, held)

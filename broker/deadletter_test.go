@@ -52,20 +52,6 @@ func TestPoisonGoesToDeadLetterQueue(t *testing.T) {
 	require.Zero(t, c.count())
 }
 
-func TestSuppressedDuplicateIsConsumed(t *testing.T) {
-	f := start(t)
-	c := f.connect()
-	p := c.producer(1, orders)
-	c.consumer(1, orders, 10)
-	c.sendN(p, orders, 1)
-	a := ackOf(message.PoisonAck, c.take(t, 1)...)
-	a.PoisonCause = &message.Throwable{Class: "java.lang.Throwable", Message: "Suppressing duplicate delivery on connection, consumer ID:x:1:1"}
-	require.NoError(t, c.ack(a))
-	require.Zero(t, f.stats(orders).Size)
-	require.Zero(t, f.stats(dlq).Size)
-	require.EqualValues(t, 1, f.stats(orders).Duplicates)
-}
-
 func TestTransientPoisonIsDropped(t *testing.T) {
 	f := start(t)
 	c := f.connect()

@@ -88,7 +88,7 @@ func (d *durable) drainedLocked() func() {
 func (c *consumer) carriesNothing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.inflight.n == 0
+	return c.inflight.n == 0 && c.suppressed.empty()
 }
 
 // undrainLocked ends it, with the consumer.

@@ -79,6 +79,11 @@ func (q *queue) unstored() (shelves []*shelf, last store.Seq) {
 				collect(r)
 			}
 		}
+		c.suppressed.each(func(r *ref) {
+			if r.home == home(q) {
+				collect(r)
+			}
+		})
 		c.mu.Unlock()
 	}
 	for r := q.window.head; r != nil; r = r.next {

@@ -70,6 +70,7 @@ type ref struct {
 	raised       bool // a rollback has been counted in redeliveries
 	doubtful     bool // fixed: an earlier master may have passed it on to another broker
 	tracked      bool // the application had it before its client failed over to here
+	asked        bool // its client has refused it once; see suppressions
 }
 
 // size is what r counts for in memory.
@@ -77,7 +78,7 @@ func (r *ref) size() int64 { return r.home.base().sizeOf(r.m) }
 
 // reset makes r ready to be delivered again.
 func (r *ref) reset() {
-	r.owner, r.claim, r.seen, r.held, r.raised, r.tracked = nil, nil, 0, false, false, false
+	r.owner, r.claim, r.seen, r.held, r.raised, r.tracked, r.asked = nil, nil, 0, false, false, false, false
 }
 
 // fromEntry makes r, of the lane rank, of what the store returned.
