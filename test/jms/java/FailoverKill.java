@@ -12,6 +12,7 @@ import javax.jms.TextMessage;
 import javax.jms.Topic;
 import javax.jms.TransactionRolledBackException;
 import org.apache.activemq.ActiveMQConnectionFactory;
+import org.apache.activemq.ActiveMQSession;
 import org.apache.activemq.command.ActiveMQQueue;
 import org.apache.activemq.command.ActiveMQTopic;
 
@@ -43,6 +44,7 @@ public final class FailoverKill {
         run(args[0], "consumed", FailoverKill::consumed);
         run(args[0], "both", FailoverKill::both);
         run(args[0], "durable", FailoverKill::durable);
+        run(args[0], "inHand", FailoverKill::inHand);
         System.out.println("DONE");
         System.exit(0);
     }
@@ -172,6 +174,31 @@ public final class FailoverKill {
         connection.close();
         connection = connect("failover");
         Env.none(connection.createSession(false, Session.AUTO_ACKNOWLEDGE).createDurableSubscriber(topic, "s"));
+        connection.close();
+    }
+
+    /** What the application has in hand is its own to acknowledge; what it does not is another's. */
+    private void inHand() throws Exception {
+        Connection connection = connect(null);
+        Env.sendNumbers(connection.createSession(false, Session.AUTO_ACKNOWLEDGE), queue, 0, 3);
+        Session session = connection.createSession(false, ActiveMQSession.INDIVIDUAL_ACKNOWLEDGE);
+        MessageConsumer consumer = session.createConsumer(queue);
+        Message first = Env.receive(consumer);
+        Env.receive(consumer);
+        kill();
+        Message third = Env.receive(consumer);
+        Env.equal("2", ((TextMessage) third).getText(), "what it has not had");
+        first.acknowledge();
+        third.acknowledge();
+        connection.close();
+        connection = connect(null);
+        session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+        consumer = session.createConsumer(queue);
+        Message second = Env.receive(consumer);
+        Env.equal("1", ((TextMessage) second).getText(), "what was not acknowledged");
+        Env.equal(true, second.getJMSRedelivered(), "redelivered");
+        Env.none(consumer);
+        Env.none(session.createConsumer(new ActiveMQQueue("ActiveMQ.DLQ")));
         connection.close();
     }
 }
