@@ -17,7 +17,8 @@ import org.apache.activemq.ActiveMQConnectionFactory;
  * OK at its end.
  */
 public class Flow {
-    static final long PATIENCE = 30_000;
+    /** From READY on: virtual machines that send are started after that, one after the other. */
+    static final long PATIENCE = 90_000;
 
     public static void main(String[] args) {
         try {
