@@ -36,14 +36,28 @@ func (s *schedule) loop() {
 		for more && !s.b.stopping.Load() {
 			last, more = s.fireDue(ctx, last)
 		}
-		timer.Reset(s.untilNext())
+		timer.Reset(s.rest())
 	}
 }
 
-// untilNext is how long the loop may sleep.
+// rest is how long the loop may sleep from now on; what comes meanwhile and is
+// due earlier wakes it.
+func (s *schedule) rest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := s.untilNextLocked()
+	s.wakes = s.b.nowMS() + wait.Milliseconds()
+	return wait
+}
+
+// untilNext is how long nothing is due, as far as anybody wants to know.
 func (s *schedule) untilNext() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.untilNextLocked()
+}
+
+func (s *schedule) untilNextLocked() time.Duration {
 	first, ok := s.alarms.first()
 	if !ok {
 		return longestNap

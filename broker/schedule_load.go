@@ -30,7 +30,7 @@ func (s *schedule) load() {
 		}
 		s.mu.Lock()
 		for i := range entries {
-			s.enterLocked(alarmOf(entries[i].Message, entries[i].Seq))
+			s.enterLocked(s.alarmOf(entries[i].Message, entries[i].Seq))
 			s.cursor = entries[i].Seq
 		}
 		n += len(entries)
