@@ -114,7 +114,7 @@ func (s *schedule) fireTurn(f *flight) (n, postponed int) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.mu.Lock()
-	due := s.alarms.takeDue(nil, s.b.nowMS(), jobPage, jobPageBytes)
+	due := s.alarms.takeDue(nil, s.b.nowMS(), salvo, salvoBytes)
 	s.mu.Unlock()
 	return len(due), s.firePage(due, f)
 }

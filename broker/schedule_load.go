@@ -8,6 +8,13 @@ const (
 	jobPageBytes = 1 << 20
 )
 
+// What is fired at once. Two of these are on their way to the disk at a time, so
+// that many jobs that are due together share few syncs.
+const (
+	salvo      = 1024
+	salvoBytes = 4 << 20 // of message sizes
+)
+
 // retryJobs is when the scheduler tries again what the store or a destination
 // did not take.
 const retryJobs = time.Second
