@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/conclavemq/conclave/message"
@@ -31,13 +32,24 @@ func (a alarm) compare(b alarm) int {
 type alarms struct {
 	near  alarmHeap
 	runs  []*alarmRun
-	limit int // of near, before it is folded; 0: nearAlarms
+	tail  runWriter // of one of runs, or of none
+	limit int       // of near, before it is folded; 0: nearAlarms
 }
 
 // nearAlarms is when the later half of what is near becomes a run.
 const nearAlarms = 8192
 
+// push adds an alarm. What comes in the order of its time, as all does that has
+// the same delay, is written to the end of a run, without being sorted.
 func (l *alarms) push(a alarm) {
+	if t := &l.tail; t.run != nil && !a.before(t.last) {
+		if t.run.n >= longestRun {
+			*t = runWriter{run: &alarmRun{}}
+			l.runs = append(l.runs, t.run)
+		}
+		t.add(a)
+		return
+	}
 	l.near.push(a)
 	if len(l.near) >= cmp.Or(l.limit, nearAlarms) {
 		l.fold()
@@ -53,22 +65,36 @@ func (l *alarms) fold() {
 		w.add(a)
 	}
 	l.near = l.near[:half]
-	l.keep(w.run)
+	if i := slices.Index(l.runs, l.tail.run); i >= 0 {
+		t := l.tail
+		l.dropRun(i)
+		l.keep(t) // it has grown
+	}
+	l.tail = l.keep(w)
 }
 
-// keep adds a run, and merges it with those that are no longer, so that there
-// are few and each alarm is moved a few times at most.
-func (l *alarms) keep(r *alarmRun) {
-	if r.n == 0 {
-		return
+// keep adds a run, and merges it with those of about its length and below, so
+// that there are few and each alarm is moved a few times at most. It returns the writer of
+// what has become of it.
+func (l *alarms) keep(w runWriter) runWriter {
+	if w.run.n == 0 {
+		return runWriter{}
 	}
 	for i := len(l.runs) - 1; i >= 0; i-- {
-		if other := l.runs[i]; other.n <= r.n && other.n+r.n <= longestRun {
-			l.runs = slices.Delete(l.runs, i, i+1)
-			r = merge(other, r)
+		if other := l.runs[i]; bits.Len(uint(other.n)) <= bits.Len(uint(w.run.n)) && other.n+w.run.n <= longestRun {
+			l.dropRun(i)
+			w = merge(other, w.run)
 		}
 	}
-	l.runs = append(l.runs, r)
+	l.runs = append(l.runs, w.run)
+	return w
+}
+
+func (l *alarms) dropRun(i int) {
+	if l.runs[i] == l.tail.run {
+		l.tail = runWriter{}
+	}
+	l.runs = slices.Delete(l.runs, i, i+1)
 }
 
 // earliest is the run whose head is the next alarm, or nil if one in near is.
@@ -104,7 +130,7 @@ func (l *alarms) pop() alarm {
 	}
 	first := r.head
 	if !r.next() {
-		l.runs = slices.DeleteFunc(l.runs, func(other *alarmRun) bool { return other == r })
+		l.dropRun(slices.Index(l.runs, r))
 	}
 	return first
 }
@@ -128,7 +154,7 @@ func (l *alarms) takeDue(dst []alarm, nowMS int64, n int, bytes int64) []alarm {
 // takeAll moves the alarms that pick wants to dst.
 func (l *alarms) takeAll(dst []alarm, pick func(alarm) bool) []alarm {
 	runs := l.runs
-	l.runs = nil
+	l.runs, l.tail = nil, runWriter{}
 	for _, r := range runs {
 		kept := runWriter{run: &alarmRun{}}
 		for more := r.n > 0; more; more = r.next() {
@@ -138,7 +164,7 @@ func (l *alarms) takeAll(dst []alarm, pick func(alarm) bool) []alarm {
 				kept.add(r.head)
 			}
 		}
-		l.keep(kept.run)
+		l.keep(kept)
 	}
 	return l.near.takeAll(dst, pick)
 }

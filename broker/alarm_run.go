@@ -44,7 +44,8 @@ func (r *alarmRun) next() bool {
 	return true
 }
 
-// runWriter makes a run of alarms that come in order.
+// runWriter makes a run of alarms that come in order. The run may be read at
+// the same time.
 type runWriter struct {
 	run  *alarmRun
 	last alarm
@@ -68,8 +69,8 @@ func (w *runWriter) add(a alarm) {
 	r.chunks[n-1] = binary.BigEndian.AppendUint16(b, a.hash)
 }
 
-// merge makes one run of two, which it uses up.
-func merge(a, b *alarmRun) *alarmRun {
+// merge writes one run of two, which it uses up.
+func merge(a, b *alarmRun) runWriter {
 	w := runWriter{run: &alarmRun{}}
 	moreA, moreB := a.n > 0, b.n > 0
 	for moreA || moreB {
@@ -81,5 +82,5 @@ func merge(a, b *alarmRun) *alarmRun {
 			moreB = b.next()
 		}
 	}
-	return w.run
+	return w
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
@@ -189,39 +190,35 @@ func put[T any](is bool, to *T, v T) int {
 }
 
 // hashOf is the hash of a stored job's id, without reading the rest.
-func hashOf(m *message.Message) uint16 {
+func (s *schedule) hashOf(m *message.Message) uint16 {
 	if mentionsJob(m.Properties) {
 		value, _, _ := message.LookupProperty(m.Properties, jobProperty)
 		j := job{}
 		if err := j.readState(value); err == nil && j.id != "" {
-			return hashID(j.id)
+			return s.hashID(j.id)
 		}
 	}
 	if m.ID.TextView != "" {
-		return hashID(m.ID.String())
+		return s.hashID(m.ID.String())
 	}
 	var key [128]byte
-	return hashID(m.ID.AppendProducerKey(key[:0]))
+	return folded(maphash.Bytes(s.seed, m.ID.AppendProducerKey(key[:0])))
 }
 
 // alarmOf is the alarm of a stored job. What is no job is due at once, and is
 // found out then.
-func alarmOf(m *message.Message, seq store.Seq) alarm {
-	return alarm{due: m.BrokerOutTime, seq: seq, hash: hashOf(m), size: sizeOf(m)}
+func (s *schedule) alarmOf(m *message.Message, seq store.Seq) alarm {
+	return alarm{due: m.BrokerOutTime, seq: seq, hash: s.hashOf(m), size: sizeOf(m)}
 }
 
 func mentionsJob(properties []byte) bool {
 	return bytes.Contains(properties, []byte(jobProperty))
 }
 
-// hashID is FNV-1a, folded: jobs in memory are found by it.
-func hashID[S string | []byte](id S) uint16 {
-	h := uint32(2166136261)
-	for i := range len(id) {
-		h = (h ^ uint32(id[i])) * 16777619
-	}
-	return uint16(h>>16 ^ h)
-}
+// hashID is what jobs in memory are found by.
+func (s *schedule) hashID(id string) uint16 { return folded(maphash.String(s.seed, id)) }
+
+func folded(h uint64) uint16 { return uint16(h>>48 ^ h) }
 
 // mentionsSchedule reports whether the properties may ask for a later delivery.
 func mentionsSchedule(properties []byte) bool {

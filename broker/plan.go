@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -57,6 +58,25 @@ func readPlan(properties message.Properties) (p plan, ok bool, err error) {
 		}
 	}
 	return p, ok, nil
+}
+
+// readDelay is readPlan for what nearly all of those ask that ask for anything:
+// one delivery, after a delay. It allocates nothing. ok is false if they ask
+// for something else, or if it takes a closer look.
+func readDelay(properties []byte) (delay int64, ok bool) {
+	s := message.ScanProperties(properties)
+	asks := 0
+	for s.Next() {
+		switch name := s.Name(); {
+		case bytes.HasPrefix(name, []byte(scheduledPrefix)):
+			asks++
+			delay, ok = s.Whole()
+			ok = ok && string(name) == scheduledDelay
+		case string(name) == scheduledJobID, string(name) == jobProperty:
+			return 0, false
+		}
+	}
+	return delay, ok && asks == 1 && s.Plain()
 }
 
 // whole reads what Java's client lets an application set as a whole number.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"cmp"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +26,7 @@ type schedule struct {
 	maxRepeat int  // fixed
 	producer  message.ProducerID
 	ids       atomic.Int64
+	seed      maphash.Seed  // fixed: of hashes of ids
 	wake      chan struct{} // capacity 1: something is due earlier
 	requests  chan management
 	loaded    chan struct{} // closed when alarms has all that is in the store
@@ -36,6 +38,7 @@ type schedule struct {
 
 	mu     sync.Mutex
 	alarms alarms // mu
+	wakes  int64  // mu; when the loop looks at alarms again by itself, ms since 1970
 	// While what the store held is read, from the beginning on, only what lies
 	// at or before cursor is in alarms; visible is the last that has arrived.
 	loading         bool      // mu
@@ -50,6 +53,7 @@ func (s *schedule) init(b *Broker) {
 	s.enabled = b.options.SchedulerSupport
 	s.maxRepeat = cmp.Or(b.options.MaxSchedulerRepeatAllowed, defaultMaxRepeat)
 	s.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 2}
+	s.seed = maphash.MakeSeed()
 	s.wake = make(chan struct{}, 1)
 	s.requests = make(chan management, maxManagement)
 	s.loaded = make(chan struct{})
@@ -83,11 +87,20 @@ func (s *schedule) start() {
 	s.b.run(s.manageAll)
 }
 
-// claim returns the job that m is to become, or nil if it is an ordinary
-// message. by is its producer. It costs a look through its properties, if it has any.
+// claim returns the job that m is to become, m itself if it can, or nil if it
+// is an ordinary message. by is its producer. It costs a look through its
+// properties, if it has any.
 func (s *schedule) claim(m *message.Message, by message.ProducerID) (*message.Message, error) {
 	if !s.enabled || len(m.Properties) == 0 || !mentionsSchedule(m.Properties) {
 		return nil, nil
+	}
+	if delay, ok := readDelay(m.Properties); ok && m.Persistent && m.Expiration == 0 && m.ID.Producer == by {
+		// As it was sent it is the job, except for the time; see job.
+		if err := s.usableFor(m.Destination); err != nil {
+			return nil, err
+		}
+		m.BrokerOutTime = later(s.b.nowMS(), max(delay, 0))
+		return m, nil
 	}
 	properties, err := message.ParseProperties(m.Properties)
 	if err != nil {
@@ -145,6 +158,9 @@ func (d *dispatch) schedule() (taken bool, err error) {
 
 // usableFor refuses names for which there can be no destination later.
 func (s *schedule) usableFor(dest message.Destination) error {
+	if !dest.IsZero() && !dest.IsComposite() {
+		return validName(dest)
+	}
 	parts := dest.Parts()
 	if dest.IsZero() || len(parts) == 0 || len(parts) > maxParts {
 		return failure(ErrInvalidDestination, "Message has no destination")
@@ -170,6 +186,11 @@ func (s *schedule) stamped(j *job) (*message.Message, error) {
 // restamped is a job that was sent in a transaction, whose delay begins when
 // it is committed.
 func (s *schedule) restamped(m *message.Message) *message.Message {
+	if delay, ok := readDelay(m.Properties); ok {
+		again := m.Copy()
+		again.BrokerOutTime = later(s.b.nowMS(), max(delay, 0))
+		return again
+	}
 	j, err := parseJob(m)
 	if err != nil {
 		return m
@@ -197,10 +218,29 @@ func (s *schedule) attach(subscription) error    { return reserved(s.dest) }
 func (s *schedule) inUse() bool                  { return true }
 func (s *schedule) dispose()                     {}
 
+// entry is a job on its way through the store, in one allocation.
+type entry struct {
+	s    *schedule
+	unit store.Unit
+	ops  [1]store.Op
+	done func(error)
+}
+
 func (s *schedule) send(m *message.Message, sync bool, done func(error)) {
-	u := newBatch(s.b)
-	u.add(s, m)
-	u.commit(store.None, message.TransactionID{}, sync, done)
+	e := &entry{s: s, done: done}
+	e.ops[0] = store.Op{Action: store.Add, Destination: s.dest, Message: m, Prioritized: s.policy.PrioritizedMessages}
+	e.unit.Ops, e.unit.Sync, e.unit.Done = e.ops[:], sync, e.written
+	s.b.began()
+	s.b.store.Append(&e.unit)
+}
+
+// written is Done of the Add.
+func (e *entry) written(err error) {
+	defer e.s.b.ended()
+	if err == nil {
+		e.s.arrive(e.ops[0].Message, &e.ops[0])
+	}
+	e.done(refusal(err))
 }
 
 // arrive enters a job that has been stored.
@@ -210,26 +250,24 @@ func (s *schedule) arrive(m *message.Message, op *store.Op) {
 	if !s.enabled {
 		return
 	}
-	a := alarmOf(m, op.Seq)
+	a := s.alarmOf(m, op.Seq)
 	s.mu.Lock()
 	s.visible = max(s.visible, op.Seq)
 	if s.loading || op.Seq <= s.cursor {
 		s.mu.Unlock() // it is read from the store, or has been
 		return
 	}
-	first := s.enterLocked(a)
+	s.enterLocked(a)
+	early := a.due < s.wakes
 	s.mu.Unlock()
-	if first {
+	if early {
 		s.stir()
 	}
 }
 
-// enterLocked adds an alarm and reports whether it is the next one.
-func (s *schedule) enterLocked(a alarm) bool {
+func (s *schedule) enterLocked(a alarm) {
 	s.usage.add(int64(a.size))
 	s.alarms.push(a)
-	first, _ := s.alarms.first()
-	return first == a
 }
 
 // stir has the loop look at what is due. It never blocks.

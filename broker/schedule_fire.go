@@ -36,14 +36,28 @@ func (s *schedule) loop() {
 		for more && !s.b.stopping.Load() {
 			last, more = s.fireDue(ctx, last)
 		}
-		timer.Reset(s.untilNext())
+		timer.Reset(s.rest())
 	}
 }
 
-// untilNext is how long the loop may sleep.
+// rest is how long the loop may sleep from now on; what comes meanwhile and is
+// due earlier wakes it.
+func (s *schedule) rest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := s.untilNextLocked()
+	s.wakes = s.b.nowMS() + wait.Milliseconds()
+	return wait
+}
+
+// untilNext is how long nothing is due, as far as anybody wants to know.
 func (s *schedule) untilNext() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.untilNextLocked()
+}
+
+func (s *schedule) untilNextLocked() time.Duration {
 	first, ok := s.alarms.first()
 	if !ok {
 		return longestNap
@@ -100,7 +114,7 @@ func (s *schedule) fireTurn(f *flight) (n, postponed int) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.mu.Lock()
-	due := s.alarms.takeDue(nil, s.b.nowMS(), jobPage, jobPageBytes)
+	due := s.alarms.takeDue(nil, s.b.nowMS(), salvo, salvoBytes)
 	s.mu.Unlock()
 	return len(due), s.firePage(due, f)
 }

@@ -8,6 +8,13 @@ const (
 	jobPageBytes = 1 << 20
 )
 
+// What is fired at once. Two of these are on their way to the disk at a time, so
+// that many jobs that are due together share few syncs.
+const (
+	salvo      = 1024
+	salvoBytes = 4 << 20 // of message sizes
+)
+
 // retryJobs is when the scheduler tries again what the store or a destination
 // did not take.
 const retryJobs = time.Second
@@ -30,7 +37,7 @@ func (s *schedule) load() {
 		}
 		s.mu.Lock()
 		for i := range entries {
-			s.enterLocked(alarmOf(entries[i].Message, entries[i].Seq))
+			s.enterLocked(s.alarmOf(entries[i].Message, entries[i].Seq))
 			s.cursor = entries[i].Seq
 		}
 		n += len(entries)

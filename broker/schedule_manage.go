@@ -134,7 +134,7 @@ func (s *schedule) chosen(r management) ([]alarm, bool) {
 	}
 	s.mu.Lock()
 	var list []alarm
-	switch hash := hashID(r.id); r.action {
+	switch hash := s.hashID(r.id); r.action {
 	case managementBrowse:
 		s.alarms.all(func(a alarm) {
 			if a.due >= r.from && a.due <= r.to {

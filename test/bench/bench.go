@@ -104,6 +104,9 @@ func (b *bench) one(ctx context.Context, round int, r row, generator string, col
 		return nil
 	}
 	for i, f := range r.Figures {
+		if f.Key == work.Key && generator != "go" {
+			continue
+		}
 		b.results.add(r.Key, f.Key, generator, col, values[i])
 		b.say("round %d: %-18s %-4s %-18s %10s %s", round, r.Key, generator, col.title(), number(values[i]), f.Unit)
 	}
@@ -141,7 +144,13 @@ func (b *bench) drive(ctx context.Context, c cell, s scenario) (outcome, error) 
 	defer broker.Kill()
 	s = b.complete(s)
 	s.URL = broker.URL()
+	var cpu time.Duration
+	s.Measuring = func() func() {
+		work := worked(broker)
+		return func() { cpu = work() }
+	}
 	o, err := c.generator.run(ctx, s)
+	o.CPU = cpu
 	if err != nil {
 		err = fmt.Errorf("%w; log: %s", err, tail(broker.Log(), 1000))
 	}

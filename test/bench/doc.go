@@ -8,7 +8,7 @@
 //	make bench                                # everything, takes about an hour
 //	go run ./test/bench -rows sync-32,async -rounds 1 -duration 3s
 //	go run ./test/bench -settings activemq    # the reference alone
-//	go run ./test/bench -against ./conclave-1 # and an earlier build of Conclave
+//	go run ./test/bench -against ./conclave-1 -cpu # and an earlier build of Conclave
 //
 // The rows whose names begin with pg- have both brokers on one PostgreSQL server,
 // started for the run on the same disk: ActiveMQ with its JDBC store, each

@@ -30,6 +30,7 @@ type options struct {
 	backlog    int64
 	dir        string
 	against    string
+	cpu        bool
 	json       string
 	markdown   string
 }
@@ -70,6 +71,7 @@ func parseFlags(args []string) (*options, error) {
 	f.Int64Var(&o.backlog, "backlog", 1_000_000, "messages of the backlog row")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "directory on the disk to measure")
 	f.StringVar(&o.against, "against", "", "another build of conclave, measured beside this one")
+	f.BoolVar(&o.cpu, "cpu", false, "also print the broker's processor time for each message, with the Go generator")
 	f.StringVar(&o.json, "json", "", "write every value to this file")
 	f.StringVar(&o.markdown, "markdown", "", "write the table to this file")
 	if err := f.Parse(args); err != nil {
@@ -118,6 +120,9 @@ func run(ctx context.Context, opts *options) error {
 	chosen, err := chosenRows(opts.rows)
 	if err != nil {
 		return err
+	}
+	if opts.cpu {
+		chosen = withWork(chosen)
 	}
 	dir, err := scratch(opts.dir)
 	if err != nil {

@@ -110,7 +110,8 @@ func loadRow(key string, figures []figure, s scenario) row {
 		if err != nil {
 			return nil, err
 		}
-		return []float64{o.Rate, o.P50.Seconds() * 1e3, o.P99.Seconds() * 1e3}[:len(figures)], nil
+		values := []float64{o.Rate, o.P50.Seconds() * 1e3, o.P99.Seconds() * 1e3}[:len(figures)]
+		return append(values, o.work()), nil
 	}}
 }
 
@@ -130,7 +131,8 @@ func drainRow(key, title string, s scenario) row {
 			if err := preload(ctx, s.URL, s.Destination, s.Drain, s.Size, c.batch()); err != nil {
 				return nil, err
 			}
+			work := worked(broker)
 			o, err := c.generator.run(ctx, s)
-			return []float64{o.Rate}, err
+			return []float64{o.Rate, work().Seconds() * 1e6 / float64(s.Drain)}, err
 		}}
 }

@@ -40,6 +40,15 @@ type outcome struct {
 	Messages int64 // received where there are consumers, else sent
 	Rate     float64
 	P50, P99 time.Duration // of a message's way, or of a send or transaction
+	CPU      time.Duration // of the broker, meanwhile; Go generator only
+}
+
+// work is the broker's processor time a message, in µs.
+func (o *outcome) work() float64 {
+	if o.Messages == 0 {
+		return 0
+	}
+	return o.CPU.Seconds() * 1e6 / float64(o.Messages)
 }
 
 // generator produces load.
