@@ -1,9 +1,7 @@
 package broker
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/conclavemq/conclave/message"
@@ -67,26 +65,6 @@ func (bs *branches) remove(id message.TransactionID) {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	delete(bs.byID, id)
-}
-
-// prepared lists what waits for an outcome, oldest first.
-func (bs *branches) prepared() []message.TransactionID {
-	bs.mu.Lock()
-	var list []*transaction
-	for _, t := range bs.byID {
-		t.mu.Lock()
-		if t.state == prepared {
-			list = append(list, t)
-		}
-		t.mu.Unlock()
-	}
-	bs.mu.Unlock()
-	slices.SortFunc(list, func(t, u *transaction) int { return cmp.Compare(t.number, u.number) })
-	ids := make([]message.TransactionID, len(list))
-	for i, t := range list {
-		ids[i] = t.id
-	}
-	return ids
 }
 
 // abandoned returns the branches of a connection that is gone which are not
@@ -171,6 +149,8 @@ func (t *transaction) prepare(done func(vote int32, err error)) {
 	empty := len(t.sends) == 0 && len(t.acks) == 0 && len(t.counts) == 0
 	known := t.state == active
 	t.mu.Unlock()
+	vote := done
+	done = func(v int32, err error) { vote(v, err); t.decided() }
 	next := preparing
 	if empty {
 		next = finished
@@ -273,6 +253,9 @@ func (t *transaction) failedCommit(err error) error {
 
 // commitBranch is the second phase.
 func (t *transaction) commitBranch(onePhase bool, done func(error)) {
+	if t.after(func() { t.commitBranch(onePhase, done) }) {
+		return
+	}
 	t.mu.Lock()
 	state, stored, adds := t.state, t.stored, t.adds
 	if state == prepared {
@@ -384,11 +367,7 @@ func (t *transaction) arriveAll(ops []store.Op) {
 func (t *transaction) unlock(rolledBack bool) {
 	for _, l := range t.locked {
 		if !rolledBack {
-			s := &l.from.base().stats
-			s.dequeued.Add(1)
-			if _, ok := l.from.(*queue); ok {
-				s.size.Add(-1)
-			}
+			l.from.base().stats.dequeued.Add(1)
 		}
 		l.from.unlock(l.seq, rolledBack)
 	}
@@ -396,6 +375,9 @@ func (t *transaction) unlock(rolledBack bool) {
 
 // rollbackBranch forgets a branch.
 func (t *transaction) rollbackBranch(done func(error)) {
+	if t.after(func() { t.rollbackBranch(done) }) {
+		return
+	}
 	t.mu.Lock()
 	state, stored := t.state, t.stored
 	if state != preparing {

@@ -33,6 +33,7 @@ type Connection struct {
 	retired   atomic.Bool   // see Retire
 	branched  atomic.Bool   // it has begun an XA branch
 	sentAway  atomic.Bool   // it is to connect again; see outOfStep
+	left      atomic.Bool   // its client has ended it; see Leave
 
 	// mu is held throughout each method.
 	mu           sync.Mutex
@@ -95,7 +96,7 @@ func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals, bridge
 	c.info.Password = ""
 	c.resumed = info.FailoverReconnect
 	c.life, c.interrupt = context.WithCancel(context.Background())
-	c.spill.b = b
+	c.spill.b, c.spill.left = b, &c.left
 	// Clients use session -1 for the connection's own consumers without
 	// having announced it.
 	c.sessions[message.SessionID{Connection: info.ID, Value: -1}] = newSession()
@@ -282,6 +283,23 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		return
 	}
 	s.acknowledge(t, a, responseRequired, done)
+}
+
+// Leave is Close as the client asks for it. What still waits for memory or the
+// store ends with ErrAborted: the client, which waits for the end of its
+// connection, is not to lose it meanwhile. (ActiveMQ has it wait behind what
+// waits, until its closeTimeout)
+func (c *Connection) Leave() {
+	c.left.Store(true)
+	c.Close()
+}
+
+// ousted is the outcome of what waited when the connection ended.
+func (b *Broker) ousted(left *atomic.Bool) error {
+	if left.Load() && !b.stopping.Load() {
+		return failure(ErrAborted, "Connection closed, send aborted.")
+	}
+	return ErrClosed
 }
 
 // Close ends the connection like that of a vanished client: what it had in

@@ -172,7 +172,8 @@ func (c *Connection) Forget(id message.TransactionID) error {
 	return nil
 }
 
-// Recover lists the XA branches that are prepared.
-func (c *Connection) Recover() []message.TransactionID {
-	return c.b.branches.prepared()
+// Recover lists the XA branches that are prepared, those included whose prepare
+// is under way.
+func (c *Connection) Recover(done func([]message.TransactionID)) {
+	c.b.branches.list(done)
 }

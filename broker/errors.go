@@ -65,6 +65,10 @@ var (
 	// ErrTooManyDestinations: javax.jms.IllegalStateException; wrapped together
 	// with ErrLimit.
 	ErrTooManyDestinations = errors.New("too many destinations")
+	// ErrAborted: the client has ended its connection while this waited for
+	// memory or the store; javax.jms.JMSException for whoever waits for the
+	// answer, and nothing else.
+	ErrAborted = errors.New("connection is closed")
 	// ErrClosed: the broker is stopping or the connection is closed; the
 	// client gets no answer, its connection is closed.
 	ErrClosed = errors.New("broker is stopped")

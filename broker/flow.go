@@ -229,7 +229,7 @@ func (f *flow) forget(c *Connection) {
 		}
 		l.mu.Unlock()
 		for _, s := range dropped {
-			s.done(ErrClosed)
+			s.done(f.b.ousted(&c.left))
 		}
 	}
 }

@@ -105,6 +105,21 @@ func TestParkedSendsOfLostClientAreDropped(t *testing.T) {
 	require.Zero(t, d.count())
 }
 
+// The client that closes its connection keeps it until it has the answer.
+func TestParkedSendsOfClosedConnectionAreAborted(t *testing.T) {
+	f := start(t, limited(1))
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.sendN(p, orders, 1, transient)
+	o := newOutcome()
+	c.Send(context.Background(), c.make(p, orders, transient), true, o.done)
+	c.Leave()
+	err := o.wait(t)
+	require.ErrorIs(t, err, ErrAborted)
+	require.NotErrorIs(t, err, ErrClosed)
+	require.EqualValues(t, 1, f.stats(orders).Size)
+}
+
 func TestSendFailIfNoSpace(t *testing.T) {
 	f := start(t, limited(1), func(o *Options) { o.SendFailIfNoSpace = true })
 	c := f.connect()

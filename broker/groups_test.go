@@ -148,3 +148,21 @@ func TestPrefetchByPolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestLastOfGroup lets the consumer that ended a group not have it again while
+// there is another.
+func TestLastOfGroup(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	p := c.producer(1, orders)
+	first := c.consumer(1, orders, 10)
+	c.sendN(p, orders, 2, inGroup("a", 0))
+	second := c.consumer(2, orders, 10)
+	c.sendN(p, orders, 1, inGroup("a", -1))
+	c.sendN(p, orders, 2, inGroup("a", 0))
+	var had []message.ConsumerID
+	for _, d := range c.take(t, 5) {
+		had = append(had, d.Consumer)
+	}
+	require.Equal(t, []message.ConsumerID{first, first, first, second, second}, had)
+}

@@ -48,6 +48,9 @@ func (b *Broker) Move(ctx context.Context, from message.Destination, s Selection
 }
 
 func (b *Broker) move(r *ref, t target, done func(error)) {
+	if from := r.m.OriginalDestination; !from.IsZero() {
+		b.burials.leave(burial{key: r.m.ID.Key(), from: from, to: r.home.base().dest}) // it may become a dead letter again
+	}
 	m := r.m.Copy()
 	b.readdress(m, t.base().dest)
 	u := newBatch(b)
@@ -74,7 +77,6 @@ func (b *Broker) Retry(ctx context.Context, from message.Destination, s Selectio
 			done(err)
 			return
 		}
-		b.burials.leave(burial{key: r.m.ID.Key(), from: to, to: from})
 		b.move(r, t, done)
 	})
 	if n == 0 && err == nil && !all {

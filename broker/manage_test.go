@@ -129,6 +129,24 @@ func TestRetry(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotDeadLetters)
 }
 
+// What a topic's subscriber refused and somebody moved may be refused again.
+func TestMovedDeadLetterOfTopicDiesAgain(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	p := c.producer(1, news)
+	c.consumer(1, news, 10, durableNamed("s"))
+	c.sendN(p, news, 2)
+	for round := range 3 {
+		got := c.take(t, 2)
+		require.Equal(t, []int64{1, 2}, sequencesOf(got), round)
+		poison(t, c, got...)
+		require.EqualValues(t, 2, f.stats(dlq).Size, round)
+		n, err := f.Move(t.Context(), dlq, Selection{}, news)
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+	}
+}
+
 // With what is in flight nothing happens.
 func TestMoveLeavesWhatIsInFlight(t *testing.T) {
 	f := start(t)

@@ -179,6 +179,7 @@ func (q *queue) restore(positions []store.Seq) {
 func (q *queue) lock(seq store.Seq) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.stats.size.Add(-1)
 	q.lockLocked(seq)
 }
 
@@ -197,6 +198,7 @@ func (q *queue) unlock(seq store.Seq, fetch bool) {
 	passed := q.locked[seq]
 	delete(q.locked, seq)
 	if fetch {
+		q.stats.size.Add(1)
 		q.returned.add(seq)
 	}
 	if fetch && passed {

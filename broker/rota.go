@@ -269,6 +269,17 @@ func (g *tier) turn(j int, strict bool) int {
 	return j
 }
 
+// had keeps m, which got a message out of turn, from being the next: above all,
+// from having again the group that it has just been given the last message of.
+func (t *rota) had(m *member) {
+	for i := range t.tiers {
+		if g := &t.tiers[i]; g.members[g.next] == m {
+			g.took(g.next)
+			return
+		}
+	}
+}
+
 func (g *tier) took(k int) {
 	if g.next = k + 1; g.next >= len(g.members) {
 		g.next = 0
@@ -350,6 +361,7 @@ func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 		result = waiting
 	case !t.want(owner.consumer, r.m):
 	case owner.missed != t.scan && t.give(r, owner, dest, false):
+		t.had(owner)
 		return taken
 	default:
 		t.miss(owner)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/conclavemq/conclave/store"
 )
@@ -15,7 +16,8 @@ import (
 // goroutine is there for as long as somebody waits.
 type spill struct {
 	b        *Broker
-	entering sync.Mutex // held while a send passes on from here
+	left     *atomic.Bool // the connection's
+	entering sync.Mutex   // held while a send passes on from here
 
 	mu    sync.Mutex
 	queue []spilled     // mu; the first is being tried
@@ -130,6 +132,9 @@ func (s *spill) try(w spilled) {
 	defer s.entering.Unlock()
 	if err == nil && w.ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", ErrClosed, w.ctx.Err())
+	}
+	if errors.Is(err, ErrClosed) && s.left.Load() {
+		err = s.b.ousted(s.left)
 	}
 	w.run(err)
 }

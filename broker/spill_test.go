@@ -93,6 +93,23 @@ func TestFullStoreLeavesTheConnectionAlone(t *testing.T) {
 	require.Equal(t, count(6, 21), sequencesOf(c.take(t, 21)))
 }
 
+// What waits is given up with the connection, which the client does not lose
+// for it.
+func TestSpillOfClosedConnectionIsAborted(t *testing.T) {
+	s := newFullStore(t)
+	f := startOn(t, s)
+	c := f.connect()
+	answers := c.sendAsync(c.producer(1, orders), 3, 10)
+	c.Leave()
+	for _, o := range answers {
+		err := o.wait(t)
+		require.ErrorIs(t, err, ErrAborted)
+		require.NotErrorIs(t, err, ErrClosed)
+	}
+	s.full(false)
+	require.Zero(t, f.stats(orders).Size)
+}
+
 // Beyond a bound the reader waits after all, and a connection that ends lets
 // go of everything.
 func TestSpillIsBounded(t *testing.T) {

@@ -31,6 +31,7 @@ type transaction struct {
 	locked   []lockedAck           // mu; of a recovered branch
 	stored   bool                  // mu; prepared, in the store too
 	adds     []message.Destination // mu; where a branch in the store sends to, once for each message
+	waiting  []func()              // mu; what is to be done when a prepare has come through
 	marks    []*imprint            // mu until it ends; of what it sends, or of a recovered branch
 }
 

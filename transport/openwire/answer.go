@@ -57,7 +57,7 @@ func (s *session) respond(id int32, err error) {
 // for; nil is none. (ActiveMQ: TransportConnection.serviceException)
 func (s *session) serviceFailure(err error) {
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, broker.ErrAborted):
 	case silent(err):
 		s.end(err)
 	default:

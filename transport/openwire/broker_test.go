@@ -13,10 +13,14 @@ import (
 )
 
 // realServer is a listener with a real broker in memory.
-func realServer(t *testing.T) *server {
+func realServer(t *testing.T, change ...func(*broker.Options)) *server {
 	t.Helper()
 	store := memory.New()
-	b, err := broker.New(broker.Options{Name: "real", ID: "ID:real", Store: store})
+	options := broker.Options{Name: "real", ID: "ID:real", Store: store}
+	for _, f := range change {
+		f(&options)
+	}
+	b, err := broker.New(options)
 	require.NoError(t, err)
 	u, err := transport.ParseURI("tcp://127.0.0.1:0")
 	require.NoError(t, err)
@@ -81,4 +85,35 @@ func TestAConnectionThatComesBackReplacesItself(t *testing.T) {
 	again.ok(&message.ConnectionInfo{ID: "c", ClientID: "client", FailoverReconnect: true})
 	require.Len(t, old.end(), 1) // why it ended
 	again.ok(&message.SessionInfo{ID: sessionID})
+}
+
+// A client that closes its connection while a send of its waits for memory gets
+// both answers, and keeps its socket until then.
+func TestBlockedProducerCloses(t *testing.T) {
+	s := realServer(t, func(o *broker.Options) {
+		o.Policy = func(message.Destination) broker.Policy {
+			p := broker.DefaultPolicy()
+			p.MemoryLimit = 1
+			return p
+		}
+	})
+	p := s.connected()
+	p.ok(&message.SessionInfo{ID: sessionID})
+	p.ok(&message.ProducerInfo{ID: producer, Destination: message.NewQueue("Q")})
+	transient := func(sequence int64) *message.Message {
+		m := text("x")
+		m.Persistent, m.ID.ProducerSequence = false, sequence
+		return m
+	}
+	p.ok(transient(1))
+	blocked := p.request(transient(2))
+	closed := p.request(&message.RemoveInfo{Object: message.ConnectionID("c")})
+	_, refusal := p.receive()
+	require.IsType(t, &codec.ExceptionResponse{}, refusal)
+	require.Equal(t, blocked, refusal.(*codec.ExceptionResponse).CorrelationID)
+	require.Equal(t, "Connection closed, send aborted.", refusal.(*codec.ExceptionResponse).Exception.Message)
+	_, answer := p.receive()
+	require.Equal(t, &codec.Response{CorrelationID: closed}, answer)
+	p.oneway(&codec.Shutdown{})
+	require.Empty(t, p.end())
 }

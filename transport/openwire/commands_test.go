@@ -56,7 +56,7 @@ func TestEveryCommandOfAClient(t *testing.T) {
 		{&message.RemoveInfo{Object: consumer, LastDelivered: 5}, []string{"remove consumer c:1:1 5"}},
 		{&message.RemoveInfo{Object: producer}, []string{"remove producer c:1:1"}},
 		{&message.RemoveInfo{Object: sessionID, LastDelivered: 6}, []string{"remove session c:1 6"}},
-		{&message.RemoveInfo{Object: message.ConnectionID("c"), LastDelivered: -1}, []string{"close"}},
+		{&message.RemoveInfo{Object: message.ConnectionID("c"), LastDelivered: -1}, []string{"leave"}},
 		{&message.RemoveInfo{Object: message.ConnectionID("gone")}, nil},
 	} {
 		t.Run(fmt.Sprintf("%T", test.command), func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestRemovedConnectionRemovesItsSessions(t *testing.T) {
 	p := serve(t, b, "").connected()
 	p.ok(&message.SessionInfo{ID: sessionID})
 	p.ok(&message.RemoveInfo{Object: message.ConnectionID("c"), LastDelivered: 9})
-	require.Equal(t, []string{"connect c", "add session c:1", "remove session c:1 9", "close"}, b.called())
+	require.Equal(t, []string{"connect c", "add session c:1", "remove session c:1 9", "leave"}, b.called())
 	refusal := p.refused(text("x"))
 	require.Equal(t, "java.lang.IllegalStateException", refusal.Class)
 	require.Equal(t, "Cannot lookup a producer from a connection that had not been registered: c", refusal.Message)

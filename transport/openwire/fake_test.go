@@ -145,10 +145,11 @@ func (c *fakeConnection) Forget(tx message.TransactionID) error { return c.resul
 func (c *fakeConnection) Retire(int) bool                       { return true }
 func (c *fakeConnection) FromBroker(string)                     {}
 
-func (c *fakeConnection) Recover() []message.TransactionID {
+func (c *fakeConnection) Recover(done func([]message.TransactionID)) {
 	c.note("recover")
-	return []message.TransactionID{xid, {Connection: "c", Value: 7}}
+	done([]message.TransactionID{xid, {Connection: "c", Value: 7}})
 }
+func (c *fakeConnection) Leave() { c.note("leave") }
 func (c *fakeConnection) Close() { c.note("close") }
 
 var xid = message.TransactionID{XA: true, XID: message.XID{FormatID: 1, Global: "g", Branch: "b"}}

@@ -65,7 +65,7 @@ func count(calls []string) (connects, closes int) {
 		switch {
 		case strings.HasPrefix(call, "connect "):
 			connects++
-		case call == "close":
+		case call == "close", call == "leave":
 			closes++
 		}
 	}

@@ -149,12 +149,13 @@ func (s *session) onTransaction(h codec.Header, t *codec.TransactionInfo) {
 	case codec.Rollback:
 		m.Rollback(t.Transaction, s.done(h))
 	case codec.Recover:
-		ids := m.Recover()
-		data := make([]any, len(ids))
-		for i, id := range ids {
-			data[i] = id
-		}
-		s.answer(h, &codec.DataArrayResponse{CorrelationID: h.CommandID, Data: data}, nil)
+		m.Recover(func(ids []message.TransactionID) {
+			data := make([]any, len(ids))
+			for i, id := range ids {
+				data[i] = id
+			}
+			s.answer(h, &codec.DataArrayResponse{CorrelationID: h.CommandID, Data: data}, nil)
+		})
 	case codec.Forget:
 		s.reply(h, m.Forget(t.Transaction))
 	case codec.End:

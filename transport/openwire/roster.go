@@ -30,9 +30,10 @@ type connection interface {
 	Commit(tx message.TransactionID, onePhase bool, done func(error))
 	Rollback(tx message.TransactionID, done func(error))
 	Forget(message.TransactionID) error
-	Recover() []message.TransactionID
+	Recover(done func([]message.TransactionID))
 	Retire(unclaimed int) bool
 	FromBroker(name string)
+	Leave()
 	Close()
 }
 
@@ -107,7 +108,7 @@ const (
 func (r *roster) remove(m *member) {
 	delete(r.members, m.id)
 	r.last = nil
-	m.Close()
+	m.Leave()
 }
 
 // closeAll ends every connection like those of a vanished client.
