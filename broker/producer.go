@@ -116,7 +116,11 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 // flow control only, until ctx ends. done is called when the message is safe,
 // or was refused; of a message for which no response is required, when it has
 // been accepted.
+//
+// Where the store has a leader, its work may be done before Send returns, with
+// Done functions of others called: the caller holds no lock that those need.
 func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) {
+	defer c.b.lead()
 	c.mu.Lock()
 	err := c.send(ctx, m, responseRequired, done)
 	if err != nil && !responseRequired && !m.Transaction.IsZero() {
@@ -214,7 +218,7 @@ func (d *dispatch) pass(ctx context.Context) error {
 	if parked || err != nil {
 		return err
 	}
-	return d.accept(ctx)
+	return d.accept(ctx, true)
 }
 
 // suspected flags the first message that a producer sends after its client
@@ -327,7 +331,7 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 		return true, p.park(parked{
 			c: d.c, id: d.p.info.ID, since: d.c.b.now(), done: send.finish(),
 			run: func() {
-				if err := send.accept(ctx); err != nil {
+				if err := send.accept(ctx, false); err != nil {
 					send.finish()(err)
 				}
 			},
@@ -338,21 +342,21 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 }
 
 // accept gives the message its place in the order of arrival and passes it
-// on.
-func (d *dispatch) accept(ctx context.Context) error {
+// on. led says that lead follows.
+func (d *dispatch) accept(ctx context.Context, led bool) error {
 	spilledNow, err := d.waitForStore(ctx)
 	if err != nil && d.dropStored(err) {
 		err = nil
 	}
 	if !spilledNow && err == nil {
-		d.enter(ctx)
+		d.enter(ctx, led)
 	}
 	return err
 }
 
 // enter is accept for a message that the store takes. If it does not after all,
 // the message goes the way of those who wait for it.
-func (d *dispatch) enter(ctx context.Context) {
+func (d *dispatch) enter(ctx context.Context, led bool) {
 	b, m, finish := d.c.b, d.m, d.finish()
 	if m.Persistent {
 		done, again := finish, *d
@@ -368,7 +372,11 @@ func (d *dispatch) enter(ctx context.Context) {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
 	if d.more == nil && d.mark == nil && d.arrival == nil {
-		d.first.send(m, d.required, finish)
+		if q, ok := d.first.(*queue); ok && led && d.required && b.leader != nil {
+			q.append(m, true, true, finish)
+		} else {
+			d.first.send(m, d.required, finish)
+		}
 		return
 	}
 	u := newBatch(b)
@@ -395,8 +403,15 @@ func (d dispatch) repeat(ctx context.Context, err error) bool {
 			d.finish()(err)
 			return
 		}
-		d.enter(ctx)
+		d.enter(ctx, false)
 	}})
+}
+
+// lead lets the store use this goroutine for what was just appended.
+func (b *Broker) lead() {
+	if b.leader != nil {
+		b.leader.Lead()
+	}
 }
 
 // finish returns what is to be called with the outcome.

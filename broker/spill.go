@@ -87,7 +87,7 @@ func (s *spill) add(d *dispatch, ctx context.Context) {
 			send.finish()(err)
 			return
 		}
-		send.enter(ctx)
+		send.enter(ctx, false)
 	}})
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// writer is what only the committer touches: the current file and the batch
+// writer is what only the committer, who has the role, touches: the current file and the batch
 // that is being made.
 type writer struct {
 	current  *dataFile
