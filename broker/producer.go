@@ -120,18 +120,6 @@ func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequi
 	c.transmit(ctx, dispatch{c: c, m: m, required: responseRequired, done: done})
 }
 
-// SendLed is Send, with an answer required, for a caller that has nothing else
-// to do until the message is safe: the store may use its goroutine to write and
-// sync (see store.Leader), for others too if it comes to that, and call Done
-// functions, whoever they belong to. The caller holds no lock that those need.
-func (c *Connection) SendLed(ctx context.Context, m *message.Message, done func(error)) {
-	d := dispatch{c: c, m: m, required: true, done: done, led: c.b.leader != nil}
-	if d.led {
-		defer c.b.leader.Lead()
-	}
-	c.transmit(ctx, d)
-}
-
 func (c *Connection) transmit(ctx context.Context, d dispatch) {
 	m, done := d.m, d.done
 	c.mu.Lock()
@@ -269,13 +257,6 @@ type dispatch struct {
 	arrival  *arriving // of a message that another broker sends, or nil
 	arrived  *digest   // the same where the message is not persistent
 	size     int64     // of what the client sent, if m is not that
-}
-
-// later is d for another goroutine, or another time.
-func (d *dispatch) later() dispatch {
-	copied := *d
-	copied.led = false
-	return copied
 }
 
 // join makes the send part of its transaction. What the store says to that is
