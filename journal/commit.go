@@ -63,7 +63,7 @@ func (j *Journal) take() (units []*store.Unit, closed bool) {
 // and so does who was told that.
 func (j *Journal) restLocked() {
 	j.idle = len(j.pending) == 0
-	j.alone = j.o.DiskSync == Always && j.writer.company.expected <= 1
+	j.alone = j.o.DiskSync == Always && j.writer.company.alone()
 	j.role.Unlock()
 }
 

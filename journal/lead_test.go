@@ -23,8 +23,14 @@ func awaitLed(j *Journal, u *store.Unit) error {
 	return <-done
 }
 
-// leadable waits until a caller may lead.
+// leadable waits until a caller may lead, as if units had come one at a time
+// for long enough.
 func leadable(t *testing.T, j *Journal) {
+	j.role.Lock()
+	j.writer.company.single = leastSingle
+	j.queueMu.Lock()
+	j.restLocked()
+	j.queueMu.Unlock()
 	require.Eventually(t, func() bool {
 		j.queueMu.Lock()
 		defer j.queueMu.Unlock()
