@@ -8,8 +8,8 @@ import (
 
 var _ store.Leader = (*Journal)(nil)
 
-// Lead has the caller be the committer for a batch, if nobody is and the last
-// one was of a single unit: a producer that is alone and waits for each of its
+// Lead has the caller be the committer for a batch, if nobody is and the latest
+// were of single units: a producer that is alone and waits for each of its
 // messages then waits for no other goroutine. What comes meanwhile is the
 // committer's: a leader has a client of its own to serve.
 //
