@@ -78,6 +78,7 @@ type Broker struct {
 	options    Options
 	name       string
 	store      store.Store
+	leader     store.Leader // the store, or nil
 	lease      leash
 	log        *slog.Logger
 	now        func() time.Time
@@ -156,6 +157,7 @@ func New(options Options) (*Broker, error) {
 	}
 	b.awaited.begin(b.now())
 	b.space, _ = options.Store.(interface{ Roomy() bool })
+	b.leader, _ = options.Store.(store.Leader)
 	ended, end := context.WithCancel(context.Background())
 	end()
 	b.never = ended

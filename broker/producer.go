@@ -117,9 +117,14 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 // or was refused; of a message for which no response is required, when it has
 // been accepted.
 func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) {
+	c.transmit(ctx, dispatch{c: c, m: m, required: responseRequired, done: done})
+}
+
+func (c *Connection) transmit(ctx context.Context, d dispatch) {
+	m, done := d.m, d.done
 	c.mu.Lock()
-	err := c.send(ctx, m, responseRequired, done)
-	if err != nil && !responseRequired && !m.Transaction.IsZero() {
+	err := c.send(ctx, d)
+	if err != nil && !d.required && !m.Transaction.IsZero() {
 		c.fail(m.Transaction, err)
 	}
 	c.mu.Unlock()
@@ -129,10 +134,11 @@ func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequi
 }
 
 // send returns an error, or sees to it that done is called.
-func (c *Connection) send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) error {
+func (c *Connection) send(ctx context.Context, d dispatch) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
+	m := d.m
 	id := m.Producer
 	if id.IsZero() {
 		id = m.ID.Producer
@@ -148,7 +154,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	for _, hook := range c.b.hooks {
 		hook(c.b, m)
 	}
-	d := dispatch{c: c, p: p, m: m, required: responseRequired, done: done}
+	d.p = p
 	taken, err := d.schedule()
 	if taken || err != nil {
 		return err
@@ -171,7 +177,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		d.first, d.more = r.take(m)
 	}
 	m = d.m
-	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
+	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, d.done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
@@ -245,6 +251,7 @@ type dispatch struct {
 	first    target
 	more     []leg // all of several, or nil: first alone
 	required bool
+	led      bool // its caller lets the store lead when it has been appended
 	done     func(error)
 	mark     *imprint  // the id that it is to be remembered by, or nil
 	arrival  *arriving // of a message that another broker sends, or nil
@@ -323,7 +330,7 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 	case p.space.failNow && p.blocks():
 		return false, p.noSpace(d.p.info.ID, false)
 	case d.parkable():
-		send := *d
+		send := d.later()
 		return true, p.park(parked{
 			c: d.c, id: d.p.info.ID, since: d.c.b.now(), done: send.finish(),
 			run: func() {
@@ -355,7 +362,7 @@ func (d *dispatch) accept(ctx context.Context) error {
 func (d *dispatch) enter(ctx context.Context) {
 	b, m, finish := d.c.b, d.m, d.finish()
 	if m.Persistent {
-		done, again := finish, *d
+		done, again := finish, d.later()
 		finish = func(err error) {
 			if err != nil && again.repeat(ctx, err) {
 				return
@@ -368,7 +375,11 @@ func (d *dispatch) enter(ctx context.Context) {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
 	if d.more == nil && d.mark == nil && d.arrival == nil {
-		d.first.send(m, d.required, finish)
+		if q, ok := d.first.(*queue); ok && d.led {
+			q.append(m, true, true, finish)
+		} else {
+			d.first.send(m, d.required, finish)
+		}
 		return
 	}
 	u := newBatch(b)

@@ -85,6 +85,11 @@ type arrival struct {
 // send makes m visible, or appends it and makes it visible when it is stored;
 // with concurrent store and dispatch both at once.
 func (q *queue) send(m *message.Message, sync bool, done func(error)) {
+	q.append(m, sync, false, done)
+}
+
+// append is send; led says that the store's Lead follows, see store.Unit.
+func (q *queue) append(m *message.Message, sync, led bool, done func(error)) {
 	if !q.stores(m) {
 		q.arrive(m, nil)
 		done(q.b.owned())
@@ -97,7 +102,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 	a := &arrival{q: q, done: done}
 	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m, Prioritized: q.policy.PrioritizedMessages}
 	a.unit.Ops = a.ops[:]
-	a.unit.Sync = sync
+	a.unit.Sync, a.unit.Led = sync, led
 	a.ref = ref{m: m, home: q, stored: true, redeliveries: m.RedeliveryCounter}
 	q.b.began()
 	if !q.b.concurrent {

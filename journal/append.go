@@ -111,7 +111,12 @@ func (j *Journal) enqueue(u *store.Unit, w *work) {
 		j.waiting.Add(1)
 	}
 	wake := j.idle
-	j.idle = false
+	if wake && u.Led && j.alone {
+		wake = false
+		j.left.Store(true)
+	} else {
+		j.idle = false
+	}
 	j.queueMu.Unlock()
 	if wake {
 		j.signal()

@@ -7,44 +7,64 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// commit is the committer: it alone writes to the journal. It takes what has
-// been appended, writes it in batches, and then carries each unit out in the
-// index and calls its Done, in log order.
+// commit is the committer: it alone writes to the journal, unless a caller
+// leads for a batch. It takes what has been appended, writes it in batches, and
+// then carries each unit out in the index and calls its Done, in log order.
 func (j *Journal) commit() {
 	defer close(j.ended)
-	var units []*store.Unit
+	j.role.Lock()
 	for {
 		j.turnIfAsked()
 		j.writer.company.wait(j.asking)
-		var closed bool
-		units, closed = j.take(units)
-		if len(units) == 0 {
+		units, closed := j.take()
+		if len(units) > 0 {
+			j.carryOut(units)
 			j.syncIfDue()
-			if closed {
-				j.result = j.finishFile()
-				return
-			}
-			j.sleep()
 			continue
 		}
-		for rest := units; len(rest) > 0; {
-			rest = j.round(rest)
-		}
-		clear(units)
 		j.syncIfDue()
+		if closed {
+			j.result = j.finishFile()
+			return
+		}
+		j.sleep()
+		j.role.Lock()
 	}
 }
 
-// take exchanges the queue for an emptied one.
-func (j *Journal) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
+// carryOut writes units and finishes them.
+func (j *Journal) carryOut(units []*store.Unit) {
+	for rest := units; len(rest) > 0; {
+		rest = j.round(rest)
+	}
+	clear(units)
+	j.spare = units[:0]
+}
+
+// take exchanges the queue for an emptied one. Where there is nothing it lets
+// go of the role.
+func (j *Journal) take() (units []*store.Unit, closed bool) {
 	j.queueMu.Lock()
 	defer j.queueMu.Unlock()
-	units, j.pending = j.pending, empty[:0]
+	j.left.Store(false)
+	if len(j.pending) == 0 {
+		j.restLocked()
+		return nil, j.closed
+	}
+	units, j.pending, j.spare = j.pending, j.spare, nil
 	j.backlog = 0
 	j.waiting.Store(0)
 	j.gate.Open()
-	j.idle = len(units) == 0
+	j.idle = false
 	return units, j.closed
+}
+
+// restLocked lets go of the role. Whoever appends from then on finds it free,
+// and so does who was told that.
+func (j *Journal) restLocked() {
+	j.idle = len(j.pending) == 0
+	j.alone = j.o.DiskSync == Always && j.writer.company.alone()
+	j.role.Unlock()
 }
 
 // asking is how many units wait that ask for a sync.

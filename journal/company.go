@@ -15,6 +15,7 @@ type company struct {
 	cost     time.Duration // of a write and its sync, averaged
 	vain     int           // waits one after the other that were not worth it
 	skip     int           // batches until the next wait
+	single   int           // batches one after the other of one unit, with none waiting
 }
 
 const (
@@ -22,16 +23,26 @@ const (
 	longestWait = 150 * time.Microsecond
 	// mostSkipped bounds the batches between two waits that are not worth it.
 	mostSkipped = 64
+	// leastSingle is how many single units make a producer alone.
+	leastSingle = 32
 )
 
 // wrote notes a batch: how many of its units asked for a sync, how many more
 // had come until it ended, and how long it took.
 func (c *company) wrote(units, waiting int, took time.Duration) {
 	c.expected = units + waiting
+	if c.single++; c.expected > 1 {
+		c.single = 0
+	}
 	if c.cost += (took - c.cost) / 8; c.cost == 0 {
 		c.cost = took
 	}
 }
+
+// alone reports that one unit at a time has asked for a sync for long enough.
+// Several producers come one at a time now and then, and a leader in between
+// has to wake the committer for all the others.
+func (c *company) alone() bool { return c.single >= leastSingle }
 
 // wait waits, at most half as long as a sync takes, until the expected units
 // are there. Where fewer come than would have been written meanwhile, it waits

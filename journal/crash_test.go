@@ -166,7 +166,11 @@ func (h *history) append(j *Journal, u *store.Unit, done *sync.WaitGroup) {
 		}
 		done.Done()
 	}
+	u.Led = rapid.Bool().Draw(h.r, "led")
 	j.Append(u)
+	if u.Led {
+		j.Lead()
+	}
 }
 
 // moments numbers the calls on a disk so that a call is the same whatever other

@@ -51,12 +51,13 @@ func (f *faults) arm(call vfs.Call, skip int, err error) {
 func TestFaultsAreFinal(t *testing.T) {
 	for _, call := range []vfs.Call{vfs.CallWrite, vfs.CallSync, vfs.CallRename, vfs.CallSyncDir, vfs.CallCreate, vfs.CallClose} {
 		for _, skip := range []int{0, 1, 2, 5, 9} {
-			t.Run(fmt.Sprintf("call=%d,skip=%d", call, skip), func(t *testing.T) { testFault(t, call, skip) })
+			t.Run(fmt.Sprintf("call=%d,skip=%d", call, skip), func(t *testing.T) { testFault(t, call, skip, await) })
+			t.Run(fmt.Sprintf("call=%d,skip=%d,led", call, skip), func(t *testing.T) { testFault(t, call, skip, awaitLed) })
 		}
 	}
 }
 
-func testFault(t *testing.T, call vfs.Call, skip int) {
+func testFault(t *testing.T, call vfs.Call, skip int, await func(*Journal, *store.Unit) error) {
 	disk, f := vfs.NewMemory(), &faults{}
 	o := testOptions(&vfs.Faulty{FS: disk, Fault: f.fault}, "/j")
 	o.MaxFileLength = minFileLength

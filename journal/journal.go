@@ -38,7 +38,8 @@ type Journal struct {
 	queueMu  sync.Mutex
 	pending  []*store.Unit                 // queueMu; in log order
 	backlog  int64                         // queueMu; bytes of pending
-	idle     bool                          // queueMu; the committer sleeps
+	idle     bool                          // queueMu; nobody commits: who appends wakes the committer, or leads
+	alone    bool                          // queueMu; one unit at a time asks for a sync, as far as is known
 	closed   bool                          // queueMu
 	failure  error                         // queueMu; why failed is closed
 	lastSeq  store.Seq                     // queueMu; newest given out
@@ -66,7 +67,10 @@ type Journal struct {
 	snapshotMu     sync.Mutex
 	snapshots      SnapshotState // snapshotMu
 
-	writer writer // the committer's
+	role   sync.Mutex    // held by whoever is the committer; see lead.go
+	left   atomic.Bool   // what is pending was left to a leader; set with queueMu
+	spare  []*store.Unit // role; the next pending
+	writer writer        // role
 }
 
 var _ store.Store = (*Journal)(nil)

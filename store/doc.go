@@ -6,7 +6,8 @@
 // one committer inside the store gathers waiting units, makes them durable at
 // one go, and calls each unit's Done in log order. Done runs on the
 // committer's goroutine: it must not block and must not call the store's
-// blocking methods; it may call Append.
+// blocking methods; it may call Append. One who appends may lend his goroutine
+// to that committer; see [Leader].
 //
 // What is in the store is read by position: Seq rises in log order over the
 // whole store, and a queue pages forward from the last Seq that it has seen.

@@ -60,6 +60,15 @@ type Store interface {
 	Close() error
 }
 
+// Leader is a Store whose callers can do the committer's work where nobody
+// else has any, which saves waking the committer.
+type Leader interface {
+	// Lead is called after the Append of units with Led, under no lock that a
+	// Done needs. It may commit what waits, and then blocks on I/O and calls the
+	// Done functions, whoever they belong to.
+	Lead()
+}
+
 // Lease is what a store asks of the lock that lets it write.
 type Lease interface {
 	// Epoch is the number of this mastership; it rises with each.

@@ -90,8 +90,11 @@ type Unit struct {
 	// Sync asks that Done wait for the data to be on stable storage; without
 	// it, Done follows the write.
 	Sync bool
-	// Done is called once, in log order, on the committer's goroutine; see
-	// the package comment. It may be nil.
+	// Led says that the caller of Append calls Lead soon after, without having
+	// waited for anything in between; see Leader. Any store may disregard it.
+	Led bool
+	// Done is called once, in log order, on the committer's goroutine or a
+	// leader's; see the package comment. It may be nil.
 	Done func(error)
 
 	single [1]Op
