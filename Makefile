@@ -164,8 +164,8 @@ DATABASE_TESTS := ./test/postgres ./test/harness ./test/harness/postgres ./lock/
 DATABASE_JMS := TestXA|TestDurable|TestLocalTransactions|TestPipeKilled|TestFailoverInTransaction|TestOrder
 
 bench: PEERS += $(DATABASE)
-bench: build peers ## figures beside ActiveMQ's, in the same run
-	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench
+bench: build peers ## figures beside ActiveMQ's, in the same run; BENCH has flags, see test/bench/doc.go
+	CONCLAVE_BIN=$(CURDIR)/$(BIN) $(GO) run ./test/bench $(BENCH)
 
 clean:
 	rm -rf bin

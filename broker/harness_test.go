@@ -238,7 +238,7 @@ func (o outcome) wait(t *testing.T) error {
 func (c *client) send(m *message.Message) error {
 	c.t.Helper()
 	o := newOutcome()
-	c.Send(context.Background(), m, true, o.done)
+	c.SendLed(context.Background(), m, o.done)
 	return o.wait(c.t)
 }
 
@@ -248,7 +248,7 @@ func (c *client) sendN(p message.ProducerID, dest message.Destination, n int, ch
 	var last outcome
 	for range n {
 		last = newOutcome()
-		c.Send(context.Background(), c.make(p, dest, change...), true, last.done)
+		c.SendLed(context.Background(), c.make(p, dest, change...), last.done)
 	}
 	if last != nil {
 		require.NoError(c.t, last.wait(c.t))
@@ -330,7 +330,8 @@ type disk struct {
 	risky    map[message.Destination]store.Segment // by the one before
 	subs     map[message.Destination]map[string]message.SubscriptionInfo
 	prepared map[message.TransactionID][]store.Op
-	held     chan struct{} // not nil: Done waits until it is closed
+	held     chan struct{}   // not nil: Done waits until it is closed
+	left     []chan struct{} // mu; closed by Lead
 	state    *store.State
 }
 
@@ -371,7 +372,9 @@ func (d *disk) Recovered() *store.State { return d.state }
 
 func (d *disk) Append(u *store.Unit) {
 	done, ops := u.Done, u.Ops
+	led := d.leave(u)
 	u.Done = func(err error) {
+		<-led
 		if d.held != nil {
 			<-d.held
 		}
@@ -383,6 +386,30 @@ func (d *disk) Append(u *store.Unit) {
 		}
 	}
 	d.Store.Append(u)
+}
+
+// leave gives what is closed when a unit may be done: at once, or when the
+// caller of Append, who said that he would, has called Lead.
+func (d *disk) leave(u *store.Unit) <-chan struct{} {
+	led := make(chan struct{})
+	if !u.Led {
+		close(led)
+		return led
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = append(d.left, led)
+	return led
+}
+
+// Lead implements store.Leader.
+func (d *disk) Lead() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, led := range d.left {
+		close(led)
+	}
+	d.left = nil
 }
 
 func (d *disk) note(u *store.Unit, ops []store.Op) {

@@ -125,7 +125,7 @@ func (d *dispatch) returns() bool {
 	if d.more != nil || !ok || !d.comesBack(q) {
 		return false
 	}
-	send := *d
+	send := d.later()
 	d.c.b.run(func() { send.rejoin(q) })
 	return true
 }

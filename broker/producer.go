@@ -116,14 +116,15 @@ func (c *Connection) dropProducer(id message.ProducerID, lost bool) {
 // flow control only, until ctx ends. done is called when the message is safe,
 // or was refused; of a message for which no response is required, when it has
 // been accepted.
-//
-// Where the store has a leader, its work may be done before Send returns, with
-// Done functions of others called: the caller holds no lock that those need.
 func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) {
-	defer c.b.lead()
+	c.transmit(ctx, dispatch{c: c, m: m, required: responseRequired, done: done})
+}
+
+func (c *Connection) transmit(ctx context.Context, d dispatch) {
+	m, done := d.m, d.done
 	c.mu.Lock()
-	err := c.send(ctx, m, responseRequired, done)
-	if err != nil && !responseRequired && !m.Transaction.IsZero() {
+	err := c.send(ctx, d)
+	if err != nil && !d.required && !m.Transaction.IsZero() {
 		c.fail(m.Transaction, err)
 	}
 	c.mu.Unlock()
@@ -133,10 +134,11 @@ func (c *Connection) Send(ctx context.Context, m *message.Message, responseRequi
 }
 
 // send returns an error, or sees to it that done is called.
-func (c *Connection) send(ctx context.Context, m *message.Message, responseRequired bool, done func(error)) error {
+func (c *Connection) send(ctx context.Context, d dispatch) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
+	m := d.m
 	id := m.Producer
 	if id.IsZero() {
 		id = m.ID.Producer
@@ -152,7 +154,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 	for _, hook := range c.b.hooks {
 		hook(c.b, m)
 	}
-	d := dispatch{c: c, p: p, m: m, required: responseRequired, done: done}
+	d.p = p
 	taken, err := d.schedule()
 	if taken || err != nil {
 		return err
@@ -175,7 +177,7 @@ func (c *Connection) send(ctx context.Context, m *message.Message, responseRequi
 		d.first, d.more = r.take(m)
 	}
 	m = d.m
-	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, done) {
+	if p.checks && m.Persistent && m.ID.Producer == id && p.audit.repeated(m.ID.ProducerSequence, d.done) {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
@@ -218,7 +220,7 @@ func (d *dispatch) pass(ctx context.Context) error {
 	if parked || err != nil {
 		return err
 	}
-	return d.accept(ctx, true)
+	return d.accept(ctx)
 }
 
 // suspected flags the first message that a producer sends after its client
@@ -249,6 +251,7 @@ type dispatch struct {
 	first    target
 	more     []leg // all of several, or nil: first alone
 	required bool
+	led      bool // its caller lets the store lead when it has been appended
 	done     func(error)
 	mark     *imprint  // the id that it is to be remembered by, or nil
 	arrival  *arriving // of a message that another broker sends, or nil
@@ -327,11 +330,11 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 	case p.space.failNow && p.blocks():
 		return false, p.noSpace(d.p.info.ID, false)
 	case d.parkable():
-		send := *d
+		send := d.later()
 		return true, p.park(parked{
 			c: d.c, id: d.p.info.ID, since: d.c.b.now(), done: send.finish(),
 			run: func() {
-				if err := send.accept(ctx, false); err != nil {
+				if err := send.accept(ctx); err != nil {
 					send.finish()(err)
 				}
 			},
@@ -342,24 +345,24 @@ func (d *dispatch) waitForMemory(ctx context.Context) (parkedNow bool, err error
 }
 
 // accept gives the message its place in the order of arrival and passes it
-// on. led says that lead follows.
-func (d *dispatch) accept(ctx context.Context, led bool) error {
+// on.
+func (d *dispatch) accept(ctx context.Context) error {
 	spilledNow, err := d.waitForStore(ctx)
 	if err != nil && d.dropStored(err) {
 		err = nil
 	}
 	if !spilledNow && err == nil {
-		d.enter(ctx, led)
+		d.enter(ctx)
 	}
 	return err
 }
 
 // enter is accept for a message that the store takes. If it does not after all,
 // the message goes the way of those who wait for it.
-func (d *dispatch) enter(ctx context.Context, led bool) {
+func (d *dispatch) enter(ctx context.Context) {
 	b, m, finish := d.c.b, d.m, d.finish()
 	if m.Persistent {
-		done, again := finish, *d
+		done, again := finish, d.later()
 		finish = func(err error) {
 			if err != nil && again.repeat(ctx, err) {
 				return
@@ -372,7 +375,7 @@ func (d *dispatch) enter(ctx context.Context, led bool) {
 		d.p.audit.append(m.ID.ProducerSequence)
 	}
 	if d.more == nil && d.mark == nil && d.arrival == nil {
-		if q, ok := d.first.(*queue); ok && led && d.required && b.leader != nil {
+		if q, ok := d.first.(*queue); ok && d.led {
 			q.append(m, true, true, finish)
 		} else {
 			d.first.send(m, d.required, finish)
@@ -403,15 +406,8 @@ func (d dispatch) repeat(ctx context.Context, err error) bool {
 			d.finish()(err)
 			return
 		}
-		d.enter(ctx, false)
+		d.enter(ctx)
 	}})
-}
-
-// lead lets the store use this goroutine for what was just appended.
-func (b *Broker) lead() {
-	if b.leader != nil {
-		b.leader.Lead()
-	}
 }
 
 // finish returns what is to be called with the outcome.

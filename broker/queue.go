@@ -88,7 +88,7 @@ func (q *queue) send(m *message.Message, sync bool, done func(error)) {
 	q.append(m, sync, false, done)
 }
 
-// append is send; led says that Broker.lead follows, see store.Unit.
+// append is send; led says that the store's Lead follows, see store.Unit.
 func (q *queue) append(m *message.Message, sync, led bool, done func(error)) {
 	if !q.stores(m) {
 		q.arrive(m, nil)

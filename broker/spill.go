@@ -81,13 +81,13 @@ func (s *spill) state() (wait <-chan struct{}, full bool) {
 
 // add puts a send into the spill.
 func (s *spill) add(d *dispatch, ctx context.Context) {
-	send := *d
+	send := d.later()
 	s.push(spilled{ctx, d.gate(), d.m.Size(), func(err error) {
 		if err != nil {
 			send.finish()(err)
 			return
 		}
-		send.enter(ctx, false)
+		send.enter(ctx)
 	}})
 }
 

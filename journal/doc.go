@@ -16,8 +16,10 @@
 //   - the committer (commit.go) takes appended units, writes them in batches,
 //     syncs, checks the lease, carries them out in the index and calls Done.
 //     It alone writes to the current file and changes the index. A caller
-//     that would only wait for it may be the committer for a batch (lead.go):
-//     the same code on another goroutine;
+//     that would only wait for it may be the committer for a batch, where the
+//     strategy is Always and units come one at a time (lead.go): the same
+//     code on another goroutine. What only the committer touches is guarded by
+//     role, whoever it is;
 //   - the allocator (allocate.go) reserves the space of files, fills them with
 //     zeros ahead of small batches (fill.go) and keeps a spare one, which is
 //     also the reserve for removals on a full disk;
@@ -34,8 +36,9 @@
 // file that was rewritten, promote.go how Open goes on from there.
 //
 // Locks: role makes a goroutine the committer and is taken before all others,
-// by nobody who waits but the committer's own goroutine. queueMu orders Append
-// and guards what waits; indexMu guards the index; segments, the allocator and a file being written have their own.
+// waiting for it by the committer's own goroutine alone. queueMu orders Append
+// and guards what waits; indexMu guards the index; segments, the allocator and
+// a file being written have their own.
 // queueMu may be taken while indexMu is held, not the other way round;
 // segments.mu, allocator.mu, dataFile.mu and snapshotMu are taken last.
 // compactor.mu comes before snapshotting, that before collectMu, and that

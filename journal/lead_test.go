@@ -171,6 +171,36 @@ func TestLeaderWaitsForTheLease(t *testing.T) {
 	require.NoError(t, j.Close())
 }
 
+// TestCloseWaitsForALeader, and so does the next file; what the leader has
+// begun is confirmed, and what comes after Close is refused.
+func TestCloseWaitsForALeader(t *testing.T) {
+	disk, fs := newHungDisk()
+	j := mustOpen(t, testOptions(fs, "/j"))
+	addMessages(t, j, 1, 3)
+	disk.armWhenQuiet(t, j)
+	led, turned, closed := make(chan error, 1), make(chan struct{}), make(chan error, 1)
+	go func() { led <- awaitLed(j, store.Single(addition(4), true, nil)) }()
+	<-disk.hanging
+	go func() { defer close(turned); j.Turn(t.Context()) }()
+	go func() { closed <- j.Close() }()
+	require.Eventually(t, func() bool {
+		j.queueMu.Lock()
+		defer j.queueMu.Unlock()
+		return j.closed
+	}, 10*time.Second, 100*time.Microsecond)
+	require.ErrorIs(t, awaitLed(j, store.Single(addition(5), true, nil)), store.ErrClosed)
+	require.Empty(t, led)
+	require.Empty(t, closed)
+	disk.armed.Store(false)
+	disk.release <- struct{}{}
+	require.NoError(t, <-led)
+	<-turned
+	require.NoError(t, <-closed)
+	j = mustOpen(t, testOptions(fs, "/j"))
+	require.Equal(t, upTo(4), sequences(t, j, testQueue))
+	require.NoError(t, j.Close())
+}
+
 // TestFaultOfALeaderIsFinal: a reader's backstop must not hide that a batch
 // was carried out half-way.
 func TestFaultOfALeaderIsFinal(t *testing.T) {

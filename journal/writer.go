@@ -10,8 +10,8 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// writer is what only the committer, who has the role, touches: the current file and the batch
-// that is being made.
+// writer is what only the committer, who has the role, touches: the current
+// file and the batch that is being made.
 type writer struct {
 	current  *dataFile
 	batch    []byte // head and payload

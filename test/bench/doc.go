@@ -5,10 +5,11 @@
 // printed is the median of the rounds, the ratio of Conclave to the better of
 // ActiveMQ's two columns, and the target of each row with PASS or MISS.
 //
-//	make bench                                # everything, takes about an hour
+//	make bench                                # everything, takes more than an hour
+//	make bench BENCH='-rows main -warmup 1s -duration 2s -drain 100000' # half an hour
 //	go run ./test/bench -rows sync-32,async -rounds 1 -duration 3s
 //	go run ./test/bench -settings activemq    # the reference alone
-//	go run ./test/bench -against ./conclave-1 # and an earlier build of Conclave
+//	go run ./test/bench -against ./conclave-1 # and an earlier build of Conclave; DROP is 5 % worse
 //
 // The rows whose names begin with pg- have both brokers on one PostgreSQL server,
 // started for the run on the same disk: ActiveMQ with its JDBC store, each

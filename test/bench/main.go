@@ -57,7 +57,7 @@ func main() {
 func parseFlags(args []string) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&o.rows, "rows", "all", "comma-separated rows, of: "+strings.Join(rowKeys(), ","))
+	f.StringVar(&o.rows, "rows", "all", "comma-separated rows: all, main, network, database, or of: "+strings.Join(rowKeys(), ","))
 	f.IntVar(&o.rounds, "rounds", 3, "rounds, of which medians are taken")
 	f.DurationVar(&o.warmup, "warmup", 3*time.Second, "load before each measurement")
 	f.DurationVar(&o.duration, "duration", 5*time.Second, "of each measurement")
@@ -100,11 +100,12 @@ func rowKeys() []string {
 // chosenRows are those that -rows names.
 func chosenRows(list string) ([]row, error) {
 	all := rows()
-	if list == "all" {
-		return all, nil
-	}
 	var chosen []row
 	for key := range strings.SplitSeq(list, ",") {
+		if set := rowSets[key]; set != nil {
+			chosen = append(chosen, set()...)
+			continue
+		}
 		i := slices.IndexFunc(all, func(r row) bool { return r.Key == key })
 		if i < 0 {
 			return nil, fmt.Errorf("-rows %s: no such row", key)

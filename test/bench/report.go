@@ -66,15 +66,23 @@ func line(r *results, row row, f figure, generator, shown string, opts *options)
 	return cells
 }
 
-// change is by how much Conclave differs from its earlier build.
+// change is by how much Conclave differs from its earlier build, and whether it
+// is worse by more than is tolerated.
 func change(r *results, row row, f figure, generator string) string {
 	now, haveNow := r.median(row.Key, f.Key, generator, column{Kind: harness.Conclave, Concurrent: true})
 	before, haveBefore := r.median(row.Key, f.Key, generator, earlier)
 	if !haveNow || !haveBefore || before == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%+.1f %%", 100*(now/before-1))
+	text := fmt.Sprintf("%+.1f %%", 100*(now/before-1))
+	if f.Lower && now > before*(1+tolerated) || !f.Lower && now < before*(1-tolerated) {
+		text += " DROP"
+	}
+	return text
 }
+
+// tolerated is by how much a figure may be worse than an earlier build's.
+const tolerated = 0.05
 
 // judgement compares Conclave as it comes with the better of ActiveMQ's
 // columns, and with the target.

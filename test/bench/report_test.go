@@ -91,6 +91,10 @@ func TestFlags(t *testing.T) {
 	all, err := chosenRows("all")
 	require.NoError(t, err)
 	require.Len(t, all, len(rows()))
+	some, err := chosenRows("main,bridge")
+	require.NoError(t, err)
+	require.Equal(t, "sync-1", some[0].Key)
+	require.Equal(t, "bridge", some[len(some)-1].Key)
 }
 
 func TestNumber(t *testing.T) {
@@ -109,6 +113,12 @@ func TestReportOfAnEarlierBuild(t *testing.T) {
 	r.add(rows[0].Key, rows[0].Figures[0].Key, "go", earlier, 100)
 	table := report(r, rows, o)
 	require.Equal(t, "change", table[0][len(table[0])-1])
-	require.Equal(t, "-10.0 %", table[1][len(table[1])-1])
+	require.Equal(t, "-10.0 % DROP", table[1][len(table[1])-1])
+	r.add(rows[0].Key, rows[0].Figures[0].Key, "go", o.columns[0], 106) // the median is 98
+	require.Equal(t, "-2.0 %", report(r, rows, o)[1][len(table[1])-1])
+	f := figure{Key: "ms", Lower: true}
+	r.add("row", "ms", "go", o.columns[0], 106)
+	r.add("row", "ms", "go", earlier, 100)
+	require.Equal(t, "+6.0 % DROP", change(r, row{Key: "row"}, f, "go"))
 	require.Contains(t, table[0], "Conclave earlier")
 }

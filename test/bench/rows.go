@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // figure is one number that a row measures.
@@ -70,9 +71,15 @@ func rate(title string, t func(string) target) []figure {
 }
 
 // rows are all there are, in the order of the table.
-func rows() []row { return append(directoryRows(), databaseRows()...) }
+func rows() []row { return slices.Concat(mainRows(), networkRows(), databaseRows()) }
 
-func directoryRows() []row {
+// rowSets are names for several rows.
+var rowSets = map[string]func() []row{"all": rows, "main": mainRows, "network": networkRows, "database": databaseRows}
+
+func networkRows() []row { return []row{bridgeRow(), groupsRow()} }
+
+// mainRows are those of one broker on a directory.
+func mainRows() []row {
 	return []row{
 		loadRow("sync-1", rate("persistent, synchronous, 1 producer", func(string) target { return target{OfAppend: 0.6} }),
 			scenario{Producers: 1, Persistent: true}),
@@ -96,8 +103,6 @@ func directoryRows() []row {
 			scenario{Producers: 1, Consumers: 10, Destination: "topic://BENCH"}),
 		drainRow("drain-auto", "drain, 1 consumer, automatic acknowledgement", scenario{Consumers: 1}),
 		drainRow("drain-transacted", "drain, 4 consumers, transactions of 100", scenario{Consumers: 4, ConsumerBatch: 100}),
-		bridgeRow(),
-		groupsRow(),
 		startRow(),
 		backlogRow(),
 	}

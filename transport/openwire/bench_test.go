@@ -32,6 +32,10 @@ func (n *nullBroker) Send(_ context.Context, _ *message.Message, required bool, 
 	done(nil)
 }
 
+func (n *nullBroker) SendLed(ctx context.Context, m *message.Message, done func(error)) {
+	n.Send(ctx, m, true, done)
+}
+
 func (n *nullBroker) answer() {
 	for done := range n.late {
 		done(nil)

@@ -7,6 +7,9 @@
 // one after the other; one writes. Both have ended when Run returns. Timers
 // watch a silent or stuck peer.
 //
+// The reader may also do the store's work for a message that its client waits
+// for, when that is all that the client does; see turns.
+//
 // Everything that goes out passes an outbound queue, whose lock is held for an
 // append alone, so that the broker may call a session under its own locks. The
 // writer takes all that is queued, encodes it into one buffer and writes it at

@@ -29,6 +29,8 @@ type fakeBroker struct {
 	// send and commit replace immediate answers.
 	send   func(ctx context.Context, m *message.Message, done func(error))
 	commit func(done func(error))
+	// led is called with what a reader that would commit sends.
+	led func()
 
 	mu    sync.Mutex
 	calls []string
@@ -115,6 +117,12 @@ func (c *fakeConnection) Send(ctx context.Context, m *message.Message, _ bool, d
 		return
 	}
 	done(c.result("send", m.ID))
+}
+func (c *fakeConnection) SendLed(ctx context.Context, m *message.Message, done func(error)) {
+	if c.led != nil {
+		c.led()
+	}
+	c.Send(ctx, m, true, done)
 }
 func (c *fakeConnection) Acknowledge(a *message.Ack, _ bool, done func(error)) {
 	c.mu.Lock()

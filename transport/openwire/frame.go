@@ -66,6 +66,9 @@ func (f *frameReader) next() (frame []byte, own bool, err error) {
 	return frame, false, nil
 }
 
+// behind reports whether more has come than was used.
+func (f *frameReader) behind() bool { return f.write > f.read }
+
 func ended(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

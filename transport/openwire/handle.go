@@ -15,9 +15,12 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 	if taken, err := s.forBridge(command); taken || err != nil {
 		return err
 	}
-	switch c := command.(type) {
-	case *message.Message:
+	if c, ok := command.(*message.Message); ok {
 		s.onMessage(ctx, h, c)
+		return nil
+	}
+	s.turns.other()
+	switch c := command.(type) {
 	case *message.Ack:
 		if s.ending.unwinding.Load() && s.boundary(c) {
 			s.out.cork()
@@ -106,7 +109,15 @@ func (s *session) onMessage(ctx context.Context, h codec.Header, m *message.Mess
 		s.reply(h, err)
 		return
 	}
-	member.Send(ctx, m, h.ResponseRequired, s.done(h))
+	switch {
+	case !h.ResponseRequired:
+		s.turns.other()
+		member.Send(ctx, m, false, s.failed)
+	case s.turns.message(s.out.owing(), s.frames.behind()) && s.bridge == nil: // bridges send ahead
+		member.SendLed(ctx, m, s.done(h))
+	default:
+		member.Send(ctx, m, true, s.done(h))
+	}
 }
 
 func (s *session) onAck(h codec.Header, a *message.Ack) {

@@ -161,6 +161,13 @@ func (o *outbound) owe() bool {
 	return !o.closed && !o.finished
 }
 
+// owing is how many answers are owed.
+func (o *outbound) owing() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.owed
+}
+
 // forgive takes one owed answer back that will never be sent.
 func (o *outbound) forgive() {
 	o.mu.Lock()

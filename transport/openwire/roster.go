@@ -21,6 +21,7 @@ type connection interface {
 	RemoveDestination(*message.DestinationInfo) error
 	RemoveSubscription(*message.RemoveSubscriptionInfo) error
 	Send(ctx context.Context, m *message.Message, responseRequired bool, done func(error))
+	SendLed(ctx context.Context, m *message.Message, done func(error))
 	Acknowledge(a *message.Ack, responseRequired bool, done func(error))
 	Pull(*message.Pull) error
 	SetPrefetch(id message.ConsumerID, n int32) error

@@ -40,6 +40,7 @@ type session struct {
 	far        *Far              // of a duplex bridge, or nil
 	reverse    Reverse           // likewise
 	roster     roster            // the broker's connections on this one
+	turns      turns             // of the client's messages and our answers
 
 	serve   func() error       // reads commands under a context that unblock ends
 	unblock context.CancelFunc // frees the reader from the broker's flow control
