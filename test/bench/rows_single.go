@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,6 +62,9 @@ func singleRow() row {
 			rate.add(o.Rate)
 		}
 		r := rate.value()
+		if r == 0 || trips.value() == 0 || bare.value() == 0 {
+			return nil, errors.New("nothing was confirmed within the time of the measurement")
+		}
 		return []float64{r, 1 / r / (1/bare.value() + 1/trips.value()), 100 * r / bare.value(), 100 * r / plain.value()}, nil
 	}}
 }
