@@ -116,6 +116,9 @@ func judge(r *results, row row, f figure, generator string, opts *options) judge
 		share := ours / r.append()
 		j.ratio += fmt.Sprintf(" (%.0f %%)", 100*share)
 		passed = share >= t.OfAppend
+	case t.Ratio > 0:
+		j.mark = "NO RATIO" // ActiveMQ's side failed
+		return j
 	default:
 		return j
 	}

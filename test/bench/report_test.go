@@ -48,6 +48,9 @@ func TestJudgement(t *testing.T) {
 	require.Equal(t, []string{"3.00× PASS", " (60 %) PASS", "0.50× PASS"}, marks(measured(600, 600, 45)))
 	require.Equal(t, []string{"2.99× MISS", " (59 %) MISS", "0.57× MISS"}, marks(measured(598, 590, 51)))
 	require.Equal(t, []string{" MISS", " MISS", " MISS"}, marks(&results{}), "what failed is a miss")
+	alone := &results{}
+	alone.add("speed", "rate", "go", column{Kind: harness.Conclave, Concurrent: true}, 100)
+	require.Equal(t, " NO RATIO", marks(alone)[0], "there is nothing to compare with")
 }
 
 func TestReport(t *testing.T) {
