@@ -6,7 +6,8 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// Append encodes u on the caller's goroutine and queues it.
+// Append encodes u on the caller's goroutine and queues it. The committer is
+// not woken where the caller is going to lead; see lead.go.
 func (s *Store) Append(u *store.Unit) {
 	w := s.encode(u)
 	u.Work = w
@@ -31,8 +32,14 @@ func (s *Store) Append(u *store.Unit) {
 	if u.Sync {
 		s.syncs.Add(1)
 	}
+	led := u.Led && s.idle && s.alone
+	if led {
+		s.left.Store(true)
+	}
 	s.queueMu.Unlock()
-	s.signal()
+	if !led {
+		s.signal()
+	}
 }
 
 // prepared is what is kept of a transaction that waits for its outcome.

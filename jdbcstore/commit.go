@@ -10,41 +10,62 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// commit is the committer: it alone writes to the database. It takes what has
-// been appended, sends it in batches, each one transaction, and calls each
-// unit's Done in log order.
+// commit is the committer: it alone writes to the database, unless a caller
+// leads for a batch (lead.go). It takes what has been appended, sends it in
+// batches, each one transaction, and calls each unit's Done in log order.
 func (s *Store) commit() {
 	defer close(s.ended)
-	var units []*store.Unit
+	s.role.Lock()
 	for {
 		s.company.wait(s.asking, s.wake)
-		var closed bool
-		units, closed = s.take(units)
-		if len(units) == 0 {
-			if closed {
-				return
-			}
-			<-s.wake
+		units, closed := s.take()
+		if len(units) > 0 {
+			s.rounds(units)
 			continue
 		}
-		for rest := units; len(rest) > 0; {
-			rest = s.round(rest)
+		if closed {
+			return
 		}
-		clear(units)
+		<-s.wake
+		s.role.Lock()
 	}
 }
 
-// take exchanges the queue for an emptied one.
-func (s *Store) take(empty []*store.Unit) (units []*store.Unit, closed bool) {
+// rounds carries out what was taken.
+func (s *Store) rounds(units []*store.Unit) {
+	for rest := units; len(rest) > 0; {
+		rest = s.round(rest)
+	}
+	clear(units)
+	s.spare = units[:0]
+}
+
+// take exchanges the queue for an emptied one. Where there is nothing it lets
+// go of the role.
+func (s *Store) take() (units []*store.Unit, closed bool) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	units, s.pending = s.pending, empty[:0]
+	s.left.Store(false)
+	if len(s.pending) == 0 {
+		s.restLocked()
+		return nil, s.closed
+	}
+	units, s.pending, s.spare = s.pending, s.spare, nil
 	s.backlog = 0
 	s.syncs.Store(0)
 	if !s.full {
 		s.gate.Open()
 	}
+	s.idle = false
 	return units, s.closed
+}
+
+// restLocked lets go of the role. Whoever appends from then on finds it free,
+// and so does who was told that.
+func (s *Store) restLocked() {
+	s.idle = len(s.pending) == 0
+	s.alone = s.company.expected <= 1
+	s.role.Unlock()
 }
 
 // asking is how many units wait that ask for a sync.

@@ -86,6 +86,8 @@ func (s *Store) connect(ctx context.Context) (*session, error) {
 	}
 	c := &session{conn: conn, name: name, fence: s.o.Fence, replace: s.names.Replace,
 		own: &statementCache{texts: s.texts, ready: map[statement]bool{}}}
+	// A deadline that has passed ends whatever waits for the connection.
+	c.unwatch = context.AfterFunc(s.context, func() { _ = conn.Conn().SetDeadline(time.Unix(1, 0)) })
 	if old := s.session; old != nil {
 		err = c.end(ctx, old.name)
 	}
@@ -117,6 +119,7 @@ func (c *session) end(ctx context.Context, name string) error {
 }
 
 func (c *session) close() {
+	c.unwatch()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = c.conn.Close(ctx)

@@ -133,14 +133,14 @@ func (c *session) runCopies(ctx context.Context, calls []call, rows []int64) (un
 		if n < 0 {
 			break
 		}
-		if _, err = c.send(ctx, t, calls[:n], rows[:n]); err == nil {
+		if _, err = c.send(t, calls[:n], rows[:n]); err == nil {
 			rows[n], err = c.copyFrom(ctx, calls[n].copied)
 		}
 		t, calls, rows = transaction{inside: true}, calls[n+1:], rows[n+1:]
 	}
 	if err == nil {
 		t.commit = true
-		uncertain, err = c.send(ctx, t, calls, rows)
+		uncertain, err = c.send(t, calls, rows)
 	}
 	if err != nil && !c.conn.IsClosed() {
 		if _, failed := c.conn.Exec(ctx, "ROLLBACK").ReadAll(); failed != nil {

@@ -26,6 +26,7 @@ import (
 // and a share in a common one, and knows what has to be there.
 type ledger struct {
 	s    *Store
+	led  bool // its goroutines lead where they may
 	mu   sync.Mutex
 	left map[message.Destination]map[message.MessageKey]bool // mu
 	seqs map[message.MessageKey]store.Seq                    // mu
@@ -55,8 +56,11 @@ func (l *ledger) work(t *testing.T, p int64, confirmed *atomic.Int64, stop <-cha
 			removes++
 		}
 		done := make(chan error, 1)
-		u := &store.Unit{Ops: ops, Sync: true, Done: func(err error) { done <- err }}
+		u := &store.Unit{Ops: ops, Sync: true, Led: l.led, Done: func(err error) { done <- err }}
 		l.s.Append(u)
+		if l.led {
+			l.s.Lead()
+		}
 		if err := <-done; err != nil {
 			t.Errorf("unit was refused: %v", err)
 			return
@@ -118,31 +122,47 @@ func TestFaults(t *testing.T) {
 			require.NoError(t, server.Start())
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) { testFault(t, 0, c.times, c.name == "answers lost", c.fault) })
+		way := faultRun{times: c.times, lost: c.name == "answers lost", fault: c.fault, workers: 4}
+		t.Run(c.name, func(t *testing.T) { testFault(t, way) })
+		if c.name != "restarted" {
+			alone := way
+			alone.workers, alone.times = 1, c.times/2
+			t.Run(c.name+", alone", func(t *testing.T) { testFault(t, alone) })
+		}
 		if c.name == "terminated" || c.name == "cut" {
-			t.Run(c.name+", by COPY", func(t *testing.T) { testFault(t, 1, c.times, false, c.fault) })
+			way.copyRows = 1
+			t.Run(c.name+", by COPY", func(t *testing.T) { testFault(t, way) })
 		}
 	}
 }
 
-func testFault(t *testing.T, copyRows, times int, lost bool, fault func(*testing.T, *proxy)) {
+// faultRun is a load and what happens to it.
+type faultRun struct {
+	workers  int // one leads
+	copyRows int
+	times    int
+	lost     bool // answers are
+	fault    func(*testing.T, *proxy)
+}
+
+func testFault(t *testing.T, r faultRun) {
 	p := newProxy(t, server.Address())
 	o := options(emptySchema(t))
-	o.Config, o.CopyRows = p.config(t), copyRows
+	o.Config, o.CopyRows = p.config(t), r.copyRows
 	outcomes := &outcomes{}
 	o.Log = slog.New(outcomes)
 	s := mustOpen(t, o)
-	l := &ledger{s: s, left: map[message.Destination]map[message.MessageKey]bool{}, seqs: map[message.MessageKey]store.Seq{}}
+	l := &ledger{s: s, led: r.workers == 1, left: map[message.Destination]map[message.MessageKey]bool{}, seqs: map[message.MessageKey]store.Seq{}}
 	stop := make(chan struct{})
 	var confirmed atomic.Int64
 	var wait sync.WaitGroup
-	for n := range 4 {
+	for n := range r.workers {
 		wait.Go(func() { l.work(t, int64(n), &confirmed, stop) })
 	}
-	for range times {
+	for range r.times {
 		before := confirmed.Load()
 		require.Eventually(t, func() bool { return confirmed.Load() > before+4+rand.Int64N(8) }, 30*time.Second, time.Millisecond)
-		fault(t, p)
+		r.fault(t, p)
 	}
 	before := confirmed.Load()
 	require.Eventually(t, func() bool { return confirmed.Load() > before }, 30*time.Second, time.Millisecond)
@@ -151,7 +171,7 @@ func testFault(t *testing.T, copyRows, times int, lost bool, fault func(*testing
 	l.check(t, s)
 	require.NoError(t, s.Close())
 	t.Logf("outcomes found: %d durable, %d not", outcomes.durable.Load(), outcomes.other.Load())
-	if lost {
+	if r.lost {
 		require.Positive(t, outcomes.durable.Load(), "no transaction was committed without an answer: the test shows nothing")
 	}
 	o.Config = nil

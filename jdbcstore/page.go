@@ -356,8 +356,13 @@ func (s *Store) LastSequence(id message.ProducerID) int64 {
 	return last
 }
 
-// Find looks a message up by its id; see store.Store.
+// Find looks a message up by its id; see store.Store. Of a producer whose
+// messages are known to end before, as those of a bridge are that brings one
+// after the other, the database has not to be asked.
 func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq, bool) {
+	if last, known := s.producers.last(id.Producer); known && id.ProducerSequence > last {
+		return 0, false
+	}
 	row := int64(-1)
 	s.lookUp(func() error {
 		return s.pool.QueryRow(s.context, s.texts[stmtFind], producerName(id.Producer), id.ProducerSequence, dest.String()).Scan(&row)
@@ -365,8 +370,11 @@ func (s *Store) Find(dest message.Destination, id message.MessageID) (store.Seq,
 	return store.Seq(max(row, 0)), row >= 0
 }
 
-// lookUp repeats a query while the database is away: what is stored already
-// would be taken for new.
+// lookUp repeats a query while the database is away. One that gets no answer
+// for good ends the store, as a batch would: what is stored already would be
+// taken for new. After that, and after Close, nothing is stored, so that it
+// does not matter what the caller believes. Only what the database says that
+// it cannot hold is not there.
 func (s *Store) lookUp(query func() error) {
 	pause := firstPause
 	for {
@@ -375,7 +383,9 @@ func (s *Store) lookUp(query func() error) {
 			return
 		}
 		if verdict := judge(err); verdict != away && verdict != repeatable {
-			s.o.Log.Error("looking up what is stored", "error", err)
+			if !refusal(err) {
+				s.fail(fmt.Errorf("%w: looking up what is stored: %w", store.ErrFailed, err))
+			}
 			return
 		}
 		timer := time.NewTimer(pause)

@@ -167,11 +167,33 @@ func TestEncodings(t *testing.T) {
 		err := await(s, store.Single(store.Op{Action: store.Add, Destination: m.Destination, Message: m}, true, nil))
 		if refused {
 			require.ErrorIs(t, err, ErrEncoding)
+			_, there := s.Find(m.Destination, benchMessage(1, 0).ID)
+			require.False(t, there, "what cannot be stored")
 		} else {
 			require.NoError(t, err)
 		}
 		require.NoError(t, s.Close())
 	}
+}
+
+// TestLookUpIsNotGuessed: a message that the database says nothing of is not
+// taken for new; a message that comes after all of its producer's is not asked
+// for.
+func TestLookUpIsNotGuessed(t *testing.T) {
+	o := options(emptySchema(t))
+	s := mustOpen(t, o)
+	require.NoError(t, await(s, store.Single(benchAdd(1, 5), true, nil)))
+	sql(t, `ALTER TABLE `+o.Tables.Prefix+`ACTIVEMQ_MSGS RENAME TO ELSEWHERE`)
+	_, there := s.Find(benchQueue, benchMessage(1, 6).ID)
+	require.False(t, there)
+	select {
+	case <-s.Failed():
+		require.Fail(t, "it was asked for")
+	default:
+	}
+	s.Find(benchQueue, benchMessage(1, 5).ID)
+	<-s.Failed()
+	require.ErrorIs(t, await(s, store.Single(benchAdd(1, 6), true, nil)), store.ErrFailed)
 }
 
 // TestStandby: a store refuses a standby.

@@ -16,6 +16,8 @@ type session struct {
 	name  string // its application_name, which no other session has
 	fence []string
 	own   *statementCache
+	// unwatch has the end of the store's context leave the connection alone.
+	unwatch func() bool
 	// replace puts the tables' names into a text.
 	replace func(string) string
 }
@@ -68,7 +70,7 @@ func (c *session) run(ctx context.Context, calls []call, rows []int64) (uncertai
 	if slices.ContainsFunc(calls, copies) {
 		return c.runCopies(ctx, calls, rows)
 	}
-	return c.send(ctx, transaction{}, calls, rows)
+	return c.send(transaction{}, calls, rows)
 }
 
 // transaction says what calls that are sent in one go are of one. As the zero
@@ -77,9 +79,11 @@ type transaction struct {
 	begin, inside, commit bool
 }
 
-// send sends calls in one go; see run.
-func (c *session) send(ctx context.Context, t transaction, calls []call, rows []int64) (uncertain bool, err error) {
-	p, before := c.conn.StartPipeline(ctx), 0
+// send sends calls in one go; see run. The end of the store's context ends the
+// connection's waiting (connect), so that none has to be watched each time,
+// which pgconn does with a goroutine: 8 us of 290.
+func (c *session) send(t transaction, calls []call, rows []int64) (uncertain bool, err error) {
+	p, before := c.conn.StartPipeline(context.Background()), 0
 	if t.begin {
 		before++
 		p.SendQueryParams("BEGIN", nil, nil, nil, nil)

@@ -51,6 +51,8 @@ type Store struct {
 	closed   bool                      // queueMu
 	closedAt time.Time                 // queueMu
 	failure  error                     // queueMu
+	idle     bool                      // queueMu; nobody carries out what was taken
+	alone    bool                      // queueMu; one unit at a time asks for a sync, as far as is known
 	full     bool                      // queueMu; the database has no space: additions are refused for a while
 	gate     store.Gate                // queueMu; opened when pending shrinks
 
@@ -64,7 +66,10 @@ type Store struct {
 	recounted atomic.Bool  // there may be redelivery counters
 	size      atomic.Int64 // bytes of the tables
 
-	// The committer's:
+	role sync.Mutex  // held by whoever is the committer; see lead.go
+	left atomic.Bool // what is pending was left to a leader; set with queueMu
+	// The committer's, who has the role:
+	spare   []*store.Unit // the next pending
 	company company
 	session *session
 	topics  topics
@@ -167,10 +172,10 @@ func (s *Store) Close() error {
 	s.signal()
 	<-s.ended
 	s.joined.Wait()
-	s.cancel()
 	if s.session != nil {
 		s.session.close()
 	}
+	s.cancel()
 	s.pool.Close()
 	return nil
 }

@@ -123,6 +123,9 @@ func (s *Store) renew(err error) {
 
 // attempt does it once, with a new session if there is none.
 func (s *Store) attempt(do func(context.Context, *session) error) error {
+	if err := s.context.Err(); err != nil {
+		return err
+	}
 	if s.session == nil || s.session.conn.IsClosed() {
 		c, err := s.connect(s.context)
 		if err != nil {

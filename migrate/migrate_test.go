@@ -133,6 +133,13 @@ func TestVerifyFindsDifferences(t *testing.T) {
 			m.ID.ProducerSequence = 1 << 40
 			do(t, s, store.Single(store.Op{Action: store.Add, Destination: queue, Message: &m}, true, nil))
 		},
+		"sequence": func(t *testing.T, s store.Store) {
+			m := *all(t, s, queue, "")[3].Message
+			m.ID.ProducerSequence = 1 << 40
+			u := store.Single(store.Op{Action: store.Add, Destination: queue, Message: &m}, true, nil)
+			do(t, s, u)
+			do(t, s, store.Single(store.Op{Action: store.Remove, Destination: queue, ID: m.ID, Seq: u.Ops[0].Seq}, true, nil))
+		},
 		"counter": func(t *testing.T, s store.Store) {
 			e := all(t, s, queue, "")[3]
 			do(t, s, store.Single(recount(queue, e.Message.ID, e.Seq, 9), true, nil))
@@ -169,6 +176,30 @@ func TestVerifyFindsDifferences(t *testing.T) {
 			source.close(t)
 		})
 	}
+}
+
+// TestVerifyComparesSequences: a target that does not know how far producers
+// have come whose messages are consumed would take a repeated send for new.
+func TestVerifyComparesSequences(t *testing.T) {
+	queue := message.NewQueue("A")
+	source, target := newDisk(), newDisk()
+	from := source.open(t)
+	for n := range int64(5) {
+		m := &message.Message{Body: message.Text, Persistent: true, Destination: queue, ID: message.MessageID{Producer: producer(n), ProducerSequence: 7}}
+		u := store.Single(store.Op{Action: store.Add, Destination: queue, Message: m}, true, nil)
+		do(t, from.Store, u)
+		do(t, from.Store, store.Single(store.Op{Action: store.Remove, Destination: queue, ID: m.ID, Seq: u.Ops[0].Seq}, true, nil))
+	}
+	forgetful := Side{Store: struct{ store.Store }{from.Store}, State: from.State}
+	to := target.open(t)
+	require.NoError(t, Copy(t.Context(), forgetful, to, options()))
+	_, err := Verify(t.Context(), from, to, options())
+	require.ErrorIs(t, err, ErrDiffers)
+	require.NoError(t, Copy(t.Context(), from, to, options()))
+	_, err = Verify(t.Context(), from, to, options())
+	require.NoError(t, err)
+	target.close(t)
+	source.close(t)
 }
 
 // fill makes one of everything.

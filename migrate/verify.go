@@ -26,13 +26,14 @@ type Ledger struct {
 }
 
 // Verify reads both sides and compares them: order, content and redelivery
-// counters of queues, subscriptions with what they have not acknowledged, and
-// prepared branches. The error says what differs first; the ledger has
+// counters of queues, subscriptions with what they have not acknowledged,
+// prepared branches, and the last sequence of each producer that the source
+// knows. The error says what differs first; the ledger has
 // everything that was read until then. from.State and to.State should come
 // from stores opened after the copy.
 func Verify(ctx context.Context, from, to Side, o Options) (*Ledger, error) {
 	o.complete()
-	v := &verifier{Options: o, from: from, to: to, ledger: &Ledger{}}
+	v := &verifier{Options: o, from: from, to: to, ledger: &Ledger{}, compared: map[message.ProducerID]bool{}}
 	v.meter = meter{now: Progress{Phase: Verifying, Total: load(from.State) + load(to.State)}, tell: o.Progress}
 	var all []message.Destination
 	for _, s := range []*store.State{from.State, to.State} {
@@ -48,7 +49,10 @@ func Verify(ctx context.Context, from, to Side, o Options) (*Ledger, error) {
 			return v.ledger, err
 		}
 	}
-	return v.ledger, v.branches(ctx)
+	if err := v.branches(ctx); err != nil {
+		return v.ledger, err
+	}
+	return v.ledger, v.remembered(ctx)
 }
 
 type verifier struct {
@@ -56,6 +60,7 @@ type verifier struct {
 	from, to Side
 	ledger   *Ledger
 	meter    meter
+	compared map[message.ProducerID]bool // at most maxCompared
 }
 
 func (v *verifier) destination(ctx context.Context, dest message.Destination) error {
@@ -135,7 +140,46 @@ func (v *verifier) account(ctx context.Context, s store.Store, dest message.Dest
 		if err := a.add(d, e); err != nil {
 			return Account{}, err
 		}
+		if err := v.sequence(e.Message.ID.Producer); err != nil {
+			return Account{}, err
+		}
 	}
+}
+
+// maxCompared bounds the memory of producers whose sequences are equal.
+const maxCompared = 4096
+
+// sequence compares how far a producer of a message has come. With a lower
+// sequence the target would take its repeated sends for new, with a higher one
+// it would take new ones for repeated.
+func (v *verifier) sequence(id message.ProducerID) error {
+	if v.compared[id] {
+		return nil
+	}
+	if len(v.compared) >= maxCompared {
+		clear(v.compared)
+	}
+	v.compared[id] = true
+	have, got := v.from.Store.LastSequence(id), v.to.Store.LastSequence(id)
+	if have >= 0 && have != got {
+		return fmt.Errorf("%w: producer %s has sent message %d, and %d", ErrDiffers, id.String(), have, got)
+	}
+	return nil
+}
+
+// remembered compares what the source knows of producers without a message
+// that tells; of some it may have later ones, which sequence has compared.
+func (v *verifier) remembered(ctx context.Context) error {
+	from, ok := v.from.Store.(remembering)
+	if !ok {
+		return nil
+	}
+	return from.Producers(ctx, func(id message.ProducerID, last int64) error {
+		if got := v.to.Store.LastSequence(id); got < last {
+			return fmt.Errorf("%w: producer %s has sent message %d, and %d", ErrDiffers, id.String(), last, got)
+		}
+		return nil
+	})
 }
 
 // branches compares what is prepared.

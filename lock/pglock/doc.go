@@ -4,8 +4,9 @@
 // [Advisory] holds a session-level advisory lock on a connection of its own,
 // outside any pool. A slave waits for it inside the server, which wakes it in
 // the moment when the master's session ends. [LeaseRow] keeps ActiveMQ's lease
-// row instead; it needs no session, and so works through a pooler, which the
-// store on the same database does not.
+// row instead; the lease needs no session, and so works through a pooler, which
+// the store on the same database does not. A transaction beside it keeps out an
+// ActiveMQ that looks at no lease (leaserow.go).
 //
 // # The fence
 //

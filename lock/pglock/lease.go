@@ -26,7 +26,8 @@ type LeaseOptions struct {
 // LeaseRow is the lock.Locker that keeps ActiveMQ's lease row. Times are the
 // database's, to which no host's clock has to agree; how long the lease is
 // valid is measured by this host's boot-time clock from before it was renewed.
-// It needs no session: it works through a pooler.
+// It needs no session: it works through a pooler. A transaction beside it keeps
+// out an ActiveMQ with the other locker (leaserow.go).
 type LeaseRow struct {
 	o        Options
 	duration time.Duration
@@ -131,6 +132,9 @@ func (l *LeaseRow) attempt(ctx context.Context, s *session, keys Keys, c *candid
 	h := l.o.holder()
 	t.name = leaseName(l.holderID, h.ID)
 	fence, proven, err := l.o.takeNext(ctx, s, keys, h, func(tx pgx.Tx) error { return t.obtain(ctx, tx) })
+	if err != nil {
+		t.row.end()
+	}
 	switch {
 	case errors.Is(err, errLeaseHeld):
 		return nil, l.o.tell(c, lock.Status{Held: true, Foreign: "another server"})

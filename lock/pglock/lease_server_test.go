@@ -3,12 +3,11 @@
 package pglock
 
 import (
-	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/conclavemq/conclave/lock"
@@ -89,24 +88,42 @@ func TestLockersExcludeEachOther(t *testing.T) {
 }
 
 // TestLeaseBesideARowLock: an ActiveMQ with the other locker does not look at
-// the lease; it is given way to, long before the lease would have ended.
+// the lease, but is kept from the row while it is renewed. If it gets the row
+// nevertheless, it is given way to, long before the lease would have ended.
 func TestLeaseBesideARowLock(t *testing.T) {
 	db := database(t, server)
-	o, _ := options(t, server.URL(db), "a")
-	const long = time.Hour
-	l, err := NewLeaseRow(LeaseOptions{Options: o, Duration: long})
-	require.NoError(t, err)
+	l, _ := leaseRow(t, server.URL(db), "a")
+	l.o.rowTime = 50 * time.Millisecond
 	lease := win(t, l)
-	conn, err := pgx.Connect(t.Context(), server.URL(db))
-	require.NoError(t, err)
-	defer conn.Close(context.Background())
-	_, err = conn.Exec(t.Context(), "BEGIN; SELECT * FROM "+o.Tables.Lock()+" FOR UPDATE")
-	require.NoError(t, err)
+	java, stop := activeMQ(t, server.URL(db))
+	before := renewed(t, db)
+	require.Eventually(t, func() bool { return renewed(t, db) > before+2000 }, 10*time.Second, 50*time.Millisecond)
 	select {
-	case <-lease.Lost():
-	case <-time.After(time.Minute):
-		require.Fail(t, "the lease is still held")
+	case <-java:
+		require.Fail(t, "ActiveMQ is master as well")
+	default:
 	}
-	require.False(t, lease.Valid())
+	require.True(t, lease.Valid())
+	require.NoError(t, server.Exec("", fmt.Sprintf("SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.datname = '%s' AND a.state = 'idle in transaction'", db)))
+	<-java
+	<-lease.Lost()
+	require.ErrorIs(t, lease.Cause(), lock.ErrLost)
 	require.NoError(t, lease.Release())
+	stop()
+
+	lease = win(t, l)
+	java, stop = activeMQ(t, server.URL(db))
+	require.NoError(t, lease.Release())
+	<-java
+	stop()
+}
+
+// renewed is until when the lease is held, in milliseconds.
+func renewed(t *testing.T, db string) int {
+	t.Helper()
+	text, err := server.Query(db, "SELECT time FROM activemq_lock")
+	require.NoError(t, err)
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
 }

@@ -19,6 +19,7 @@ type leaseTenure struct {
 	name     string // in the row
 	fence    Fence
 	s        *session // may have ended; the row does not go with it
+	row      *row     // keeps an ActiveMQ out that looks at no lease; nil while it cannot be had
 	timeline string   // of the database; "" before the first proof
 }
 
@@ -37,6 +38,9 @@ func (t *leaseTenure) obtain(ctx context.Context, tx pgx.Tx) error {
 		" WHERE (TIME IS NULL OR TIME < "+nowMillis+") AND ID = 1", t.name)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = errLeaseHeld
+	}
+	if err == nil {
+		err = t.keepOut(ctx)
 	}
 	return err
 }
@@ -73,7 +77,7 @@ func (t *leaseTenure) Prove(live func() bool) error {
 		return fmt.Errorf("%w: %s, and may have missed what was committed last: reading it anew", lock.ErrLost, promoted)
 	}
 	t.timeline = now
-	return nil
+	return t.keepRow(ctx)
 }
 
 // lost names who has it now.
@@ -95,6 +99,7 @@ func (t *leaseTenure) lost(ctx context.Context) error {
 // Release implements lock.Ownership.
 func (t *leaseTenure) Release(clean bool) error {
 	defer t.s.end()
+	defer t.row.end()
 	if !clean || t.s.IsClosed() {
 		return nil
 	}

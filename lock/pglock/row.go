@@ -25,15 +25,25 @@ const (
 // VACUUM from all that dies meanwhile. FOR SHARE keeps an ActiveMQ out as well,
 // and two of our sessions can have it at once: so the transaction is replaced
 // by another every rowTime, while the lock's session holds the row.
+//
+// Beside a lease the row is locked FOR KEY SHARE: that lets the lease be renewed
+// by whoever has it, and conflicts with FOR UPDATE alone.
 type row struct {
 	s     *session
 	table string
+	key   bool          // FOR KEY SHARE
 	limit time.Duration // rowTime
 	began time.Duration // the transaction
 	mark  string        // what the row says of who locked it last
 }
 
-func (r *row) lock() string { return "SELECT ID FROM " + r.table + " FOR SHARE" }
+func (r *row) lock() string {
+	if r.key {
+		// The session may be a pooler's, and is not set to end by itself.
+		return fmt.Sprintf("SELECT ID, set_config('idle_in_transaction_session_timeout', '%d', true) FROM %s FOR KEY SHARE", silenceTime.Milliseconds(), r.table)
+	}
+	return "SELECT ID FROM " + r.table + " FOR SHARE"
+}
 
 // gone reports that the session has ended; where there is no row, it has not.
 func (r *row) gone() bool { return r != nil && r.s.IsClosed() }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/conclavemq/conclave/client"
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/test/harness"
@@ -46,50 +44,6 @@ func databaseRows() []row {
 		list[i].Database = true
 	}
 	return list
-}
-
-// singleRow measures one synchronous producer, and how much of what the
-// database can do for a single client that is.
-func singleRow() row {
-	figures := []figure{
-		{Key: "rate", Title: "PostgreSQL: synchronous, 1 producer", Unit: "msgs/s", Target: ratios(1, 1)},
-		{Key: "share", Title: "  … of the commits that one connection gets", Unit: "%", Target: none},
-	}
-	return row{Key: "pg-sync-1", Figures: figures, Loaded: true, measure: func(ctx context.Context, b *bench, c cell) ([]float64, error) {
-		before, err := commitRate(ctx, c.jdbc.URL)
-		if err != nil {
-			return nil, err
-		}
-		o, err := b.drive(ctx, c, scenario{Producers: 1, Persistent: true})
-		if err != nil {
-			return nil, err
-		}
-		after, err := commitRate(ctx, c.jdbc.URL)
-		return []float64{o.Rate, 200 * o.Rate / (before + after)}, err
-	}}
-}
-
-// commitTime is how long commitRate looks.
-const commitTime = time.Second
-
-// commitRate is how many rows of 1 KiB a second one connection can insert, each
-// in a transaction and a round trip of its own.
-func commitRate(ctx context.Context, dataSource string) (float64, error) {
-	conn, err := pgx.Connect(ctx, dataSource)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "CREATE TABLE IF NOT EXISTS reference(id BIGSERIAL PRIMARY KEY, msg BYTEA)"); err != nil {
-		return 0, err
-	}
-	n, begun := 0, time.Now()
-	for ; time.Since(begun) < commitTime; n++ {
-		if _, err := conn.Exec(ctx, "INSERT INTO reference(msg) VALUES ($1)", make([]byte, kiB)); err != nil {
-			return 0, err
-		}
-	}
-	return float64(n) / time.Since(begun).Seconds(), nil
 }
 
 // deleteRow measures the deletion of a queue with its backlog by a client.

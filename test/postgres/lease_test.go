@@ -79,3 +79,20 @@ func TestLeaseOfActiveMQ(t *testing.T) {
 		})
 	}
 }
+
+// TestActiveMQWaitsForALease: one with its default locker looks at no lease,
+// and waits for ours all the same.
+func TestActiveMQWaitsForALease(t *testing.T) {
+	t.Parallel()
+	url := shared.URL(newDatabase(t, shared, ""))
+	ours, java := leaseNode(t, harness.Conclave, "c", url, leaseLocker), leaseNode(t, harness.ActiveMQ, "j", url, "")
+	require.NoError(t, ours.StartServing(patience))
+	require.NoError(t, java.Start())
+	require.NoError(t, java.WaitLog(patience, "Attempting to acquire the exclusive lock"))
+	<-time.After(leaseTime) // several renewals long
+	require.False(t, java.Serving())
+	require.True(t, ours.Serving())
+	require.NoError(t, ours.Stop(patience))
+	require.NoError(t, java.WaitServing(patience))
+	require.NoError(t, java.Kill())
+}

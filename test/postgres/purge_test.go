@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,16 +15,17 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// purgeCount messages are to be purged within purgeTarget. It takes 0.5 to 0.9 s
-// on two processors that have little else to do: for each message the broker
-// reads it, and the database finds and deletes one row in three indexes. Here
-// other tests have the processors too, so that what fails is purgeSlack times
-// the target: too much work for each message, not a busy machine. The log says
-// whether the target was met.
+// What is asserted of a purge of purgeCount messages. It is to take 2 s at most;
+// that is measured by the row pg-delete of `make bench`, which has the processors
+// to itself: 0.5 to 0.9 s on two. Here other tests have them too, and the same
+// work was seen to take three times as long. So the test asserts what a busy
+// machine does not change, that the messages go by the hundred in a transaction,
+// and a time that only another kind of work exceeds: ActiveMQ, which deletes
+// message by message, takes 46 s on a quiet machine.
 const (
-	purgeCount  = 100_000
-	purgeTarget = 2 * time.Second
-	purgeSlack  = 3
+	purgeCount        = 100_000
+	purgeTransactions = purgeCount / 100
+	purgeBusy         = 6 * time.Second
 )
 
 // TestPurge: ActiveMQ's JDBC store deletes what is purged message by message,
@@ -41,7 +43,7 @@ func TestPurge(t *testing.T) {
 	s := open()
 	b, err := broker.New(broker.Options{Name: "purge", ID: "ID:purge-1-1:1", Store: s, Log: quiet})
 	require.NoError(t, err)
-	began := time.Now()
+	before, began := transactions(t, database), time.Now()
 	n, err := b.Purge(t.Context(), message.NewQueue(backlogQueue))
 	took := time.Since(began)
 	require.NoError(t, err)
@@ -49,8 +51,20 @@ func TestPurge(t *testing.T) {
 	left, err := shared.Query(database, "SELECT count(*) FROM activemq_msgs")
 	require.NoError(t, err)
 	require.Equal(t, "0", left)
-	t.Logf("purged %d messages in %v; target %v met: %v", n, took.Round(time.Millisecond), purgeTarget, took <= purgeTarget)
-	require.Less(t, took, purgeSlack*purgeTarget)
+	wrote := transactions(t, database) - before
+	t.Logf("purged %d messages in %v and %d transactions", n, took.Round(time.Millisecond), wrote)
+	require.LessOrEqual(t, wrote, purgeTransactions)
+	require.Less(t, took, purgeBusy)
 	require.NoError(t, b.Close(t.Context()))
 	require.NoError(t, s.Close())
+}
+
+// transactions is how many the server has given a number, which those do that
+// write, and this one.
+func transactions(t *testing.T, database string) int {
+	text, err := shared.Query(database, "SELECT txid_current()")
+	require.NoError(t, err)
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
 }
