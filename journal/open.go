@@ -71,6 +71,9 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err != nil {
 		return err
 	}
+	if err := j.disarm(inv, r); err != nil {
+		return err
+	}
 	if inv.foreignEnd(r) && index != indexClosed {
 		inv.rival = true
 		j.exposeAll(inv)
