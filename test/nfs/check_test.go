@@ -39,8 +39,7 @@ func check(t *testing.T, host *lab.Host, name string, args ...string) (said func
 
 // Two hosts agree that NFSv4 is fit for a pair, and that a file system is not
 // whose locks end at each host, as those of NFSv3 with nolock do: hostfs, which
-// both have of the machine below them. (NFSv4 knows no such option.) What one
-// host alone would say of that one is printed beside.
+// both have of the machine below them. (NFSv4 knows no such option.)
 func TestCheckStorage(t *testing.T) {
 	for i, row := range []struct {
 		directory string
@@ -51,12 +50,13 @@ func TestCheckStorage(t *testing.T) {
 		{guest.Share, []string{"verdict: UNSAFE (exclusion"}, []string{"hostfs on " + guest.Share, "Two brokers would be master"}},
 	} {
 		t.Run(filepath.Base(row.directory), func(t *testing.T) {
+			t.Parallel()
 			began, port := time.Now(), 7070+i
 			name := strings.ReplaceAll(t.Name(), "/", "-")
 			here, there := hosts.Clients[0], hosts.Clients[1]
 			helper := check(t, there, name, row.directory, "--listen", fmt.Sprint(":", port))
 			require.True(t, harness.Eventually(patience, func() bool { return strings.Contains(helper(), "waiting at") }), "%s", helper())
-			said := check(t, here, name, row.directory, "--peer", there.Address(port), "--view-timeout", "3s")
+			said := check(t, here, name, row.directory, "--peer", there.Address(port), "--view-timeout", "5s")
 			require.True(t, harness.Eventually(patience, func() bool {
 				return strings.Contains(said(), "verdict:") && strings.Contains(helper(), "verdict:")
 			}), "%s\nthe other host: %s", said(), helper())
