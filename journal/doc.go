@@ -29,6 +29,7 @@
 //     new file in its place;
 //   - the snapshotter (snapshot.go) writes snapshots of the index, from views
 //     that the committer makes and that share the index's memory (pages.go);
+//   - the guard (guard.go) undoes what a deposed master does to names;
 //   - the watcher, where there is a lease, fails the journal when it is lost.
 //
 // A [Follower] reads a journal that another process writes, on the goroutine

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/conclavemq/conclave/journal/vfs"
 )
@@ -20,14 +19,10 @@ import (
 // its consumers may have acknowledged to it what is still to be delivered
 // here. So every file that an ActiveMQ knows has a second name, which no
 // ActiveMQ looks at, for as long as it is needed; a guard gives a file its
-// first name back when that is gone. It also sets aside what a deposed master
-// begins in the gap of numbers.
+// first name back when that is gone. (guard.go)
 
 // heldSuffix ends the second names.
 const heldSuffix = ".held"
-
-// guardInterval is how often the guard looks at the directory.
-const guardInterval = 500 * time.Millisecond
 
 func heldName(n uint32) string { return "db-" + strconv.FormatUint(uint64(n), 10) + heldSuffix }
 
@@ -145,55 +140,4 @@ func (h *holds) list() []uint32 {
 	}
 	slices.Sort(numbers)
 	return numbers
-}
-
-// guard looks after held files until the journal is closed.
-func (j *Journal) guard() {
-	defer j.joined.Done()
-	tick := time.NewTicker(guardInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-j.failed:
-			return
-		case <-j.stop:
-			return
-		}
-		if err := j.lookAfter(); err != nil {
-			j.o.Log.Warn("guarding journal files", "directory", j.o.Directory, "error", err)
-		}
-	}
-}
-
-// lookAfter undoes what another process did to the names in the directory.
-func (j *Journal) lookAfter() error {
-	j.collectMu.Lock() // nothing is deleted here meanwhile
-	defer j.collectMu.Unlock()
-	names, err := j.o.FS.List(j.o.Directory)
-	if err != nil {
-		return fmt.Errorf("list journal directory: %w", err)
-	}
-	there := map[uint32]bool{}
-	inv := &inventory{}
-	ours := j.segments.numbers()
-	for _, name := range names {
-		if n, ok := fileNumber(name); ok {
-			there[n] = true
-			if _, known := slices.BinarySearch(ours, n); !known && n < j.head.first {
-				inv.orphans = append(inv.orphans, n)
-			}
-		}
-	}
-	missing := slices.DeleteFunc(j.holds.list(), func(n uint32) bool { return there[n] })
-	if len(missing)+len(inv.orphans) == 0 {
-		return nil
-	}
-	if err := j.owned(); err != nil {
-		return nil // whoever owns the directory does this
-	}
-	if _, err := j.holds.restore(missing); err != nil {
-		return err
-	}
-	return setOrphansAside(&j.o, inv)
 }

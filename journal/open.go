@@ -71,6 +71,9 @@ func (j *Journal) takeOver(inv *inventory, watch *stopwatch) error {
 	if err != nil {
 		return err
 	}
+	if err := j.disarm(inv, r); err != nil {
+		return err
+	}
 	if inv.foreignEnd(r) && index != indexClosed {
 		inv.rival = true
 		j.exposeAll(inv)
@@ -264,9 +267,9 @@ func (j *Journal) begin(inv *inventory, seal int64) error {
 		j.joined.Add(1)
 		go j.watch()
 	}
-	if len(j.holds.list()) > 0 {
+	if g := newGuard(j, inv.rival); g != nil {
 		j.joined.Add(1)
-		go j.guard()
+		go g.run()
 	}
 	return nil
 }

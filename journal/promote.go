@@ -173,7 +173,7 @@ func (t *trail) conclude() error {
 		if t.needs(number) {
 			return fmt.Errorf("%w: %s was deleted and held what is needed", errLost, fileName(number))
 		}
-		if t.r.rewritten[number] {
+		if t.r.isSource(number) {
 			return fmt.Errorf("%w: %s was deleted, another file has its acknowledgements", errLost, fileName(number))
 		}
 		t.forget(number)

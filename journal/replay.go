@@ -43,8 +43,7 @@ type replayer struct {
 	roster         roster
 	acknowledged   func(c *command, at location) // is told of subscriptions' acknowledgements; may be nil
 	duplicates     int                           // adds that were ignored
-	rewritten      map[uint32]bool               // sources for whose sake copies in rewritten files were skipped
-	superseded     map[uint32]bool               // those files, and whether what was read last is still a copy
+	forwarded      map[uint32]*forwarded         // files of compacted acknowledgements
 	brokerSequence int64                         // the highest of messages that have been looked at
 	stamp          stamp                         // of the newest rewritten file that was read
 	replaced       []uint32                      // files that were rewritten, as the log says; the newest
@@ -65,7 +64,7 @@ func newReplayer(x *index, log *slog.Logger, exists func(uint32) bool) *replayer
 		codec:     openwire.NewStore(openwire.StoreVersion),
 		inflight:  map[message.TransactionID]*transaction{},
 		producers: map[string]message.ProducerID{},
-		rewritten: map[uint32]bool{}, superseded: map[uint32]bool{},
+		forwarded: map[uint32]*forwarded{},
 	}
 }
 
@@ -117,7 +116,7 @@ func (r *replayer) batch(offset int64, payload []byte) {
 			r.newest = r.file
 			at := location{r.file, uint32(offset), uint32(len(record))}
 			err := decodeCommand(record[recordHead:], &r.c)
-			if err == nil && !r.copied(&r.c) {
+			if err == nil && !r.copied(&r.c, at.offset) {
 				err = r.apply(&r.c, at)
 			}
 			if err != nil {
@@ -127,22 +126,6 @@ func (r *replayer) batch(offset int64, payload []byte) {
 		offset += int64(len(record))
 		payload = rest
 	}
-}
-
-// copied reports a record that is a copy of one in another file, which is there
-// and was read. ActiveMQ compacts acknowledgements and outcomes of transactions
-// into a file of their own; but when it is started while that is the newest, it
-// goes on in it, with a trace first. (ActiveMQ: MessageDatabase.forwardAllAcks,
-// shouldForward. Its own recovery passes over what follows, too.)
-func (r *replayer) copied(c *command) bool {
-	if !r.superseded[r.file] {
-		return false
-	}
-	if c.kind == entryRemove || c.kind == entryCommit {
-		return true
-	}
-	r.superseded[r.file] = false
-	return false
 }
 
 func (r *replayer) apply(c *command, at location) error {
@@ -169,9 +152,7 @@ func (r *replayer) apply(c *command, at location) error {
 		r.foreign = at.file
 	case entryRewrittenFile:
 		r.foreign = at.file
-		if c.skipIfSource && r.exists(c.source) {
-			r.rewritten[c.source], r.superseded[at.file] = true, true
-		}
+		r.forwarded[at.file] = &forwarded{mark: at.offset, source: c.source, there: c.skipIfSource && r.exists(c.source)}
 	}
 	return nil
 }

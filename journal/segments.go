@@ -66,6 +66,13 @@ func (s *segments) numbers() []uint32 {
 	return numbers
 }
 
+// has reports whether a file is there.
+func (s *segments) has(number uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byNumber[number] != nil
+}
+
 // size is the bytes of batches in all files.
 func (s *segments) size() (total int64) {
 	s.mu.Lock()

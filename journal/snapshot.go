@@ -346,11 +346,10 @@ func (j *Journal) unsnapped() (total int64) {
 // those go: there is no snapshot until then.
 func supersededFiles(r *replayer) map[uint32]bool {
 	files := map[uint32]bool{}
-	for n := range r.superseded {
-		files[n] = true
-	}
-	for n := range r.rewritten {
-		files[n] = true
+	for n, f := range r.forwarded {
+		if f.there {
+			files[n], files[f.source] = true, true
+		}
 	}
 	return files
 }

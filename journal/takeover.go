@@ -235,16 +235,40 @@ func removeFiles(o *Options, names []string) error {
 	return nil
 }
 
+// mostOrphans bounds the files of one name that are set aside: a broker that
+// did not notice makes it again whenever it opens it.
+const mostOrphans = 100
+
 // setOrphansAside renames the files of deposed masters, so that no broker
 // reads them. They are kept: a broker that did not notice may have confirmed
 // what they hold.
 func setOrphansAside(o *Options, inv *inventory) error {
 	for _, number := range inv.orphans {
-		name := filepath.Join(o.Directory, fileName(number))
-		o.Log.Error("journal file of a deposed master is set aside", "file", fileName(number), "as", fileName(number)+".orphan")
-		if err := o.FS.Rename(name, name+".orphan"); err != nil {
+		err := setAside(o, fileName(number))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("set orphaned journal file aside: %w", err)
 		}
 	}
 	return nil
 }
+
+func setAside(o *Options, name string) (err error) {
+	aside := name + orphanSuffix
+	for i := 2; i <= mostOrphans; i++ {
+		err = o.FS.Claim(filepath.Join(o.Directory, name), filepath.Join(o.Directory, aside))
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+		aside = fmt.Sprintf("%s.%d%s", name, i, orphanSuffix)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = o.FS.Rename(filepath.Join(o.Directory, name), filepath.Join(o.Directory, aside))
+	}
+	if err == nil {
+		o.Log.Error("journal file of a deposed master is set aside", "file", name, "as", aside)
+	}
+	return err
+}
+
+// orphanSuffix ends the names of files that were set aside.
+const orphanSuffix = ".orphan"

@@ -445,7 +445,7 @@ func (t *trail) settle() error {
 			}
 			continue
 		}
-		if t.r.rewritten[number] {
+		if t.r.isSource(number) {
 			return fmt.Errorf("%w: %s was deleted, another file has its acknowledgements", errLost, fileName(number))
 		}
 		t.forget(number)

@@ -155,7 +155,7 @@ func (c *checker) see(ctx context.Context, size int64, held bool) (delay time.Du
 	look := request{Op: opAwait, Name: name, Offset: offset, Version: 1, Limit: c.ViewTime}
 	if held {
 		look.Name, look.Slot = "", slotTried
-		if _, err = c.b.call(ctx, request{Op: opOpen, Name: name, Slot: slotTried}); err != nil {
+		if _, err = c.b.call(ctx, request{Op: opView, Name: name, Slot: slotTried}); err != nil {
 			return 0, false, err
 		}
 	}

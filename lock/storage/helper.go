@@ -100,6 +100,7 @@ func (h *helper) obey(r *request, out *reply) error {
 var operations = map[string]func(*helper, *request, *reply) error{
 	opRemove:    (*helper).remove,
 	opOpen:      (*helper).open,
+	opView:      (*helper).view,
 	opClose:     (*helper).close,
 	opLock:      (*helper).lock,
 	opPoll:      (*helper).poll,
@@ -237,13 +238,19 @@ const removeTime = 2 * time.Second
 
 func (h *helper) path(r *request) string { return filepath.Join(h.scratch, r.Name) }
 
-func (h *helper) open(r *request, _ *reply) error {
+func (h *helper) open(r *request, _ *reply) error { return h.take(r, os.O_RDWR|os.O_CREATE) }
+
+// view opens a file as a slave does. An NFS client that has it open for
+// writing keeps what it has read, whatever other hosts write.
+func (h *helper) view(r *request, _ *reply) error { return h.take(r, os.O_RDONLY) }
+
+func (h *helper) take(r *request, flags int) error {
 	if h.slots[r.Slot] != nil { // left by a check that failed
 		if err := h.close(r, nil); err != nil {
 			return err
 		}
 	}
-	f, err := h.openFile(h.path(r), os.O_RDWR|os.O_CREATE)
+	f, err := h.openFile(h.path(r), flags)
 	if err == nil {
 		h.slots[r.Slot] = f
 	}

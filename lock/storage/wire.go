@@ -19,6 +19,7 @@ const (
 	opJoin      = "join"      // use the scratch directory Name, waiting for it
 	opRemove    = "remove"    // remove the scratch directory
 	opOpen      = "open"      // open Name as Slot, making it if it is missing
+	opView      = "view"      // open Name as Slot for reading only
 	opClose     = "close"     // close Slot
 	opLock      = "lock"      // take a lock of Kind on Slot → OK: it is had
 	opPoll      = "poll"      // take a lock of Kind on Name, opened anew each time → OK, Took
@@ -69,7 +70,7 @@ type request struct {
 
 // onFiles are the operations that do something to the file Name: without one they
 // would do it to the scratch directory itself.
-var onFiles = []string{opOpen, opPoll, opAwaitName, opReplace, opWatch}
+var onFiles = []string{opOpen, opView, opPoll, opAwaitName, opReplace, opWatch}
 
 // check refuses what is out of bounds.
 func (r *request) check() error {
