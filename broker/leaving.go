@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,12 +123,18 @@ func passedOn(r *ref) {
 // there again.
 func (d *dispatch) returns() bool {
 	q, ok := d.first.(*queue)
-	if d.more != nil || !ok || !d.comesBack(q) {
+	if d.more != nil || !ok || !d.doubted(q) && !d.comesBack(q) {
 		return false
 	}
 	send := d.later()
 	d.c.b.run(func() { send.rejoin(q) })
 	return true
+}
+
+// doubted reports whether a bridge had the message here and gave it back: it may
+// be anywhere, and what was recorded of it may be on its way into the store.
+func (d *dispatch) doubted(q *queue) bool {
+	return len(d.m.BrokerPath) > 1 && q.b.bridged.doubts.has(doubtOf(q.dest, d.m))
 }
 
 // comesBack reports whether q may have the message. One that is on its first
@@ -152,6 +159,22 @@ func (d *dispatch) comesBack(q *queue) bool {
 	defer q.mu.Unlock()
 	for r := q.window.head; r != nil; r = r.next {
 		if r.m.ID.Key() == m.ID.Key() {
+			return true
+		}
+	}
+	return d.doubted(q) && q.inHandLocked(m)
+}
+
+// inHandLocked reports whether a consumer was given the message and has not
+// acknowledged it.
+func (q *queue) inHandLocked(m *message.Message) bool {
+	for c := range q.rota.each {
+		c.mu.Lock()
+		i := slices.IndexFunc(c.inflight.refs, func(r *ref) bool {
+			return r != nil && r.home == home(q) && r.m.ID.Key() == m.ID.Key()
+		})
+		c.mu.Unlock()
+		if i >= 0 {
 			return true
 		}
 	}

@@ -55,6 +55,7 @@ type Consumer struct {
 	ackedAt    time.Time     // of the last batch
 	closed     bool
 	lost       map[message.MessageKey]struct{} // given out, not acknowledged when their link was lost, and not given out again
+	others     int                             // given out since the last loss that were not in lost
 }
 
 // maxArrived bounds what a broker can make a consumer hold beyond what it was
@@ -160,7 +161,9 @@ func (c *Consumer) Close(ctx context.Context) error {
 			return err
 		}
 	}
-	c.regain(ctx)
+	expired, stop := after(lostWait)
+	defer stop()
+	c.regain(ctx, expired)
 	c.retire(ctx)
 	for i, other := range s.order {
 		if other == c {
@@ -185,16 +188,31 @@ func (c *Consumer) lastSeen() int64 {
 // its link was lost.
 const lostWait = time.Second
 
-// regain waits until what was lost has come again, so that the broker has
+// mayComeAgain bounds how many others come, at least, before what was lost.
+const mayComeAgain = 100
+
+// comes takes a message that is given out of what was lost. What was lost is
+// older than what is new, and comes first; what has not come before a prefetch of
+// others is somebody else's by now.
+func (c *Consumer) comes(id message.MessageID) {
+	key := id.Key()
+	if _, was := c.lost[key]; was {
+		delete(c.lost, key)
+		return
+	}
+	if c.others++; c.others > max(int(c.prefetch.Load()), mayComeAgain) {
+		c.lost = nil
+	}
+}
+
+// regain waits, until expired, until what was lost has come again, so that the broker has
 // somebody to take it back from, and flags it. The Java client does not, and
 // its broker gives another consumer what this one had as if it were new.
-func (c *Consumer) regain(ctx context.Context) {
+func (c *Consumer) regain(ctx context.Context, expired <-chan struct{}) {
 	c.refresh()
 	if len(c.lost) == 0 || c.session.conn.target.failover == nil {
 		return
 	}
-	expired, stop := after(lostWait)
-	defer stop()
 	for {
 		c.mu.Lock()
 		there := 0

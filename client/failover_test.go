@@ -141,6 +141,58 @@ func TestCloseAfterFailover(t *testing.T) {
 	}
 }
 
+// TestCloseBetweenTwoLinks: a session that is closed while there is no link is
+// announced to the next broker all the same, so that this gets back what its
+// consumer had, with the word that it had that.
+func TestCloseBetweenTwoLinks(t *testing.T) {
+	first, second := newPeer(nil), newPeer(nil)
+	interrupted, closing := make(chan struct{}), make(chan struct{})
+	opts := Options{Transport: TransportListener{Interrupted: func(error) { close(interrupted); <-closing }}}
+	conn, _ := dialed(t, twoBrokers, opts, first, second)
+	s := session(t, conn, ClientAcknowledge)
+	in := consumer(t, s, ConsumerOptions{})
+	first.deliver(in.ID(), numbered(1, 3)...)
+	receive(t, in, 2)
+	first.nc.Close()
+	<-interrupted
+	ended := make(chan error, 1)
+	go func() { ended <- s.Close(t.Context()) }()
+	require.Eventually(t, func() bool { conn.mu.Lock(); defer conn.mu.Unlock(); return s.closed }, 5*time.Second, time.Millisecond)
+	close(closing)
+	again, _ := next[*message.ConsumerInfo](t, second)
+	require.Equal(t, in.ID(), again.ID)
+	second.deliver(in.ID(), numbered(1, 2)...)
+	require.NoError(t, <-ended)
+	gone, _ := next[*message.RemoveInfo](t, second)
+	require.Equal(t, in.ID(), gone.Object)
+	require.Equal(t, message.LastDeliveredUnknown, gone.LastDelivered)
+	gone, _ = next[*message.RemoveInfo](t, second)
+	require.Equal(t, s.info.ID, gone.Object)
+}
+
+// TestWhatIsLostIsForgotten: what a consumer had when its link was lost, and
+// which does not come again, is not waited for for ever.
+func TestWhatIsLostIsForgotten(t *testing.T) {
+	first, second := newPeer(nil), newPeer(nil)
+	conn, _ := dialed(t, twoBrokers, Options{}, first, second)
+	s := session(t, conn, ClientAcknowledge)
+	in := consumer(t, s, ConsumerOptions{Prefetch: 5})
+	first.deliver(in.ID(), numbered(1, 3)...)
+	receive(t, in, 3)
+	first.nc.Close()
+	next[*message.ConsumerInfo](t, second)
+	second.deliver(in.ID(), numbered(3, 3+mayComeAgain)...)
+	receive(t, in, 1+mayComeAgain)
+	require.Len(t, in.lost, 2)
+	second.deliver(in.ID(), numbered(1000, 1000)...)
+	receive(t, in, 1)
+	require.Empty(t, in.lost)
+	require.NoError(t, s.Acknowledge(t.Context()))
+	require.NoError(t, in.Close(t.Context()))
+	gone, _ := next[*message.RemoveInfo](t, second)
+	require.EqualValues(t, 1000, gone.LastDelivered)
+}
+
 func TestFailoverSpoilsATransactionThatConsumed(t *testing.T) {
 	first, second := newPeer(nil), newPeer(nil)
 	conn, _ := dialed(t, twoBrokers, Options{}, first, second)

@@ -27,10 +27,13 @@ type link struct {
 	broker atomic.Pointer[openwire.BrokerInfo] // of a link that waits
 	onEnd  func()                              // called after done; may be nil
 
-	heard atomic.Uint32 // reads so far: shows that the peer lives
-	done  chan struct{} // closed when both goroutines have ended and err is set
-	err   error         // why the link ended; set before done is closed
-	cause chan error    // capacity 1: the first failure
+	heard  atomic.Uint32 // reads so far: shows that the peer lives
+	busy   atomic.Bool   // handle is at work: silence is ours
+	size   int           // of the frame that handle is called with; the reader's
+	done   chan struct{} // closed when both goroutines have ended and err is set
+	err    error         // why the link ended; set before done is closed
+	cause  chan error    // capacity 1: the first failure
+	ending chan struct{} // closed when there is a cause
 }
 
 // handler is called by a link's reader with each command; an error ends the
@@ -71,7 +74,7 @@ func (c *Conn) openLink(ctx context.Context, e endpoint) (*link, error) {
 			return nil, fmt.Errorf("%s: %w", e, err)
 		}
 	}
-	l := &link{endpoint: e, nc: nc, done: make(chan struct{}), cause: make(chan error, 1)}
+	l := &link{endpoint: e, nc: nc, done: make(chan struct{}), cause: make(chan error, 1), ending: make(chan struct{})}
 	l.in = frames{r: listener{nc, &l.heard}, limit: e.wire.frameLimit()}
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
 	err = l.negotiate(e.wire)
@@ -208,6 +211,7 @@ func (l *link) run() {
 func (l *link) fail(err error) {
 	select {
 	case l.cause <- err:
+		close(l.ending)
 	default:
 	}
 }
@@ -227,7 +231,11 @@ func (l *link) read() (err error) {
 		if err != nil {
 			return err
 		}
-		if err := (*l.handle.Load())(h, cmd); err != nil {
+		l.size = len(frame)
+		l.busy.Store(true)
+		err = (*l.handle.Load())(h, cmd)
+		l.busy.Store(false)
+		if err != nil {
 			return err
 		}
 	}
@@ -256,7 +264,7 @@ func (l *link) write() error {
 		select {
 		case <-l.out.ready:
 		case <-tick:
-			if now := l.heard.Load(); now != heard {
+			if now := l.heard.Load(); now != heard || l.busy.Load() {
 				heard, silent = now, 0
 			} else if silent++; silent > 3 {
 				return errSilent

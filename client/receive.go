@@ -220,7 +220,7 @@ func (c *Consumer) refresh() {
 	if losses == c.seen {
 		return
 	}
-	c.seen = losses
+	c.seen, c.others = losses, 0
 	if len(c.delivered) > 0 {
 		c.session.spoil()
 		if c.lost == nil {
@@ -267,7 +267,7 @@ func (c *Consumer) pull(ctx context.Context, wait bool) (asked bool, err error) 
 func (c *Consumer) give(ctx context.Context, d delivery) error {
 	c.lastDelivered.Store(d.Message.ID.BrokerSequence)
 	if len(c.lost) > 0 {
-		delete(c.lost, d.Message.ID.Key())
+		c.comes(d.Message.ID)
 	}
 	switch c.session.mode {
 	case AutoAcknowledge:

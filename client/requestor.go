@@ -41,6 +41,9 @@ func (c *Conn) Requestor(ctx context.Context, d message.Destination, opts Produc
 		if r.replies != nil {
 			_ = r.replies.session.Close(ctx)
 		}
+		if !r.queue.IsZero() {
+			_ = r.conn.Destroy(ctx, r.queue)
+		}
 		return nil, fmt.Errorf("open requestor for %s: %w", d, err)
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -61,39 +61,52 @@ func (c *Conn) Session(ctx context.Context, mode AckMode) (*Session, error) {
 }
 
 // Close closes the session with its producers and consumers. A transaction in
-// progress is rolled back.
+// progress is rolled back. Until its consumers have what they had lost, the
+// session is restored like any other.
 func (s *Session) Close(ctx context.Context) error {
-	if !s.forget() {
+	if !s.shut() {
 		return nil
 	}
 	var err error
 	if s.mode == Transacted {
 		err = unlessGone(s.rollbackTransaction(ctx))
 	}
+	expired, stop := after(lostWait)
+	defer stop()
 	for _, c := range s.order {
-		c.regain(ctx)
+		c.regain(ctx, expired)
 		c.retire(ctx)
 		// One by one: of several the session could only say the highest, as the
-		// Java client does, and the others' would not be flagged.
-		if e := s.conn.post(ctx, remove(c.info.ID, c.lastSeen())); e != nil && err == nil {
+		// Java client does, and the others' would not be flagged. Nobody waits: a
+		// link that is lost takes the consumer along.
+		leave := &request{cmd: remove(c.info.ID, c.lastSeen()), notify: func(error) {}}
+		if e := s.conn.issue(ctx, leave); e != nil && err == nil {
 			err = unlessGone(e)
 		}
 	}
 	s.order = nil
+	s.forget()
 	if _, e := s.conn.call(ctx, remove(s.info.ID, message.LastDeliveredUnset)); e != nil && err == nil {
 		err = unlessGone(e)
 	}
 	return err
 }
 
-// forget takes the session out of what is restored; false: it was closed.
-func (s *Session) forget() bool {
+// shut begins the session's end; false: it has begun.
+func (s *Session) shut() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	open := !s.closed
 	s.closed = true
-	delete(s.conn.sessions, s.info.ID.Value)
 	return open
+}
+
+// forget takes the session out of what is restored.
+func (s *Session) forget() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.closed = true
+	delete(s.conn.sessions, s.info.ID.Value)
 }
 
 // Acknowledge acknowledges all that the session's consumers have received. It

@@ -204,6 +204,26 @@ func TestTemporaryDestinations(t *testing.T) {
 	require.Equal(t, conn.ClientID(), gone.ClientID)
 }
 
+// TestARequestorThatCannotBeOpened leaves nothing behind.
+func TestARequestorThatCannotBeOpened(t *testing.T) {
+	p := newPeer(func(p *peer, h heard) bool {
+		_, is := h.cmd.(*message.ProducerInfo)
+		if is {
+			p.refuse(h, "java.lang.SecurityException", "not you")
+		}
+		return is
+	})
+	conn, _ := dialed(t, "tcp://broker", Options{}, p)
+	_, err := conn.Requestor(t.Context(), message.NewQueue("Q"), ProducerOptions{})
+	require.ErrorContains(t, err, "not you")
+	made, _ := next[*message.DestinationInfo](t, p)
+	removed, _ := next[*message.DestinationInfo](t, p)
+	require.Equal(t, message.RemoveDestination, removed.Operation)
+	require.Equal(t, made.Destination, removed.Destination)
+	require.Empty(t, conn.temps)
+	require.Empty(t, conn.sessions)
+}
+
 func TestALostConnectionFailsEverything(t *testing.T) {
 	p := newPeer(func(p *peer, h heard) bool {
 		if _, is := h.cmd.(*message.Message); is {

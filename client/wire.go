@@ -57,7 +57,8 @@ func CheckURL(url string) error {
 }
 
 // Run begins to read. handle is called with each command that answers none, by
-// one goroutine; it may keep the command. An error from it ends the wire.
+// one goroutine; it may keep the command. Nothing is read while it is at work.
+// An error from it ends the wire.
 func (w *Wire) Run(handle func(openwire.Header, any) error) {
 	w.handle = handle
 	w.link.serve(w.receive)
@@ -162,6 +163,14 @@ func (w *Wire) Version() int32 { return int32(w.link.dec.Format().Version) }
 
 // Endpoint is the broker's address, "tcp://host:port".
 func (w *Wire) Endpoint() string { return w.link.endpoint.String() }
+
+// Size is how many bytes the command took that handle is called with. It is for
+// handle alone.
+func (w *Wire) Size() int { return w.link.size }
+
+// Ending is closed when the wire is broken, or closed by either side, and ends as
+// soon as handle has returned.
+func (w *Wire) Ending() <-chan struct{} { return w.link.ending }
 
 // Done is closed when the wire has ended; Err then says why.
 func (w *Wire) Done() <-chan struct{} { return w.link.done }

@@ -310,7 +310,10 @@ func (l *linkage) introduced(ctx context.Context) (*openwire.BrokerInfo, error) 
 	}
 }
 
-func (l *linkage) serve(b *bridge) { l.server = newServer(b, l.wire) }
+func (l *linkage) serve(b *bridge) {
+	l.server = newServer(b, l.wire)
+	l.server.start()
+}
 
 func (l *linkage) start(b *bridge) {
 	l.bridge = b
@@ -347,7 +350,8 @@ func (l *linkage) command(h openwire.Header, command any) error {
 			return errStopped
 		}
 	}
-	if l.server != nil && l.server.takes(h, command) {
+	if l.server != nil && serves(command) {
+		l.server.take(h, command, l.wire.Size(), l.wire.Ending())
 		return nil
 	}
 	return l.bridge.command(command)

@@ -24,48 +24,69 @@ type server struct {
 
 	conn *broker.Connection // the goroutine's; a bridge has one
 
-	mu    sync.Mutex
-	queue []served      // mu
-	ready chan struct{} // capacity 1
+	mu      sync.Mutex
+	queue   []served      // mu
+	waiting int           // mu; bytes of the commands that are not carried out yet
+	ready   chan struct{} // capacity 1: there is something in queue
+	room    chan struct{} // capacity 1: waiting has become less
 }
 
 type served struct {
 	header  openwire.Header
 	command any
+	size    int
 }
 
-// mostServed bounds what waits: a broker has no more under way than its bridge's
-// prefetch for each subscription.
-const mostServed = 1 << 20
+// mostServed bounds the bytes that wait; beyond them nothing is read. A broker
+// has under way its bridge's prefetch for each subscription, which is hardly ever
+// as much.
+const mostServed = 64 << 20
+
+// leastServed is what a command counts at least: what it takes in memory.
+const leastServed = 512
 
 func newServer(b *bridge, w Wire) *server {
-	s := &server{bridge: b, wire: w, ready: make(chan struct{}, 1)}
+	s := &server{bridge: b, wire: w, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.work.Go(s.run)
 	return s
 }
 
-// takes queues a command that is not for the bridge itself.
-func (s *server) takes(h openwire.Header, command any) bool {
+func (s *server) start() { s.work.Go(s.run) }
+
+// serves reports whether a command is not for the bridge itself.
+func serves(command any) bool {
 	switch c := command.(type) {
 	case *message.Message:
-		if interpreted(c) {
-			return false
-		}
+		return !interpreted(c)
 	case *message.ConnectionInfo, *message.SessionInfo, *message.ProducerInfo, *message.ConsumerInfo,
 		*message.DestinationInfo, *message.RemoveInfo, *message.RemoveSubscriptionInfo, *message.Ack:
-	default:
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) >= mostServed {
-		s.bridge.fail(fmt.Errorf("%w: more than %d commands wait", ErrProtocol, mostServed))
 		return true
 	}
-	s.queue = append(s.queue, served{h, command})
-	signal(s.ready)
-	return true
+	return false
+}
+
+// take queues a command that came in a frame of size bytes. It waits while too
+// much waits already, until the bridge or the wire ends.
+func (s *server) take(h openwire.Header, command any, size int, ending <-chan struct{}) {
+	size = max(size, leastServed)
+	for {
+		s.mu.Lock()
+		if s.waiting == 0 || s.waiting+size <= mostServed {
+			s.queue = append(s.queue, served{h, command, size})
+			s.waiting += size
+			s.mu.Unlock()
+			signal(s.ready)
+			return
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.room:
+		case <-s.bridge.ctx.Done():
+			return
+		case <-ending:
+			return
+		}
+	}
 }
 
 func (s *server) run() {
@@ -79,11 +100,16 @@ func (s *server) run() {
 		queue := s.queue
 		s.queue = nil
 		s.mu.Unlock()
-		for _, c := range queue {
+		for i := range queue {
 			if s.ctx.Err() != nil {
 				return
 			}
-			s.handle(c)
+			s.handle(queue[i])
+			s.mu.Lock()
+			s.waiting -= queue[i].size
+			s.mu.Unlock()
+			queue[i] = served{}
+			signal(s.room)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/conclavemq/conclave/cmd/conclave/control"
 )
@@ -55,7 +54,7 @@ func stopAll(cmd *cobra.Command, found []control.Broker, timeout time.Duration, 
 		case !b.Running():
 			fmt.Fprintf(cmd.OutOrStdout(), "Conclave has stopped (pid '%d')\n", b.PID)
 		case force:
-			if err := unix.Kill(b.PID, unix.SIGKILL); err != nil {
+			if err := b.Kill(); err != nil {
 				failed = append(failed, fmt.Errorf("kill pid %d: %w", b.PID, err))
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Conclave was killed (pid '%d')\n", b.PID)

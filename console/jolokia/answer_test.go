@@ -1,8 +1,12 @@
 package jolokia
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -193,4 +197,31 @@ func TestVersion(t *testing.T) {
 func TestMaxCollectionSize(t *testing.T) {
 	answer := ask(t, stock(), "/read/"+near+"/Queues?maxCollectionSize=2", "").(map[string]any)
 	require.Len(t, answer["value"], 2)
+}
+
+// deafWriter takes one write, and no more.
+type deafWriter struct {
+	*httptest.ResponseRecorder
+	writes int
+}
+
+func (w *deafWriter) Write(b []byte) (int, error) {
+	if w.writes++; w.writes > 1 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(b), nil
+}
+
+// TestBulkIsWrittenAsItIsAnswered: not all answers are in memory at a time, and
+// none is made for who does not take them.
+func TestBulkIsWrittenAsItIsAnswered(t *testing.T) {
+	const n = 5000
+	h, answered := handler(stock()), 0
+	now := h.Now
+	h.Now = func() time.Time { answered++; return now() }
+	one := `{"type":"read","mbean":"` + near + `","attribute":"Slave"}`
+	r := httptest.NewRequest(http.MethodPost, "/api/jolokia", strings.NewReader("["+one+strings.Repeat(","+one, n-1)+"]"))
+	r.Header.Set("Origin", "http://localhost")
+	h.ServeHTTP(&deafWriter{ResponseRecorder: httptest.NewRecorder()}, r)
+	require.Less(t, answered, n/2)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/netip"
@@ -124,7 +125,8 @@ func (a *answerer) post(r *http.Request) any {
 }
 
 // bulk answers several; one that cannot be read makes all fail, as with the
-// agent, so that nothing was done.
+// agent, so that nothing was done. Each is answered when the answers before it
+// have been written: together they may be larger than the memory.
 func (a *answerer) bulk(ctx context.Context, given []any, p parameters) any {
 	if len(given) > maxRequests {
 		return badRequest("More than %d requests at once", maxRequests).object()
@@ -140,11 +142,13 @@ func (a *answerer) bulk(ctx context.Context, given []any, p parameters) any {
 			return asError(err).object()
 		}
 	}
-	answers := make([]any, len(questions))
-	for i, q := range questions {
-		answers[i] = a.answer(ctx, q)
-	}
-	return answers
+	return iter.Seq[any](func(yield func(any) bool) {
+		for _, q := range questions {
+			if !yield(a.answer(ctx, q)) {
+				return
+			}
+		}
+	})
 }
 
 func (a *answerer) answer(ctx context.Context, q *request) map[string]any {

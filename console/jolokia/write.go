@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -28,6 +29,8 @@ func encode(out *bufio.Writer, value any) error {
 	case map[string]any:
 		return encodeMap(out, v)
 	case []any:
+		return encodeList(out, slices.Values(v))
+	case iter.Seq[any]:
 		return encodeList(out, v)
 	}
 	text, err := json.Marshal(value)
@@ -58,9 +61,9 @@ func encodeMap(out *bufio.Writer, m map[string]any) error {
 	return writeAll(out, "}")
 }
 
-func encodeList(out *bufio.Writer, list []any) error {
+func encodeList(out *bufio.Writer, list iter.Seq[any]) error {
 	separator := "["
-	for _, one := range list {
+	for one := range list {
 		if err := writeAll(out, separator); err != nil {
 			return err
 		}
@@ -69,7 +72,7 @@ func encodeList(out *bufio.Writer, list []any) error {
 		}
 		separator = ","
 	}
-	if len(list) == 0 {
+	if separator == "[" {
 		return writeAll(out, "[]")
 	}
 	return writeAll(out, "]")

@@ -25,6 +25,9 @@ const socketSuffix = ".sock"
 // ErrSilent: the process is there and does not answer.
 var ErrSilent = errors.New("broker does not answer")
 
+// errForeign: a socket is not its directory's owner's.
+var errForeign = errors.New("the process is another user's")
+
 // Broker is one process that was found.
 type Broker struct {
 	Account
@@ -79,11 +82,38 @@ func (b Broker) Running() bool {
 	return err == nil
 }
 
+// Kill ends the process without its doing. One that has ended meanwhile is not
+// mistaken for another that was given its number.
+func (b Broker) Kill() error {
+	owner, err := ownerOf(filepath.Dir(b.path))
+	if err != nil {
+		return err
+	}
+	conn, peer, err := dial(b.path, owner)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT):
+		return nil
+	case errors.Is(err, syscall.EAGAIN): // it hangs
+	case err != nil:
+		return err
+	default:
+		conn.Close()
+		if peer.pid != b.PID {
+			return nil
+		}
+	}
+	return unix.Kill(b.PID, unix.SIGKILL)
+}
+
 // ask sends a command to a socket. It is not ok if nobody is there; the file
 // that a killed process left is removed.
 func ask(path string, owner int, r request) (Broker, bool) {
-	conn, peer, ok := dial(path, owner)
-	if !ok {
+	conn, peer, err := dial(path, owner)
+	if errors.Is(err, syscall.EAGAIN) { // so many have asked in vain that no more can
+		pid, _ := strconv.Atoi(strings.TrimSuffix(filepath.Base(path), socketSuffix))
+		return Broker{Account: readIdentity(path, pid), path: path, Err: fmt.Errorf("%w: %w", ErrSilent, err)}, true
+	}
+	if err != nil {
 		return Broker{}, false
 	}
 	defer conn.Close()
@@ -96,21 +126,24 @@ func ask(path string, owner int, r request) (Broker, bool) {
 }
 
 // dial connects to a socket whose process is its owner's.
-func dial(path string, owner int) (net.Conn, peer, bool) {
+func dial(path string, owner int) (net.Conn, peer, error) {
 	conn, err := net.DialTimeout("unix", path, answerTime)
 	if err != nil {
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			_ = os.Remove(path)
 			_ = os.Remove(identityPath(path))
 		}
-		return nil, peer{}, false
+		return nil, peer{}, err
 	}
 	p, err := peerOf(conn.(*net.UnixConn))
-	if err != nil || p.user != owner && p.user != 0 {
-		conn.Close()
-		return nil, peer{}, false
+	if err == nil && p.user != owner && p.user != 0 {
+		err = errForeign
 	}
-	return conn, p, true
+	if err != nil {
+		conn.Close()
+		return nil, peer{}, err
+	}
+	return conn, p, nil
 }
 
 // exchange sends r and reads an answer that comes within limit.
@@ -134,8 +167,8 @@ func (b Broker) HandOver(plan node.Plan, limit time.Duration) (node.Outcome, err
 	if err != nil {
 		return node.Outcome{}, err
 	}
-	conn, _, ok := dial(b.path, owner)
-	if !ok {
+	conn, _, err := dial(b.path, owner)
+	if err != nil {
 		return node.Outcome{}, ErrSilent
 	}
 	defer conn.Close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/conclavemq/conclave/cmd/conclave/node"
 )
@@ -106,6 +108,51 @@ func TestProcessThatDoesNotAnswer(t *testing.T) {
 	found = mine(Match{BrokerName: "a", ConfigFile: "/etc/a.yaml"})
 	require.Len(t, found, 1)
 	require.Empty(t, found[0].Role)
+}
+
+// TestProcessThatManyHaveAskedInVain: a process that hangs is found, however
+// long somebody has been asking it again and again.
+func TestProcessThatManyHaveAskedInVain(t *testing.T) {
+	dir := sandbox(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	path := filepath.Join(dir, strconv.Itoa(os.Getpid())+socketSuffix)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+	require.NoError(t, unix.Listen(fd, 0))
+	require.NoError(t, writeIdentity(identityPath(path), account()))
+	for {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			require.ErrorIs(t, err, unix.EAGAIN)
+			break
+		}
+		defer conn.Close()
+	}
+	found := mine(Match{BrokerName: "a"})
+	require.Len(t, found, 1)
+	require.ErrorIs(t, found[0].Err, ErrSilent)
+	require.Equal(t, os.Getpid(), found[0].PID)
+}
+
+// TestKillOfWhatHasEnded: another process has the number by now.
+func TestKillOfWhatHasEnded(t *testing.T) {
+	sandbox(t)
+	s, err := Serve(account, Acts{})
+	require.NoError(t, err)
+	found := mine(Match{})
+	require.Len(t, found, 1)
+	other := exec.Command("cat")
+	input, err := other.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	found[0].PID = other.Process.Pid
+	require.NoError(t, found[0].Kill(), "the socket is another's")
+	require.NoError(t, s.Close())
+	require.NoError(t, found[0].Kill(), "it has ended")
+	require.NoError(t, input.Close())
+	require.NoError(t, other.Wait(), "it lived")
 }
 
 func TestSocketOfADeadProcessIsRemoved(t *testing.T) {
