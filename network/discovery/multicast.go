@@ -1,7 +1,9 @@
 package discovery
 
 import (
+	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 )
@@ -118,11 +120,13 @@ func (m *multicast) receive() {
 			if !m.use(s) {
 				return
 			}
-			told = false
-			m.read(s)
+			began := time.Now()
+			err = m.read(s)
+			told = told && time.Since(began) < reopenAfter
 			m.use(nil)
 			s.close()
-		} else if !told {
+		}
+		if err != nil && !told && !m.isClosed() {
 			m.log.Warn("cannot listen to the multicast group; will try again", "address", m.group.address.String(), "error", err)
 			told = true
 		}
@@ -132,8 +136,17 @@ func (m *multicast) receive() {
 	}
 }
 
-// rest waits after a socket that could not be had, and reports whether the
-// agent goes on.
+func (m *multicast) isClosed() bool {
+	select {
+	case <-m.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// rest waits after a socket that could not be had, or not be read, and reports
+// whether the agent goes on.
 func (m *multicast) rest(err error) bool {
 	wait := time.Duration(0)
 	if err != nil {
@@ -163,13 +176,17 @@ func (m *multicast) use(s socket) bool {
 	return true
 }
 
-// read takes packets in until the socket fails or brings nothing for long.
-func (m *multicast) read(s socket) {
+// read takes packets in until the socket fails, or, without an error, brings
+// nothing for long.
+func (m *multicast) read(s socket) error {
 	buf := make([]byte, longestPacket+1)
 	for {
 		n, err := s.receive(buf, reopenAfter)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
 		if err != nil {
-			return
+			return err
 		}
 		p, ok := decode(m.group.name, buf[:n])
 		if !ok {

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -206,6 +207,33 @@ func TestSilentSocketIsOpenedAnew(t *testing.T) {
 		require.Equal(t, 11, l.opened)
 		a.Close()
 		require.Empty(t, l.sockets)
+	})
+}
+
+// brokenPort is a socket that can be had, and not be read.
+type brokenPort struct{ *port }
+
+func (brokenPort) receive([]byte, time.Duration) (int, error) { return 0, errDown }
+
+func TestASocketThatCannotBeReadIsNotOpenedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLAN()
+		var log bytes.Buffer
+		broken := func(g groupOptions, receive bool) (socket, error) {
+			s, err := l.open(g, receive)
+			if l.opened > 1000 {
+				return s, err // before it takes all the time that there is
+			}
+			return brokenPort{s.(*port)}, err
+		}
+		u, err := Parse("multicast://default")
+		require.NoError(t, err)
+		a := New(u, Options{open: broken, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		listen(a, -1)
+		after(reopenAfter + time.Second)
+		require.Equal(t, 11, l.opened)
+		a.Close()
+		require.Equal(t, 1, strings.Count(log.String(), "cannot listen"), "said once")
 	})
 }
 
