@@ -86,7 +86,12 @@ func TestACopyOfWhatAConsumerHasInHand(t *testing.T) {
 				c.consumer(1, orders, 1000)
 				had := c.take(t, n)
 				back := w.link(b, a)
-				w.eventually("all are on their way back", func() bool { w.pass(back, n); back.mu.Lock(); defer back.mu.Unlock(); return back.waiting+len(back.answered) == n })
+				w.eventually("all are on their way back", func() bool {
+					w.pass(back, n)
+					back.mu.Lock()
+					defer back.mu.Unlock()
+					return back.waiting+len(back.answered) == n
+				})
 				require.Zero(t, c.count(), "nothing comes twice")
 				if keeps {
 					done := newOutcome()
