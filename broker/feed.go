@@ -84,6 +84,8 @@ func (f *feed) hear(t *topic, m *message.Message, op *store.Op, _ *share) {
 	case d.active == nil || l.more() || w.paging || !w.room(l, &t.place):
 		l.behind = true
 		f.pageLocked()
+	case f.passesLocked(op.Seq): // it had expired
+		l.cursor = op.Seq
 	default:
 		l.cursor = op.Seq
 		r := &ref{m: m, home: f, stored: true, key: key{seq: op.Seq, rank: rank}, segment: op.Segment, redeliveries: m.RedeliveryCounter}
@@ -297,8 +299,7 @@ func (f *feed) read(rank uint8, after store.Seq, limit int, bytes int64) ([]stor
 
 func (f *feed) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool, seen store.Seq) {
 	f.window.admitPage(l, entries, full, seen, func(e *store.Entry, hint *ref) *ref {
-		if _, ok := f.locked[e.Seq]; ok {
-			f.locked[e.Seq] = true
+		if f.passesLocked(e.Seq) {
 			return nil
 		}
 		if f.beyondLocked(rank, e.Seq) || !f.wantsLocked(e.Message) {
@@ -313,6 +314,15 @@ func (f *feed) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool
 		}
 		return f.enterLocked(r, hint)
 	})
+}
+
+// passesLocked is as queue's.
+func (f *feed) passesLocked(seq store.Seq) bool {
+	_, ok := f.locked[seq]
+	if ok {
+		f.locked[seq] = true
+	}
+	return ok
 }
 
 func (f *feed) idle() bool {

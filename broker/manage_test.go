@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -161,6 +162,39 @@ func TestMoveLeavesWhatIsInFlight(t *testing.T) {
 	require.NoError(t, c.ack(ackOf(message.StandardAck, got...)))
 	require.Zero(t, f.stats(orders).Size)
 	require.EqualValues(t, 6, f.stats(elsewhere).Size)
+}
+
+// TestTakenBeforeItArrives: an operator's page shows a message that is stored
+// and not yet announced. He takes it, and no consumer gets it, too.
+func TestTakenBeforeItArrives(t *testing.T) {
+	f := start(t)
+	c := f.connect()
+	p := c.producer(1, orders)
+	c.consumer(1, orders, 10)
+	c.sendN(p, orders, 1)
+	before := c.take(t, 1)
+	hold := make(chan struct{})
+	f.store.(*disk).held = hold
+	c.Send(t.Context(), c.make(p, orders), true, func(error) {})
+	eventually(t, "it is stored", func() bool {
+		entries, err := f.store.Page(nil, orders, 0, 10, 1<<20)
+		require.NoError(t, err)
+		return len(entries) == 2
+	})
+	var removed int
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		var err error
+		removed, err = f.Remove(t.Context(), orders, Selection{})
+		assert.NoError(t, err)
+	})
+	eventually(t, "it is taken", func() bool { return f.stats(orders).Dequeued == 1 })
+	close(hold)
+	wait.Wait()
+	require.Equal(t, 1, removed)
+	require.NoError(t, c.ack(ackOf(message.StandardAck, before...)))
+	c.sendN(p, orders, 1)
+	require.Equal(t, []int64{3}, sequencesOf(c.take(t, 1)))
 }
 
 // Beside producers, consumers and sweeps each message ends in one place.

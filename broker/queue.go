@@ -249,7 +249,6 @@ func (q *queue) arrive(m *message.Message, op *store.Op) {
 func (q *queue) arriveStored(r *ref, op *store.Op) {
 	w := &q.window
 	q.mu.Lock()
-	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	q.adds.Add(-1)
 	r.key.seq, r.key.rank, r.segment = op.Seq, w.rank(r.m), op.Segment
 	if q.b.concurrent {
@@ -274,6 +273,8 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	case l.more() || w.paging || !w.room(l, &q.place):
 		q.fellBehindLocked(l)
 		q.pageLocked()
+	case q.passesLocked(op.Seq): // a taker was faster
+		l.cursor = op.Seq
 	default:
 		l.cursor = op.Seq
 		q.enterLocked(r)
