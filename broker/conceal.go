@@ -9,8 +9,8 @@ import (
 // A clean stop knows whether anything that was delivered is still there. Where
 // nothing is, it withdraws the exposure, so that what no consumer has seen is
 // not flagged as redelivered by the next master, as it has to be after a crash.
-// The redelivery counters of the rest are kept where that is asked for; see
-// recount.
+// With persistJMSRedelivered the redelivery counters of what was given back are
+// in the store (see recount) and flag it alone.
 
 // conceal withdraws the exposure of every destination where that is possible.
 // Connections have ended, so nothing is in flight but what prepared
@@ -37,18 +37,22 @@ func (b *Broker) conceal(ctx context.Context) error {
 }
 
 // concealment is the unit that withdraws the queue's exposure; nil if it has
-// none, if something was delivered and is still there, or if not everything
-// that the exposure covers is known.
+// none, if something was delivered and is still there without its counter in
+// the store, or if not everything that the exposure covers is known.
 func (q *queue) concealment() []store.Op {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w := &q.window
 	known := q.inherited == 0 || !w.behind() && q.seek == nil
 	if q.removed || q.exposed == 0 || !known || w.paging ||
-		len(q.locked) > 0 || len(q.counts) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
+		len(q.locked) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
 		return nil
 	}
-	for r := w.head; r != nil; r = r.next {
+	counted := q.policy.PersistJMSRedelivered
+	if len(q.counts) > 0 && !counted {
+		return nil
+	}
+	for r := w.head; r != nil && !counted; r = r.next {
 		if r.stored && r.redeliveries > r.m.RedeliveryCounter {
 			return nil
 		}
