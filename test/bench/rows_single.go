@@ -71,11 +71,13 @@ func singleRow() row {
 		}
 		r := rate.value()
 		if r == 0 || trips.value() == 0 || bare.value() == 0 {
-			return nil, errors.New("nothing was confirmed within the time of the measurement")
+			return nil, errNothing
 		}
 		return []float64{r, 1 / r / (1/bare.value() + 1/trips.value()), 100 * r / bare.value(), 100 * r / plain.value(), sent.work()}, nil
 	}}
 }
+
+var errNothing = errors.New("nothing was confirmed within the time of the measurement")
 
 // mean is that of rates, each of an equal time.
 type mean struct {
