@@ -127,3 +127,35 @@ func TestManageAfterATakeOver(t *testing.T) {
 		require.Empty(t, f.stored(jobQueue))
 	})
 }
+
+// One of many jobs is removed by its id, whatever state it is in; what has
+// another id goes on.
+func TestRemoveOneOfMany(t *testing.T) {
+	timed(t, func(t *testing.T) {
+		f := start(t, scheduling)
+		c := f.connect()
+		c.consumer(1, orders, 2000)
+		p := c.producer(1, message.Destination{})
+		once := c.make(p, orders, delayed(t, 5000))
+		again := c.make(p, orders, bearing(t, message.Property{Name: scheduledPeriod, Value: int64(1000)},
+			message.Property{Name: scheduledRepeat, Value: int32(-1)}))
+		require.NoError(t, c.send(once))
+		require.NoError(t, c.send(again))
+		c.sendN(p, orders, 1000, delayed(t, 5000))
+		time.Sleep(1500 * time.Millisecond)
+		c.shown(1)
+		for _, m := range []*message.Message{once, again} {
+			stays := len(f.stored(jobQueue)) - 1
+			for range 2 { // the second time there is nothing
+				require.NoError(t, c.ask(p, "REMOVE", message.Property{Name: scheduledJobID, Value: m.ID.String()}))
+				require.Len(t, f.stored(jobQueue), stays)
+			}
+		}
+		n, _ := f.Jobs()
+		require.Equal(t, int64(1000), n)
+		time.Sleep(10 * time.Second)
+		c.shown(1000)
+		require.Zero(t, f.schedule.usage.used.Load())
+		require.Empty(t, f.schedule.alarms.dead)
+	})
+}
