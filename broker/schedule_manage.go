@@ -29,6 +29,7 @@ type management struct {
 	id       string              // of REMOVE
 	from, to int64               // ms since 1970, both included
 	replyTo  message.Destination // of BROWSE
+	see      func(*job) bool     // of BROWSE, in place of replyTo; false: enough
 	done     func(error)
 }
 
@@ -50,6 +51,10 @@ func (s *schedule) manage(m *message.Message, done func(error)) error {
 		return nil
 	}
 	r.done = done
+	return s.request(r)
+}
+
+func (s *schedule) request(r management) error {
 	select {
 	case s.requests <- r:
 		return nil
@@ -251,6 +256,13 @@ func (s *schedule) show(view *alarms, r management) {
 		var page []alarm
 		page, more = between(view, r.from, r.to)
 		messages, err := s.read(page)
+		if r.see != nil {
+			if !each(messages, r.see) || !more || err != nil {
+				done(err)
+				return
+			}
+			continue
+		}
 		for i := 0; i < len(messages) && err == nil; i++ {
 			if messages[i] != nil {
 				err = s.reply(messages[i], r.replyTo)
@@ -264,6 +276,19 @@ func (s *schedule) show(view *alarms, r management) {
 		done = func(error) {}
 	}
 	done(nil)
+}
+
+// each shows jobs, until enough are seen.
+func each(messages []*message.Message, see func(*job) bool) bool {
+	for _, m := range messages {
+		if m == nil {
+			continue
+		}
+		if j, err := parseJob(m); err == nil && !see(j) {
+			return false
+		}
+	}
+	return true
 }
 
 // between takes a page of what is due from and to these times out of a view.

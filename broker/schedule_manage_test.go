@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,5 +158,52 @@ func TestRemoveOneOfMany(t *testing.T) {
 		c.shown(1000)
 		require.Zero(t, f.schedule.usage.used.Load())
 		require.Empty(t, f.schedule.alarms.dead)
+	})
+}
+
+// Who asks from outside, as the console does, sees and removes the same.
+func TestJobsFromOutside(t *testing.T) {
+	timed(t, func(t *testing.T) {
+		f := start(t, scheduling)
+		ctx := t.Context()
+		c := f.connect()
+		p := c.producer(1, message.Destination{})
+		began := time.Now().UnixMilli()
+		c.sendN(p, orders, 600, delayed(t, 60_000))
+		cron := c.make(p, orders, bearing(t, message.Property{Name: scheduledCron, Value: "0 0 1 1 *"}, message.Property{Name: scheduledRepeat, Value: int32(3)}),
+			func(m *message.Message) { m.Timestamp = 7 })
+		require.NoError(t, c.send(cron))
+
+		all, err := f.ListJobs(ctx, 0, 1<<62, 1000)
+		require.NoError(t, err)
+		require.Len(t, all, 601)
+		require.Equal(t, Job{ID: all[0].ID, Delay: 60_000, Next: began + 60_000, Sent: all[0].Sent}, all[0])
+		require.Equal(t, Job{ID: cron.ID.String(), Cron: "0 0 1 1 *", Repeat: 3, Sent: 7, Next: all[600].Next}, all[600])
+		for most, want := range map[int]int{-1: 0, 0: 0, 1: 1, 256: 256, 257: 257} {
+			some, err := f.ListJobs(ctx, 0, 1<<62, most)
+			require.NoError(t, err)
+			require.Equal(t, all[:want], some)
+		}
+		some, err := f.ListJobs(ctx, began+60_001, 1<<62, 1000)
+		require.NoError(t, err)
+		require.Equal(t, all[600:], some)
+
+		require.NoError(t, f.RemoveJob(ctx, all[1].ID))
+		require.NoError(t, f.RemoveJob(ctx, "nobody"))
+		require.Len(t, f.stored(jobQueue), 600)
+		require.NoError(t, f.RemoveJobs(ctx, 0, began+60_000))
+		require.Len(t, f.stored(jobQueue), 1)
+		require.NoError(t, f.RemoveJobs(ctx, 0, 1<<62))
+		some, err = f.ListJobs(ctx, 0, 1<<62, 1000)
+		require.NoError(t, err)
+		require.Empty(t, some)
+
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err = f.ListJobs(gone, 0, 1<<62, 1000); err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		f = f.crash()
+		require.ErrorIs(t, f.RemoveJobs(ctx, 0, 1), ErrResourceAllocation)
 	})
 }
