@@ -77,7 +77,9 @@ func (w *wire) getOutermost() any {
 		w.fail(ErrUnknownType, "command")
 		return nil
 	}
-	w.walk(v)
+	if !w.tight() || !w.readHot(v) {
+		w.walk(v)
+	}
 	return v
 }
 

@@ -100,6 +100,9 @@ func (w *wire) fields(kind byte, v any) {
 // and the fields are moved if that was wrong.
 func (e *Encoder) tight(v any) {
 	w := &e.w
+	if e.hot(v) {
+		return
+	}
 	w.bits, w.bit = w.bits[:0], 0
 	at := len(w.buf)
 	room := e.room

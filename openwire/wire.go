@@ -35,6 +35,7 @@ type wire struct {
 	bits []byte // tight: the frame's booleans, eight a byte from the lowest
 	bit  int    // tight: next boolean
 
+	cold     bool   // tests compare: everything is walked, nothing hot
 	sent     int64  // writing: BrokerOutTime of deliveries, 0 that of their message
 	header   Header // of the outermost command
 	kind     byte   // data type of the outermost command
