@@ -2,6 +2,8 @@ package openwire
 
 import (
 	"encoding/binary"
+
+	"github.com/conclavemq/conclave/message"
 )
 
 // mode says which of the four jobs a walk over a command's fields does.
@@ -43,6 +45,7 @@ type wire struct {
 	elements int // of arrays, read so far
 	err      *FrameError
 	strings  *internTable // reading only
+	reused   *message.Ack // reading: not nil: each outermost acknowledgement is this one
 }
 
 func (w *wire) reading() bool { return w.mode&1 == 0 }

@@ -130,6 +130,7 @@ func (s *session) negotiate(remote *codec.WireFormatInfo) error {
 	}
 	s.format = format
 	s.decoder = codec.NewDecoder(format)
+	s.decoder.ReuseAcks(s.reverse == nil) // the broker keeps none
 	s.push(&entry{kind: aFormat, command: &format})
 	s.widen()
 	if s.negotiated {
