@@ -82,7 +82,9 @@ func (e *Encoder) frame(v any) {
 		e.tight(v)
 		return
 	}
-	w.fields(w.kind, v)
+	if !e.hot(v) {
+		w.fields(w.kind, v)
+	}
 }
 
 // fields walks the fields of the outermost object.

@@ -7,14 +7,16 @@ import (
 	"github.com/conclavemq/conclave/message"
 )
 
-// hotWriter writes what hotReader reads, by the same rule: what it cannot
-// write sets odd, and then nothing of it counts.
+// hotWriter writes what hotReader reads, and the same loose and uncached, as
+// messages are stored, by the same rule: what it cannot write sets odd, and then
+// nothing of it counts.
 type hotWriter struct {
 	buf   []byte
 	bits  uint64
-	n     int // bits
-	cache *writeCache
-	none  ref // no object of the cache
+	n     int         // bits
+	loose bool        // booleans are bytes, and there is no cache
+	cache *writeCache // nil if loose
+	none  ref         // no object of the cache
 	odd   bool
 }
 
@@ -25,7 +27,8 @@ const hotFields = 256
 // nothing has changed.
 func (e *Encoder) hot(v any) bool {
 	w := &e.w
-	if w.cold || w.writeCache == nil || w.version < hotVersion {
+	loose := w.mode == looseWrite
+	if w.cold || loose != (w.writeCache == nil) || w.version < hotVersion {
 		return false
 	}
 	var m *message.Message
@@ -38,9 +41,12 @@ func (e *Encoder) hot(v any) bool {
 	if m == nil || !plain(m) {
 		return false
 	}
-	at := len(w.buf)
-	room := e.room
-	h := hotWriter{buf: slices.Grow(w.buf, room+hotFields+len(m.Content)+len(m.Properties))[:at+room], cache: w.writeCache, none: ref{kind: evicted}}
+	at, room := len(w.buf), e.room
+	if loose {
+		room = 0
+	}
+	h := hotWriter{loose: loose, cache: w.writeCache, none: ref{kind: evicted}}
+	h.buf = slices.Grow(w.buf, room+hotFields+len(m.Content)+len(m.Properties))[:at+room]
 	h.put32(uint32(w.header.CommandID))
 	h.bit(w.header.ResponseRequired)
 	if delivers {
@@ -51,20 +57,28 @@ func (e *Encoder) hot(v any) bool {
 	if h.odd || h.n > 8*hotBits {
 		return false
 	}
-	need := 1 + (h.n+7)/8
-	if need != room {
-		end := len(h.buf)
-		h.buf = slices.Grow(h.buf, max(need-room, 0))[:end+need-room]
-		copy(h.buf[at+need:], h.buf[at+room:end])
-	}
-	h.buf[at] = byte(need - 1)
-	for i := at + 1; i < at+need; i++ {
-		h.buf[i] = byte(h.bits)
-		h.bits >>= 8
-	}
-	e.room = need
 	w.buf = h.buf
+	if !loose {
+		e.room = w.putWord(at, room, h.bits, h.n)
+	}
 	return true
+}
+
+// putWord puts n booleans at the place where room was left for them, and
+// returns how much they took.
+func (w *wire) putWord(at, room int, bits uint64, n int) int {
+	need := 1 + (n+7)/8
+	if need != room {
+		end := len(w.buf)
+		w.buf = slices.Grow(w.buf, max(need-room, 0))[:end+need-room]
+		copy(w.buf[at+need:], w.buf[at+room:end])
+	}
+	w.buf[at] = byte(need - 1)
+	for i := at + 1; i < at+need; i++ {
+		w.buf[i] = byte(bits)
+		bits >>= 8
+	}
+	return need
 }
 
 // plain reports whether m has none of the fields that are left to the walk.
@@ -74,19 +88,28 @@ func plain(m *message.Message) bool {
 }
 
 func (h *hotWriter) bit(v bool) {
+	set := uint64(0)
 	if v {
-		h.bits |= 1 << h.n
+		set = 1
 	}
+	if h.loose {
+		h.buf = append(h.buf, byte(set))
+		return
+	}
+	h.bits |= set << h.n
 	h.n++
 }
 
 func (h *hotWriter) put16(v uint16) { h.buf = binary.BigEndian.AppendUint16(h.buf, v) }
 func (h *hotWriter) put32(v uint32) { h.buf = binary.BigEndian.AppendUint32(h.buf, v) }
 
-// long is putTightLong.
+// long is wire.int64.
 func (h *hotWriter) long(i int64) {
 	v := uint64(i)
 	switch {
+	case h.loose:
+		h.buf = binary.BigEndian.AppendUint64(h.buf, v)
+		return
 	case v>>32 != 0:
 		h.bits |= 3 << h.n
 		h.buf = binary.BigEndian.AppendUint64(h.buf, v)
@@ -108,9 +131,8 @@ func (h *hotWriter) bytes(b []byte) {
 	}
 }
 
-// blank is wire.blank.
-func (h *hotWriter) blank(s string, blank bool) {
-	present := s != "" || blank
+// text is wire.putString.
+func (h *hotWriter) text(s string, present bool) {
 	h.bit(present)
 	if !present {
 		return
@@ -120,10 +142,15 @@ func (h *hotWriter) blank(s string, blank bool) {
 		h.odd = true
 		return
 	}
-	h.bit(true)
+	if !h.loose {
+		h.bit(true)
+	}
 	h.put16(uint16(n))
 	h.buf = append(h.buf, s...)
 }
+
+// blank is wire.blank.
+func (h *hotWriter) blank(s string, set, bit message.Blanks) { h.text(s, s != "" || set&bit != 0) }
 
 // last is what was used last of a kind.
 func (h *hotWriter) last(kind byte) (*ref, int16) {
@@ -139,7 +166,12 @@ func (h *hotWriter) index(i int16) {
 	h.put16(uint16(i))
 }
 
+// find writes any object.
 func (h *hotWriter) find(r ref) {
+	if h.loose {
+		h.nested(&r)
+		return
+	}
 	i, ok := h.cache.find(&r)
 	if !ok {
 		h.odd = true
@@ -147,7 +179,29 @@ func (h *hotWriter) find(r ref) {
 	h.index(i)
 }
 
+// nested is wire.nested, of producers, destinations and null.
+func (h *hotWriter) nested(r *ref) {
+	h.bit(r.kind != TypeNull)
+	if r.kind == TypeNull {
+		return
+	}
+	h.buf = append(h.buf, r.kind)
+	h.text(r.s, r.s != "")
+	switch r.kind {
+	case TypeProducerID:
+		h.long(r.b)
+		h.long(r.a)
+	case TypeQueue, TypeTopic, TypeTempQueue, TypeTempTopic:
+	default:
+		h.odd = true
+	}
+}
+
 func (h *hotWriter) null() {
+	if h.loose {
+		h.bit(false)
+		return
+	}
 	if c, i := h.last(TypeNull); c.kind == TypeNull {
 		h.index(i)
 		return
@@ -156,16 +210,18 @@ func (h *hotWriter) null() {
 }
 
 func (h *hotWriter) destination(d *message.Destination) {
-	if d.Name == "" || int(d.Kind) >= len(destinationTypes) {
-		h.find(refOfDestination(*d))
+	if d.Name == "" {
+		h.null()
 		return
 	}
-	kind := destinationTypes[d.Kind]
-	if c, i := h.last(kind); c.kind == kind && c.s == d.Name {
-		h.index(i)
-		return
+	if !h.loose && int(d.Kind) < len(destinationTypes) {
+		kind := destinationTypes[d.Kind]
+		if c, i := h.last(kind); c.kind == kind && c.s == d.Name {
+			h.index(i)
+			return
+		}
 	}
-	h.find(ref{kind: kind, s: d.Name})
+	h.find(refOfDestination(*d))
 }
 
 func (h *hotWriter) transaction(t *message.TransactionID) {
@@ -177,9 +233,11 @@ func (h *hotWriter) transaction(t *message.TransactionID) {
 }
 
 func (h *hotWriter) producer(id *message.ProducerID) {
-	if c, i := h.last(TypeProducerID); c.kind == TypeProducerID && c.b == id.Value && c.a == id.Session && c.s == string(id.Connection) {
-		h.index(i)
-		return
+	if !h.loose {
+		if c, i := h.last(TypeProducerID); c.kind == TypeProducerID && c.b == id.Value && c.a == id.Session && c.s == string(id.Connection) {
+			h.index(i)
+			return
+		}
 	}
 	h.find(refOfProducer(id))
 }
@@ -189,9 +247,11 @@ func (h *hotWriter) consumer(id *message.ConsumerID) {
 		h.null()
 		return
 	}
-	if c, i := h.last(TypeConsumerID); c.kind == TypeConsumerID && c.b == id.Value && c.a == id.Session && c.s == string(id.Connection) {
-		h.index(i)
-		return
+	if !h.loose {
+		if c, i := h.last(TypeConsumerID); c.kind == TypeConsumerID && c.b == id.Value && c.a == id.Session && c.s == string(id.Connection) {
+			h.index(i)
+			return
+		}
 	}
 	h.find(refOfConsumer(id))
 }
@@ -203,7 +263,7 @@ func (h *hotWriter) messageID(id *message.MessageID) {
 		return
 	}
 	h.buf = append(h.buf, TypeMessageID)
-	h.n++ // TextView
+	h.bit(false) // TextView
 	h.producer(&id.Producer)
 	h.long(id.ProducerSequence)
 	h.long(id.BrokerSequence)
@@ -217,27 +277,27 @@ func (h *hotWriter) message(m *message.Message, outTime int64) {
 	h.destination(&m.OriginalDestination)
 	h.messageID(&m.ID)
 	h.transaction(&m.OriginalTransaction)
-	h.blank(m.GroupID, m.Blanks&message.BlankGroupID != 0)
+	h.blank(m.GroupID, m.Blanks, message.BlankGroupID)
 	h.put32(uint32(m.GroupSequence))
-	h.blank(m.CorrelationID, m.Blanks&message.BlankCorrelationID != 0)
+	h.blank(m.CorrelationID, m.Blanks, message.BlankCorrelationID)
 	h.bit(m.Persistent)
 	h.long(m.Expiration)
 	h.buf = append(h.buf, m.Priority)
-	h.n++ // ReplyTo
+	h.bit(false) // ReplyTo
 	h.long(m.Timestamp)
-	h.blank(m.Type, m.Blanks&message.BlankType != 0)
+	h.blank(m.Type, m.Blanks, message.BlankType)
 	h.bytes(m.Content)
 	h.bytes(m.Properties)
-	h.n++ // DataStructure
+	h.bit(false) // DataStructure
 	h.consumer(&m.TargetConsumer)
 	h.bit(m.Compressed)
 	h.put32(uint32(m.RedeliveryCounter))
-	h.n++ // BrokerPath
+	h.bit(false) // BrokerPath
 	h.long(m.Arrival)
-	h.blank(m.UserID, m.Blanks&message.BlankUserID != 0)
+	h.blank(m.UserID, m.Blanks, message.BlankUserID)
 	h.bit(m.ReceivedByDFBridge)
 	h.bit(m.Droppable)
-	h.n++ // Cluster
+	h.bit(false) // Cluster
 	h.long(m.BrokerInTime)
 	h.long(outTime)
 	h.bit(m.FirstForConsumer)
@@ -249,9 +309,11 @@ func (h *hotWriter) delivery(d *message.Delivery, sent int64) {
 	h.destination(&d.Destination)
 	h.bit(true)
 	h.buf = append(h.buf, bodyTypes[m.Body])
-	h.n++ // marshalled beforehand
+	if !h.loose {
+		h.bit(false) // marshalled beforehand
+	}
 	h.put32(0)
-	h.n++ // no response is required
+	h.bit(false) // no response is required
 	if sent == 0 {
 		sent = m.BrokerOutTime
 	}
