@@ -103,7 +103,7 @@ func (q *queue) append(m *message.Message, sync, led bool, done func(error)) {
 	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m, Prioritized: q.policy.PrioritizedMessages}
 	a.unit.Ops = a.ops[:]
 	a.unit.Sync, a.unit.Led = sync, led
-	a.ref = ref{m: m, home: q, stored: true, redeliveries: m.RedeliveryCounter}
+	a.ref = ref{m: m, home: q, bytes: q.measured(m), stored: true, redeliveries: m.RedeliveryCounter}
 	q.b.began()
 	if !q.b.concurrent {
 		a.unit.Done = a.written
@@ -217,7 +217,7 @@ func (q *queue) refuse() {
 }
 
 func (q *queue) arrive(m *message.Message, op *store.Op) {
-	r := &ref{m: m, home: q, redeliveries: m.RedeliveryCounter}
+	r := &ref{m: m, home: q, bytes: q.measured(m), redeliveries: m.RedeliveryCounter}
 	if op != nil {
 		r.stored = true
 		q.arriveStored(r, op)

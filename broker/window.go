@@ -62,6 +62,7 @@ type ref struct {
 
 	// Small ones stand together: there is a ref for each message in memory.
 	segment      store.Segment
+	bytes        uint32 // fixed: what r counts for in memory; see size
 	seen         uint32 // home's lock: the round in which nobody wanted it; see seeker
 	redeliveries int32
 	listed       bool // home's lock: in the window
@@ -75,7 +76,21 @@ type ref struct {
 }
 
 // size is what r counts for in memory.
-func (r *ref) size() int64 { return r.home.base().sizeOf(r.m) }
+func (r *ref) size() int64 {
+	if r.bytes > 0 {
+		return int64(r.bytes)
+	}
+	return r.home.base().sizeOf(r.m)
+}
+
+// measured is a size as a ref of a message on its way keeps it; 0 is that it
+// is to be asked for.
+func (p *place) measured(m *message.Message) uint32 {
+	if n := p.sizeOf(m); n > 0 && n <= math.MaxUint32 {
+		return uint32(n)
+	}
+	return 0
+}
 
 // reset makes r ready to be delivered again.
 func (r *ref) reset() {
@@ -238,10 +253,11 @@ func (w *window) insertFront(r *ref) {
 
 func (w *window) link(r, after *ref) {
 	l := w.lane(r.key.rank)
+	size := r.size()
 	w.n++
 	l.n++
-	w.bytes += r.size()
-	l.bytes += r.size()
+	w.bytes += size
+	l.bytes += size
 	r.listed = true
 	r.prev = after
 	if after == nil {
@@ -259,10 +275,11 @@ func (w *window) link(r, after *ref) {
 
 func (w *window) remove(r *ref) {
 	l := w.lane(r.key.rank)
+	size := r.size()
 	w.n--
 	l.n--
-	w.bytes -= r.size()
-	l.bytes -= r.size()
+	w.bytes -= size
+	l.bytes -= size
 	if l.tail == r {
 		if l.tail = r.prev; l.n == 0 {
 			l.tail = nil

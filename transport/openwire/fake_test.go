@@ -126,7 +126,7 @@ func (c *fakeConnection) SendLed(ctx context.Context, m *message.Message, done f
 }
 func (c *fakeConnection) Acknowledge(a *message.Ack, _ bool, done func(error)) {
 	c.mu.Lock()
-	c.acks = append(c.acks, a)
+	c.acks = append(c.acks, new(*a)) // a is the decoder's
 	c.mu.Unlock()
 	done(c.result("ack", a.Consumer))
 }
