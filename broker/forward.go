@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,15 +90,26 @@ func (f *forward) hops(m *message.Message) int {
 	return len(way) - 1
 }
 
-// passesAdvisory keeps to themselves what bridges act on; see
+// passesAdvisory keeps to themselves what bridges act on: the far broker's bridge
+// would take what it is told of consumers here for its own consumers. See
 // NetworkBridgeFilter of ActiveMQ.
 func (f *forward) passesAdvisory(m *message.Message) bool {
+	if interpreted(m.Destination.Name) {
+		return false
+	}
 	switch info := m.DataStructure.(type) {
 	case *message.ConsumerInfo:
 		n := len(info.BrokerPath)
 		return (f.ConsumerTTL < 0 || n < f.ConsumerTTL) && !slices.Contains(info.BrokerPath, f.Broker)
 	}
 	return true
+}
+
+// interpreted reports whether bridges act on the advisories of a topic. (ActiveMQ:
+// NetworkBridgeFilter.isAdvisoryInterpretedByNetworkBridge)
+func interpreted(topic string) bool {
+	return strings.HasPrefix(topic, advisoryConsumer) || strings.HasPrefix(topic, advisoryVirtualConsumer) ||
+		topic == advisoryTempQueue || topic == advisoryTempTopic
 }
 
 // want reports whether c wants m, given who else is there. It is wants with

@@ -69,7 +69,7 @@ type keptSelector struct {
 
 func (s *selectors) init(b *Broker) {
 	s.b, s.rule = b, b.options.SelectorCache
-	s.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
+	s.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 5}
 	s.queues = map[message.Destination]*keptSelectors{}
 }
 
