@@ -57,15 +57,16 @@ func (c *consumer) selective() bool {
 	return c.filter != nil || c.info.NoLocal || c.forward != nil
 }
 
-// wants reports whether m is for c. A queue message may name its consumer.
-func (c *consumer) wants(m *message.Message) bool {
+// wants reports whether m, which was delivered this often before, is for c. A
+// queue message may name its consumer.
+func (c *consumer) wants(m *message.Message, redeliveries int32) bool {
 	if m.TargetConsumer != (message.ConsumerID{}) && m.TargetConsumer != c.info.ID {
 		return false
 	}
 	if c.info.NoLocal && m.ID.Producer.Connection == c.info.ID.Connection {
 		return false
 	}
-	return c.filter == nil || c.filter.Match(m)
+	return c.filter == nil || c.filter.Match(m, redeliveries)
 }
 
 // creditLocked is how many messages c may be given.
