@@ -85,9 +85,9 @@ const browsePageBytes = 4 << 20
 // show delivers a queue's messages as they were when it began; false if the
 // browser was closed.
 func (br *browser) show(q *queue) bool {
-	shelves, last := q.unstored()
+	shelves, counts, last := q.unstored()
 	for rank := range q.window.lanes() {
-		if !br.showLane(q, rank, shelves[rank], last) {
+		if !br.showLane(q, rank, shelves[rank], counts, last) {
 			return false
 		}
 	}
@@ -95,7 +95,7 @@ func (br *browser) show(q *queue) bool {
 }
 
 // showLane delivers what the store has of a lane, and what else it has.
-func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.Seq) bool {
+func (br *browser) showLane(q *queue, rank uint8, transient *shelf, counts map[store.Seq]int32, last store.Seq) bool {
 	limit := max(q.policy.MaxBrowsePageSize, 1)
 	for after, more := store.Seq(0), true; more; {
 		entries, err := q.read(rank, after, limit, browsePageBytes)
@@ -110,9 +110,8 @@ func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.S
 				more = false
 				break
 			}
-			var r ref
-			r.fromEntry(e, q, rank)
-			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, r.redeliveries) {
+			redeliveries := max(entryRedeliveries(e), counts[e.Seq])
+			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, redeliveries) {
 				return false
 			}
 		}
@@ -132,7 +131,7 @@ func (br *browser) showUpTo(q *queue, transient *shelf, k key) bool {
 
 // offer waits for credit and a peer that reads, and delivers; false if the browser was closed.
 func (br *browser) offer(q *queue, m *message.Message, redeliveries int32) bool {
-	if br.filter != nil && !br.filter.Match(m) {
+	if br.filter != nil && !br.filter.Match(m, redeliveries) {
 		return true
 	}
 	br.mu.Lock()

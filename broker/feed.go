@@ -128,7 +128,7 @@ func (f *feed) wantsLocked(m *message.Message) bool {
 	if d.info.NoLocal && m.ID.Producer.Connection == d.local {
 		return false
 	}
-	return d.filter == nil || d.filter.Match(m)
+	return d.filter == nil || d.filter.Match(m, m.RedeliveryCounter)
 }
 
 // leaveOutLocked passes over a stored message that has just come.
@@ -181,6 +181,9 @@ func (f *feed) offerLocked(c *consumer) {
 	open := f.window.open()
 	for r := f.window.head; r != nil && !f.exposing && r.key.rank <= open; r = next {
 		next = r.next
+		if f.earlyLocked(r) {
+			return
+		}
 		if r.stored && !f.t.expose(r.segment, f.exposed) {
 			f.exposing = true
 			return
@@ -225,8 +228,7 @@ func (f *feed) mayPageLocked() bool {
 	if f.d.active == nil || f.cleared || f.d.b.stopping.Load() || f.d.unsettled.Load() > 0 && !w.began() {
 		return false
 	}
-	_, due := w.due(&f.t.place)
-	return due || len(f.fetch) > 0
+	return f.dueLocked() || len(f.fetch) > 0
 }
 
 func (f *feed) pageLocked() {
@@ -274,6 +276,9 @@ func (f *feed) pageOnce() error {
 	rank, _ := w.due(&f.t.place)
 	l := w.lane(rank)
 	ahead := w.ahead(l, &f.t.place)
+	if f.stuckLocked(rank) {
+		ahead.limit, ahead.bytes = f.t.policy.MaxPageSize, f.t.policy.MaxPageBytes
+	}
 	d.mu.Unlock()
 	next, err := f.readAhead(rank, ahead)
 	d.mu.Lock()
@@ -328,8 +333,7 @@ func (f *feed) passesLocked(seq store.Seq) bool {
 func (f *feed) idle() bool {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	_, due := f.window.due(&f.t.place)
-	return !f.exposing && !f.window.paging && !due
+	return !f.exposing && !f.window.paging && !f.dueLocked()
 }
 
 // detach is for a consumer of a feed that is gone; see durable.free.

@@ -72,7 +72,7 @@ func TestRecoveryAsksTheSelector(t *testing.T) {
 
 type priorityAbove uint8
 
-func (p priorityAbove) Match(m *message.Message) bool { return m.Priority > uint8(p) }
+func (p priorityAbove) Match(m *message.Message, _ int32) bool { return m.Priority > uint8(p) }
 
 // What is kept for a time goes, and its memory with it, without anybody's
 // doing.

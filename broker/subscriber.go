@@ -80,7 +80,7 @@ func (s *subscriber) wants(m *message.Message) bool {
 	if s.info.NoLocal && m.ID.Producer.Connection == s.info.ID.Connection {
 		return false
 	}
-	return (s.filter == nil || s.filter.Match(m)) && (s.forward == nil || s.forward.passes(m))
+	return (s.filter == nil || s.filter.Match(m, m.RedeliveryCounter)) && (s.forward == nil || s.forward.passes(m))
 }
 
 func (s *subscriber) creditLocked() int {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -58,18 +59,27 @@ func (s *shelf) fill() {
 	}
 }
 
-// unstored returns what the store would not show, in order, and the position
-// at which a browse of the store ends.
-func (q *queue) unstored() (shelves []*shelf, last store.Seq) {
+// unstored returns what the store would not show, in order, the redelivery
+// counters that it does not have, and the position at which a browse of the
+// store ends.
+func (q *queue) unstored() (shelves []*shelf, counts map[store.Seq]int32, last store.Seq) {
 	for rank := range q.window.lanes() {
 		shelves = append(shelves, &shelf{q: q, rank: rank})
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	counts = maps.Clone(q.counts)
 	collect := func(r *ref) {
 		if !r.stored || r.unit != nil {
 			s := shelves[r.key.rank]
 			s.list = append(s.list, shown{r.m, r.key, r.redeliveries})
+			return
+		}
+		if r.redeliveries > r.m.RedeliveryCounter {
+			if counts == nil {
+				counts = map[store.Seq]int32{}
+			}
+			counts[r.key.seq] = r.redeliveries
 		}
 	}
 	for c := range q.rota.each {
@@ -100,5 +110,5 @@ func (q *queue) unstored() (shelves []*shelf, last store.Seq) {
 	if q.window.behind() && !q.window.heard() {
 		last = math.MaxUint64 // all is from before this process
 	}
-	return shelves, last
+	return shelves, counts, last
 }

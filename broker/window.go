@@ -100,11 +100,18 @@ func (r *ref) reset() {
 // fromEntry makes r, of the lane rank, of what the store returned.
 func (r *ref) fromEntry(e *store.Entry, h home, rank uint8) {
 	*r = ref{m: e.Message, home: h, key: key{seq: e.Seq, rank: rank}, segment: e.Segment, stored: true}
-	r.redeliveries = max(e.Message.RedeliveryCounter, e.Redeliveries)
-	if e.Redelivered && r.redeliveries == 0 {
-		r.redeliveries = 1
-	}
+	r.redeliveries = entryRedeliveries(e)
 	r.doubtful = e.Redelivered
+}
+
+// entryRedeliveries is how often the store's message was delivered before, as
+// far as the store knows.
+func entryRedeliveries(e *store.Entry) int32 {
+	n := max(e.Message.RedeliveryCounter, e.Redeliveries)
+	if e.Redelivered {
+		n = max(n, 1)
+	}
+	return n
 }
 
 // window is the part of a backlog that is in memory and waits for a consumer,
@@ -328,6 +335,20 @@ func (w *window) due(p *place) (rank uint8, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// firstOf is the first message of a lane; nil if it has none in memory.
+func (w *window) firstOf(rank uint8) *ref {
+	r := w.head
+	if rank > 0 {
+		if before := w.tailOf(rank - 1); before != nil {
+			r = before.next
+		}
+	}
+	if r == nil || r.key.rank != rank {
+		return nil
+	}
+	return r
 }
 
 // open is the last lane of which messages may be delivered: beyond one that is

@@ -69,10 +69,13 @@ func (s *session) onInfo(command any) error {
 		return s.remove(c)
 	case *message.DestinationInfo:
 		return s.withConnection(c.Connection, func(m *member) error {
-			if c.Operation == message.RemoveDestination {
+			switch c.Operation {
+			case message.AddDestination:
+				return m.AddDestination(c)
+			case message.RemoveDestination:
 				return m.RemoveDestination(c)
 			}
-			return m.AddDestination(c)
+			return &javaError{class: "java.io.IOException", text: fmt.Sprintf("Unknown operation type: %d", c.Operation)}
 		})
 	case *message.RemoveSubscriptionInfo:
 		return s.withConnection(c.Connection, func(m *member) error { return m.RemoveSubscription(c) })
