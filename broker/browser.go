@@ -44,6 +44,7 @@ func (br *browser) browse(q *queue) error {
 	br.mu.Lock()
 	defer br.mu.Unlock()
 	br.queues = append(br.queues, q)
+	q.stats.consumers.Add(1)
 	return nil
 }
 
@@ -86,16 +87,18 @@ const browsePageBytes = 4 << 20
 // browser was closed.
 func (br *browser) show(q *queue) bool {
 	shelves, last := q.unstored()
+	taken := br.b.branches.taken(q)
 	for rank := range q.window.lanes() {
-		if !br.showLane(q, rank, shelves[rank], last) {
+		if !br.showLane(q, rank, shelves[rank], last, taken) {
 			return false
 		}
 	}
 	return true
 }
 
-// showLane delivers what the store has of a lane, and what else it has.
-func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.Seq) bool {
+// showLane delivers what the store has of a lane, and what else it has, but
+// nothing that is taken.
+func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.Seq, taken map[key]bool) bool {
 	limit := max(q.policy.MaxBrowsePageSize, 1)
 	for after, more := store.Seq(0), true; more; {
 		entries, err := q.read(rank, after, limit, browsePageBytes)
@@ -112,18 +115,21 @@ func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.S
 			}
 			var r ref
 			r.fromEntry(e, q, rank)
-			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, r.redeliveries) {
+			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}, taken) {
+				return false
+			}
+			if !taken[key{seq: e.Seq}] && !br.offer(q, e.Message, r.redeliveries) {
 				return false
 			}
 		}
 	}
-	return br.showUpTo(q, transient, key{rank: rank + 1})
+	return br.showUpTo(q, transient, key{rank: rank + 1}, taken)
 }
 
 // showUpTo delivers what is not in the store and comes before k.
-func (br *browser) showUpTo(q *queue, transient *shelf, k key) bool {
+func (br *browser) showUpTo(q *queue, transient *shelf, k key, taken map[key]bool) bool {
 	for m := transient.first(); m != nil && m.key.less(k); m = transient.first() {
-		if transient.drop(); !br.offer(q, m.m, m.redeliveries) {
+		if transient.drop(); !taken[key{seq: m.key.seq, sub: m.key.sub}] && !br.offer(q, m.m, m.redeliveries) {
 			return false
 		}
 	}
@@ -170,6 +176,12 @@ func (br *browser) setPrefetch(n int32) {
 func (br *browser) close(int64) {
 	br.mu.Lock()
 	defer br.mu.Unlock()
+	if br.closed {
+		return
+	}
 	br.closed = true
+	for _, q := range br.queues {
+		q.stats.consumers.Add(-1)
+	}
 	br.credit.Broadcast()
 }
