@@ -67,10 +67,13 @@ func (s *session) onInfo(command any) error {
 		return s.remove(c)
 	case *message.DestinationInfo:
 		return s.withConnection(c.Connection, func(m *member) error {
-			if c.Operation == message.RemoveDestination {
+			switch c.Operation {
+			case message.AddDestination:
+				return m.AddDestination(c)
+			case message.RemoveDestination:
 				return m.RemoveDestination(c)
 			}
-			return m.AddDestination(c)
+			return &javaError{class: "java.io.IOException", text: fmt.Sprintf("Unknown operation type: %d", c.Operation)}
 		})
 	case *message.RemoveSubscriptionInfo:
 		return s.withConnection(c.Connection, func(m *member) error { return m.RemoveSubscription(c) })
@@ -168,12 +171,11 @@ func (s *session) onTransaction(h codec.Header, t *codec.TransactionInfo) {
 			s.answer(h, &codec.DataArrayResponse{CorrelationID: h.CommandID, Data: data}, nil)
 		})
 	case codec.Forget:
-		s.reply(h, m.Forget(t.Transaction))
+		m.Forget(t.Transaction, s.done(h))
 	case codec.End:
 		s.reply(h, m.End(t.Transaction))
 	default:
-		s.reply(h, &javaError{class: "java.lang.IllegalArgumentException",
-			text: fmt.Sprintf("Unknown transaction info type: %d", t.Operation)})
+		s.reply(h, &javaError{class: "java.io.IOException", text: fmt.Sprintf("Transaction info type unknown: %d", t.Operation)})
 	}
 }
 
