@@ -130,6 +130,19 @@ func TestRetainedMessage(t *testing.T) {
 	require.Zero(t, f.stats(news).Memory)
 }
 
+// What is retained and kept by the policy, too, comes once, and first.
+func TestRetainedMessageBesideKeptOnes(t *testing.T) {
+	f := start(t, governed(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 2} }))
+	c := f.connect()
+	p := c.producer(1, news)
+	c.sendN(p, news, 1)
+	require.NoError(t, c.send(c.make(p, news, with(propertyRetain, true))))
+	c.sendN(p, news, 1)
+	c.consumer(1, news, 10, retroactive)
+	require.Equal(t, []int64{2, 3}, sequencesOf(c.take(t, 2)))
+	require.Zero(t, c.count())
+}
+
 // A durable subscriber that is retroactive gets what was retained each time it
 // comes, and what the policy keeps while it has nothing else.
 func TestRetroactiveDurable(t *testing.T) {

@@ -257,7 +257,7 @@ func (s *schedule) show(view *alarms, r management) {
 		page, more = between(view, r.from, r.to)
 		messages, err := s.read(page)
 		if r.see != nil {
-			if !each(messages, r.see) || !more || err != nil {
+			if !showEach(messages, r.see) || !more || err != nil {
 				done(err)
 				return
 			}
@@ -278,8 +278,8 @@ func (s *schedule) show(view *alarms, r management) {
 	done(nil)
 }
 
-// each shows jobs, until enough are seen.
-func each(messages []*message.Message, see func(*job) bool) bool {
+// showEach shows jobs, until enough are seen.
+func showEach(messages []*message.Message, see func(*job) bool) bool {
 	for _, m := range messages {
 		if m == nil {
 			continue

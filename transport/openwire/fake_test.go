@@ -149,9 +149,11 @@ func (c *fakeConnection) Commit(tx message.TransactionID, onePhase bool, done fu
 func (c *fakeConnection) Rollback(tx message.TransactionID, done func(error)) {
 	done(c.result("rollback", tx))
 }
-func (c *fakeConnection) Forget(tx message.TransactionID) error { return c.result("forget", tx) }
-func (c *fakeConnection) Retire(int) bool                       { return true }
-func (c *fakeConnection) FromBroker(string)                     {}
+func (c *fakeConnection) Forget(tx message.TransactionID, done func(error)) {
+	done(c.result("forget", tx))
+}
+func (c *fakeConnection) Retire(int) bool   { return true }
+func (c *fakeConnection) FromBroker(string) {}
 
 func (c *fakeConnection) Recover(done func([]message.TransactionID)) {
 	c.note("recover")

@@ -173,12 +173,11 @@ func (s *session) onTransaction(h codec.Header, t *codec.TransactionInfo) {
 			s.answer(h, &codec.DataArrayResponse{CorrelationID: h.CommandID, Data: data}, nil)
 		})
 	case codec.Forget:
-		s.reply(h, m.Forget(t.Transaction))
+		m.Forget(t.Transaction, s.done(h))
 	case codec.End:
 		s.reply(h, m.End(t.Transaction))
 	default:
-		s.reply(h, &javaError{class: "java.lang.IllegalArgumentException",
-			text: fmt.Sprintf("Unknown transaction info type: %d", t.Operation)})
+		s.reply(h, &javaError{class: "java.io.IOException", text: fmt.Sprintf("Transaction info type unknown: %d", t.Operation)})
 	}
 }
 
