@@ -55,7 +55,7 @@ func guestRows() []row {
 			}
 		}
 	}
-	heldFor := func(name string, long time.Duration, kill bool, locks ...string) row {
+	heldFor := func(name string, long time.Duration, kill, failsOver bool, locks ...string) row {
 		r := row{name: name, promise: "a pause, no exception", serve: backOnline,
 			strike: func(x *trial) {
 				ended := x.hold(long, locks...)
@@ -66,7 +66,7 @@ func guestRows() []row {
 				require.NoError(x, <-ended)
 				x.still()
 			}}
-		if !kill {
+		if !failsOver {
 			r.after = goesOnInItsEpoch
 		}
 		return r
@@ -104,12 +104,12 @@ func guestRows() []row {
 				}
 				x.still()
 			}},
-		heldFor("tables locked by somebody for longer than the lease", 12*time.Second, false, "LOCK TABLE "+ourTables+" IN ACCESS EXCLUSIVE MODE"),
-		heldFor("message tables locked by somebody for long", 12*time.Second, false, "LOCK TABLE conclave_dests, activemq_msgs IN ACCESS EXCLUSIVE MODE"),
-		heldFor("rows locked by somebody for long", 12*time.Second, false, "SELECT count(*) FROM (SELECT FROM activemq_msgs FOR UPDATE) m", "SELECT count(*) FROM (SELECT FROM conclave_dests FOR UPDATE) d",
+		heldFor("tables locked by somebody for longer than the lease", 12*time.Second, false, true, "LOCK TABLE "+ourTables+" IN ACCESS EXCLUSIVE MODE"),
+		heldFor("message tables locked by somebody for long", 12*time.Second, false, false, "LOCK TABLE conclave_dests, activemq_msgs IN ACCESS EXCLUSIVE MODE"),
+		heldFor("rows locked by somebody for long", 12*time.Second, false, false, "SELECT count(*) FROM (SELECT FROM activemq_msgs FOR UPDATE) m", "SELECT count(*) FROM (SELECT FROM conclave_dests FOR UPDATE) d",
 			"SELECT count(*) FROM (SELECT FROM conclave_epoch FOR UPDATE) e"),
-		heldFor("tables locked by somebody, master killed meanwhile", 4*time.Second, true, "LOCK TABLE "+ourTables+" IN ACCESS EXCLUSIVE MODE"),
-		heldFor("message tables locked by somebody, master killed meanwhile", 12*time.Second, true, "LOCK TABLE conclave_dests, activemq_msgs IN ACCESS EXCLUSIVE MODE"),
+		heldFor("tables locked by somebody, master killed meanwhile", 4*time.Second, true, true, "LOCK TABLE "+ourTables+" IN ACCESS EXCLUSIVE MODE"),
+		heldFor("message tables locked by somebody, master killed meanwhile", 12*time.Second, true, true, "LOCK TABLE conclave_dests, activemq_msgs IN ACCESS EXCLUSIVE MODE"),
 		frozen(3 * time.Second), frozen(12 * time.Second), frozen(40 * time.Second),
 		{name: "standby named first", on: func(x *trial) {
 			withStandby(false)(x)
