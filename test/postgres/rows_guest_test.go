@@ -29,8 +29,8 @@ func (x *trial) hold(long time.Duration, locks ...string) (ended <-chan error) {
 	return done
 }
 
-// ourTables are all that a broker uses, in the order in which it does.
-const ourTables = "conclave_epoch, conclave_state, conclave_dests, conclave_producers, activemq_msgs, activemq_acks"
+// lockTables locks all that a master uses, in the order in which it does.
+const lockTables = "LOCK TABLE conclave_epoch, conclave_state, conclave_dests, conclave_producers, activemq_msgs, activemq_acks IN ACCESS EXCLUSIVE MODE"
 
 // signalAll sends a signal to every process of the server.
 func (x *trial) signalAll(signal syscall.Signal) {
@@ -46,40 +46,24 @@ func (x *trial) signalAll(signal syscall.Signal) {
 func guestRows() []row {
 	asRole := func(settings ...string) func(x *trial) {
 		return func(x *trial) {
-			if x.server == shared {
-				x.server = newServer(x.T, postgres.Options{})
-			}
+			x.server = newServer(x.T, postgres.Options{})
 			ordinaryRole(x)
 			for _, s := range settings {
 				require.NoError(x, x.server.Exec("", "ALTER ROLE "+role+" SET "+s))
 			}
 		}
 	}
-	heldFor := func(name string, long time.Duration, kill, failsOver bool, locks ...string) row {
-		r := row{name: name, promise: "a pause, no exception", serve: backOnline,
+	heldFor := func(name string, long time.Duration, locks ...string) row {
+		return row{name: name, promise: "a pause, no exception", serve: backOnline,
 			strike: func(x *trial) {
 				ended := x.hold(long, locks...)
-				if kill {
-					wait(300 * time.Millisecond)
-					require.NoError(x, x.a.Kill())
-				}
 				require.NoError(x, <-ended)
 				x.still()
 			}}
-		if !failsOver {
-			r.after = goesOnInItsEpoch
-		}
-		return r
 	}
-	frozen := func(long time.Duration) row {
-		return row{name: fmt.Sprintf("server's processes stopped for %v", long), on: ownServer(nil), promise: "a pause, no exception", serve: backOnline,
-			strike: func(x *trial) {
-				x.signalAll(syscall.SIGSTOP)
-				wait(long)
-				x.still()
-				x.signalAll(syscall.SIGCONT)
-			}}
-	}
+	rowsLocked := heldFor("rows locked by somebody for long", 12*time.Second, "SELECT count(*) FROM (SELECT FROM activemq_msgs FOR UPDATE) m",
+		"SELECT count(*) FROM (SELECT FROM conclave_dests FOR UPDATE) d", "SELECT count(*) FROM (SELECT FROM conclave_epoch FOR UPDATE) e")
+	rowsLocked.after = goesOnInItsEpoch
 	return []row{
 		{name: "tables written anew while it serves", promise: "nobody notices", serve: backOnline, after: goesOnInItsEpoch,
 			strike: func(x *trial) {
@@ -104,26 +88,28 @@ func guestRows() []row {
 				}
 				x.still()
 			}},
-		heldFor("tables locked by somebody for longer than the lease", 12*time.Second, false, true, "LOCK TABLE "+ourTables+" IN ACCESS EXCLUSIVE MODE"),
-		heldFor("message tables locked by somebody for long", 12*time.Second, false, false, "LOCK TABLE conclave_dests, activemq_msgs IN ACCESS EXCLUSIVE MODE"),
-		heldFor("rows locked by somebody for long", 12*time.Second, false, false, "SELECT count(*) FROM (SELECT FROM activemq_msgs FOR UPDATE) m", "SELECT count(*) FROM (SELECT FROM conclave_dests FOR UPDATE) d",
-			"SELECT count(*) FROM (SELECT FROM conclave_epoch FOR UPDATE) e"),
-		heldFor("tables locked by somebody, master killed meanwhile", 4*time.Second, true, true, "LOCK TABLE "+ourTables+" IN ACCESS EXCLUSIVE MODE"),
-		heldFor("message tables locked by somebody, master killed meanwhile", 12*time.Second, true, true, "LOCK TABLE conclave_dests, activemq_msgs IN ACCESS EXCLUSIVE MODE"),
-		frozen(3 * time.Second), frozen(12 * time.Second), frozen(40 * time.Second),
-		{name: "standby named first", on: func(x *trial) {
-			withStandby(false)(x)
-			x.url = fmt.Sprintf("postgres://%s:%s@%s,%s/%s?sslmode=disable", postgres.User, postgres.Password, x.standby.Address(), x.server.Address(), x.database)
-			require.True(x, harness.Eventually(patience, func() bool {
-				there, err := x.standby.Query("", "SELECT count(*) FROM pg_database WHERE datname = '"+x.database+"'")
-				return err == nil && there == "1"
-			}))
-		}, promise: "it is passed over", serve: 500 * time.Millisecond, after: goesOnInItsEpoch, strike: func(x *trial) { x.still() }},
+		heldFor("tables locked by somebody for longer than the lease", 10*time.Second, lockTables),
+		rowsLocked,
+		// A session of the dead master that waits for a lock goes with the keepalive
+		// at the latest.
+		{name: "tables locked by somebody, master killed meanwhile", promise: "a pause, no exception", serve: keepalive,
+			strike: func(x *trial) {
+				ended := x.hold(4*time.Second, lockTables)
+				wait(300 * time.Millisecond)
+				require.NoError(x, x.a.Kill())
+				require.NoError(x, <-ended)
+				x.still()
+			}},
+		// Long enough for the server to find all sessions too old when it wakes.
+		{name: "server's processes stopped for long", on: ownServer(nil), promise: "a pause, no exception", serve: backOnline,
+			strike: func(x *trial) {
+				x.signalAll(syscall.SIGSTOP)
+				wait(12 * time.Second)
+				x.still()
+				x.signalAll(syscall.SIGCONT)
+			}},
 		{name: "role with short timeouts", on: asRole("statement_timeout = '60ms'", "lock_timeout = '50ms'", "idle_in_transaction_session_timeout = '60ms'", "idle_session_timeout = '400ms'"),
-			promise: "nobody notices", serve: 500 * time.Millisecond, after: func(x *trial) {
-				goesOnInItsEpoch(x)
-				x.Log(x.server.Log())
-			},
+			promise: "nobody notices", serve: 500 * time.Millisecond, after: goesOnInItsEpoch,
 			strike: func(x *trial) { wait(2 * time.Second); x.still() }},
 		{name: "role with odd settings", on: asRole("timezone = 'Pacific/Chatham'", "datestyle = 'German'", "bytea_output = 'escape'", "default_transaction_isolation = 'serializable'",
 			"default_transaction_deferrable = on", "client_encoding = 'LATIN1'", "extra_float_digits = -15", "standard_conforming_strings = off", "row_security = off", "enable_indexscan = off", "intervalstyle = 'sql_standard'"),
@@ -133,7 +119,7 @@ func guestRows() []row {
 			strike: func(x *trial) {
 				require.NoError(x, x.server.Exec("", "ALTER ROLE "+role+" SET default_transaction_read_only = on"))
 				x.terminate(anySession)
-				wait(3 * time.Second)
+				wait(time.Second)
 				require.NoError(x, x.server.Exec("", "ALTER ROLE "+role+" RESET default_transaction_read_only"))
 				x.terminate(anySession)
 				x.still()
