@@ -112,7 +112,10 @@ func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.S
 			}
 			var r ref
 			r.fromEntry(e, q, rank)
-			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, r.redeliveries) {
+			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) {
+				return false
+			}
+			if transient.passes(e.Seq); !br.offer(q, e.Message, r.redeliveries) {
 				return false
 			}
 		}
