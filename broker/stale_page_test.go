@@ -241,6 +241,7 @@ func TestBrowsedWhileWritten(t *testing.T) {
 	p := c.producer(1, orders)
 	c.sendN(p, orders, 1)
 	hold := make(chan struct{})
+	defer close(hold)
 	f.store.(*disk).held = hold
 	c.Send(t.Context(), c.make(p, orders), true, func(error) {})
 	eventually(t, "it is stored", func() bool {
@@ -254,5 +255,4 @@ func TestBrowsedWhileWritten(t *testing.T) {
 	require.True(t, br.show(q))
 	require.Equal(t, count(1, 2), sequencesOf(b.take(t, 2)))
 	require.Zero(t, b.count())
-	close(hold)
 }
