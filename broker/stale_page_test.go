@@ -256,3 +256,37 @@ func TestBrowsedWhileWritten(t *testing.T) {
 	require.Equal(t, count(1, 2), sequencesOf(b.take(t, 2)))
 	require.Zero(t, b.count())
 }
+
+// TestRehousedBehindTheCursor: a message that was on its way to a queue that was
+// removed is found in the next one, though that has taken later ones already.
+func TestRehousedBehindTheCursor(t *testing.T) {
+	f := start(t, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
+	c := f.connect()
+	p := c.producer(1, orders)
+	require.NoError(t, c.send(c.make(p, orders)))
+	old := f.registry.find(orders).(*queue)
+	require.True(t, old.announce())
+	require.NoError(t, f.RemoveDestination(orders))
+	hold := make(chan struct{})
+	var open sync.Once
+	release := func() { open.Do(func() { close(hold) }) }
+	defer release()
+	f.store.Append(barrier(hold))
+	m := c.make(p, orders)
+	u := store.Single(store.Op{Action: store.Add, Destination: orders, Message: m}, true, nil)
+	u.Done = func(err error) {
+		require.NoError(t, err)
+		old.arrive(m, &u.Ops[0])
+	}
+	f.store.Append(u)
+	o := newOutcome()
+	c.Send(t.Context(), c.make(p, orders), true, o.done)
+	require.Greater(t, f.registry.find(orders).(*queue).window.first.cursor, u.Ops[0].Seq)
+	release()
+	require.NoError(t, o.wait(t))
+	c.consumer(1, orders, 10)
+	require.ElementsMatch(t, []int64{2, 3}, sequencesOf(c.take(t, 2)))
+	require.EqualValues(t, 2, f.stats(orders).Size)
+	c.sendN(p, orders, 1)
+	require.Equal(t, []int64{4}, sequencesOf(c.take(t, 1)))
+}
