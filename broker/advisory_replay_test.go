@@ -72,3 +72,33 @@ func TestListenersBesideConsumers(t *testing.T) {
 		require.Empty(t, known)
 	}
 }
+
+// TestBridgesHearAll: what a bridge needs to know is not dropped because it does
+// not read for a while, whatever the policy says; where it is too much, the
+// bridge has to begin anew.
+func TestBridgesHearAll(t *testing.T) {
+	f := start(t, underPolicy(func(d message.Destination, p *Policy) { p.PendingMessageLimit = 10 }))
+	bridge := f.connect()
+	bridge.FromBroker("b")
+	name := message.NewTopic(advisoryConsumer + "Queue." + orders.Name)
+	id := bridge.consumer(1, name, 5)
+	busy := f.connect()
+	comeAndGo := func(n int) {
+		for range n {
+			consumer := busy.consumer(1, orders, 1)
+			require.NoError(t, busy.RemoveConsumer(consumer, 0))
+		}
+	}
+	comeAndGo(100)
+	for range 40 {
+		require.NoError(t, bridge.ack(ackOf(message.StandardAck, bridge.take(t, 5)...)))
+	}
+	require.Zero(t, f.stats(name).Discarded)
+	require.NoError(t, bridge.failure())
+
+	bridge.consumers[id].(*subscriber).limit = 10
+	comeAndGo(7)
+	require.NoError(t, bridge.failure())
+	comeAndGo(1)
+	require.ErrorIs(t, bridge.failure(), ErrTooSlow)
+}
