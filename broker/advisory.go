@@ -1,9 +1,6 @@
 package broker
 
 import (
-	"cmp"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -347,78 +344,4 @@ func (b *Broker) note(dest message.Destination, by message.ProducerID, sequence 
 		Timestamp:    now,
 		BrokerInTime: now,
 	}
-}
-
-// told is one advisory for a new listener.
-type told struct {
-	topic      string
-	data       any
-	properties message.Properties
-}
-
-// replay tells a new listener what there is.
-func (a *advisories) replay(s *subscriber) {
-	parts := s.info.Destination.Parts()
-	wants := func(name string) bool {
-		for _, part := range parts {
-			if matches(part, message.NewTopic(name)) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, x := range a.present(wants) {
-		dest := message.NewTopic(x.topic)
-		m := a.message(dest, x.data, x.properties)
-		m.TargetConsumer = s.info.ID
-		t, _, err := a.b.create(dest, nil)
-		if err != nil {
-			continue
-		}
-		if t, ok := t.(*topic); ok {
-			t.whisper(s, m)
-		}
-	}
-}
-
-// present collects the advisories of what there is on the topics wanted.
-func (a *advisories) present(wants func(string) bool) []told {
-	var list []told
-	a.mu.Lock()
-	for _, info := range a.connections {
-		list = append(list, told{topic: advisoryConnection, data: info})
-	}
-	for dest, info := range a.destinations {
-		list = append(list, told{topic: destinationTopic(dest.Kind), data: info})
-	}
-	for _, info := range a.producers {
-		eachPart(info, func(one *message.ProducerInfo) {
-			list = append(list, told{topic: producerTopic(one.Destination), data: one})
-		})
-	}
-	here := slices.SortedFunc(maps.Values(a.consumers), func(x, y announced) int { return cmp.Compare(x.number, y.number) })
-	for _, x := range here {
-		list = append(list, told{topic: about(advisoryConsumer, x.info.Destination), data: x.info})
-	}
-	for _, info := range a.demands.consumers {
-		list = append(list, told{topic: about(advisoryVirtualConsumer, info.Destination), data: info})
-	}
-	a.mu.Unlock()
-	for _, p := range a.b.bridges.all() {
-		list = append(list, told{topic: advisoryNetworkBridge, data: p.Info, properties: bridgeProperties(p.createdByPeer, p.remoteIP)})
-	}
-	kept := list[:0]
-	for _, x := range list {
-		if !wants(x.topic) {
-			continue
-		}
-		switch info := x.data.(type) {
-		case *message.ProducerInfo:
-			x.properties = a.producerCount(info.Destination)
-		case *message.ConsumerInfo:
-			x.properties = a.consumerCount(info.Destination)
-		}
-		kept = append(kept, x)
-	}
-	return kept
 }

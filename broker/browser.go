@@ -124,6 +124,7 @@ func (br *browser) showLane(q *queue, rank uint8, transient *shelf, v *view) boo
 			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}, v) {
 				return false
 			}
+			transient.passes(e.Seq)
 			if !v.taken[key{seq: e.Seq}] && !br.offer(q, e.Message, max(entryRedeliveries(e), v.counts[e.Seq])) {
 				return false
 			}

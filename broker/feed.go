@@ -20,6 +20,7 @@ type feed struct {
 	doomed      []*ref
 	redelivered map[store.Seq]int32 // of messages that a consumer gave back
 	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone; whether the cursor has come by
+	gone        []store.Seq         // still locked, until the pager is sure not to have them
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
 	exposing    bool
 	cleared     bool
@@ -244,7 +245,7 @@ func (f *feed) page() {
 	d.mu.Lock()
 	for f.mayPageLocked() {
 		if err := f.pageOnce(); err != nil {
-			f.window.paging = false
+			f.letPagerLocked()
 			f.release()
 			d.b.log.Error("cannot read a durable subscription from the store", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
 			d.b.starved.Store(true) // try again with the next tick
@@ -253,9 +254,14 @@ func (f *feed) page() {
 		f.release()
 		d.mu.Lock()
 	}
-	f.window.paging = false
+	f.endPage()
+}
+
+// endPage ends a pager's work, and unlocks.
+func (f *feed) endPage() {
+	f.letPagerLocked()
 	f.dispatchLocked()
-	c := d.active
+	c := f.d.active
 	f.release()
 	if c != nil && f.idle() {
 		c.answerEmpty()
@@ -321,15 +327,6 @@ func (f *feed) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool
 	})
 }
 
-// passesLocked is as queue's.
-func (f *feed) passesLocked(seq store.Seq) bool {
-	_, ok := f.locked[seq]
-	if ok {
-		f.locked[seq] = true
-	}
-	return ok
-}
-
 func (f *feed) idle() bool {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
@@ -357,62 +354,6 @@ func (f *feed) takeBack(r *ref) {
 		f.dispatchLocked()
 	}
 	f.release()
-}
-
-// lock keeps a message from being delivered while a transaction that outlives
-// its consumer has acknowledged it.
-func (f *feed) lockLocked(seq store.Seq) {
-	if f.locked == nil {
-		f.locked = map[store.Seq]bool{}
-	}
-	f.locked[seq] = false
-}
-
-func (f *feed) lock(seq store.Seq) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	f.lockLocked(seq)
-}
-
-// unlock ends that: the message is gone, or has to be fetched if the cursor
-// has passed it.
-func (f *feed) unlock(seq store.Seq, fetch bool) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	passed := f.locked[seq]
-	delete(f.locked, seq)
-	if fetch {
-		f.returned.add(seq)
-		f.redelivered[seq] = max(f.redelivered[seq], 1)
-	}
-	if fetch && passed {
-		f.fetch = append(f.fetch, seq)
-		f.pageLocked()
-	}
-}
-
-// restore brings such messages back.
-func (f *feed) restore(positions []store.Seq) {
-	for _, seq := range positions {
-		entries, err := f.d.b.store.PageSubscription(nil, f.t.dest, f.d.key(), seq-1, 1, 1)
-		if err != nil {
-			f.d.b.log.Error("cannot read a message back", "subscription", f.d.key(), "error", err)
-			continue
-		}
-		f.d.mu.Lock()
-		if len(entries) > 0 && entries[0].Seq == seq && f.entered(&entries[0]) && !f.cleared && f.d.active != nil {
-			r := &ref{}
-			r.fromEntry(&entries[0], f, f.window.rank(entries[0].Message))
-			r.redeliveries = max(r.redeliveries, f.redelivered[seq])
-			f.enterLocked(r, nil)
-		}
-		f.d.mu.Unlock()
-	}
-}
-
-// entered reports whether the cursor has come by a message.
-func (f *feed) entered(e *store.Entry) bool {
-	return e.Seq <= f.window.lane(f.window.rank(e.Message)).cursor
 }
 
 // giveUpLocked lets go of a message that was in flight.

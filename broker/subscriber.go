@@ -47,9 +47,18 @@ func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p 
 		extend:  p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
+	if s.guides() {
+		s.limit = maxUntaught
+	}
 	s.hold = newHold(c.peer, s.release)
 	s.pace.begin(c.b)
 	return s
+}
+
+// guides reports whether what s listens to tells another broker's bridge which
+// consumers there are.
+func (s *subscriber) guides() bool {
+	return s.conn.source.Load() != nil && isAdvisory(s.info.Destination)
 }
 
 // pendingLimit is how many messages may wait for a consumer; -1 any number.

@@ -39,6 +39,14 @@ func (s *shelf) first() *shown {
 
 func (s *shelf) drop() { s.list = s.list[1:] }
 
+// passes leaves out a message whose write was on its way when the shelf was
+// filled: the store shows it by now.
+func (s *shelf) passes(seq store.Seq) {
+	if m := s.first(); m != nil && m.key.seq == seq && m.key.sub == 0 {
+		s.drop()
+	}
+}
+
 func (s *shelf) fill() {
 	page, _, err := readBack(s.spooled, s.from, max(s.q.policy.MaxBrowsePageSize, 1), browsePageBytes)
 	if err != nil {

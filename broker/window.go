@@ -123,7 +123,10 @@ func entryRedeliveries(e *store.Entry) int32 {
 // Done or from a page; everything visible beyond it is in the store alone. A
 // message enters from Done only when its lane is caught up, so the two ways
 // cannot pass the same message twice: Done finds it at or below the cursor
-// when a page has been faster. What a page brings and nobody wants need not
+// when a page has been faster. A page is read without the lock, so that what it
+// shows may be gone, or locked, when it is taken in: what is unlocked because it
+// is gone stays locked until no pager is at work, and whoever else takes what is
+// in the store alone works in a pager's place. What a page brings and nobody wants need not
 // enter; see seeker.
 type window struct {
 	head   *ref
