@@ -19,7 +19,7 @@ func TestGoneWhileItIsTold(t *testing.T) {
 	f.advise.mu.Unlock()
 	listing := f.advise.present(func(name string) bool { return name == about(advisoryConsumer, orders) })
 	require.Len(t, listing, 1)
-	require.Same(t, info, listing[0].data)
+	require.Same(t, info.info, listing[0].data)
 	require.Empty(t, f.advise.changed(listing))
 
 	c := f.connect()
@@ -29,7 +29,7 @@ func TestGoneWhileItIsTold(t *testing.T) {
 	require.IsType(t, &message.RemoveInfo{}, c.take(t, 1)[0].Message.DataStructure)
 	again := f.advise.changed(listing)
 	require.Len(t, again, 1)
-	require.Equal(t, &message.RemoveInfo{Object: id}, again[0].data)
+	require.Equal(t, removal(id), again[0].data)
 	require.Empty(t, f.advise.changed(again))
 
 	other.consumer(1, orders, 1)
