@@ -19,8 +19,9 @@ type Lease interface{ Valid() bool }
 
 // Filter is a compiled selector.
 type Filter interface {
-	// Match reports whether a consumer wants m.
-	Match(m *message.Message) bool
+	// Match reports whether a consumer wants m, which was delivered this often
+	// before: JMSRedelivered and JMSXDeliveryCount tell.
+	Match(m *message.Message, redeliveries int32) bool
 }
 
 // Options says how a Broker works. Name, ID and Store are needed.

@@ -114,8 +114,8 @@ func interpreted(topic string) bool {
 
 // want reports whether c wants m, given who else is there. It is wants with
 // the rules of bridges.
-func (t *rota) want(c *consumer, m *message.Message) bool {
-	if !c.wants(m) {
+func (t *rota) want(c *consumer, m *message.Message, redeliveries int32) bool {
+	if !c.wants(m, redeliveries) {
 		return false
 	}
 	f := c.forward
@@ -132,10 +132,10 @@ func (f *forward) returns(t *rota, c *consumer, m *message.Message) bool {
 		switch {
 		case o.consumer == c:
 		case o.forward == nil && !o.info.NetworkSubscription:
-			if p == nil || !p.SelectorAware || o.wants(m) {
+			if p == nil || !p.SelectorAware || o.wants(m, m.RedeliveryCounter) {
 				return false
 			}
-		case p == nil && o.forward != nil && o.wants(m) && o.forward.passes(m):
+		case p == nil && o.forward != nil && o.wants(m, m.RedeliveryCounter) && o.forward.passes(m):
 			return false
 		}
 	}

@@ -271,7 +271,7 @@ func (s *selectors) attract(dest message.Destination, m *message.Message) bool {
 		return false
 	}
 	for _, k := range q.all {
-		if k.filter == nil || k.filter.Match(m) {
+		if k.filter == nil || k.filter.Match(m, m.RedeliveryCounter) {
 			return true
 		}
 	}

@@ -29,10 +29,12 @@ const (
 // settings are what each session is set to. They make the plans independent of
 // statistics: every query of ours has an index that it is to use, and nothing
 // is done twice because a table was analyzed at a bad time.
-// A role for which commits are not durable by default gets durable ones.
+// A role for which commits are not durable by default gets durable ones; limits
+// of its time are lifted, as far as the server's version has them.
 const settings = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; SET conclave.writer = 'on'; SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8';
 SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_mergejoin = off;
 SET enable_hashjoin = off; SET jit = off; SET statement_timeout = 0; SET lock_timeout = 0; SET standard_conforming_strings = on;
+SELECT set_config(n, '0', false) FROM (VALUES ('idle_session_timeout'), ('transaction_timeout')) v (n) WHERE current_setting(n, true) IS NOT NULL;
 SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3`
 
 // poolConfig makes the configuration of all sessions.
@@ -51,6 +53,9 @@ func (o *Options) poolConfig() (*pgxpool.Config, error) {
 	c := &config.ConnConfig.Config
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout
+	}
+	if c.ValidateConnect == nil { // of several hosts, the one that can write
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	dialer := &net.Dialer{Control: control, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext

@@ -172,7 +172,7 @@ func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.S
 func (s *Store) lastMessage(ctx context.Context, conn *pgx.Conn, state *store.State) error {
 	var data []byte
 	err := conn.QueryRow(ctx, s.names.Replace(`SELECT MSG FROM {msgs} ORDER BY ID DESC LIMIT 1`)).Scan(&data)
-	if err == pgx.ErrNoRows {
+	if err == pgx.ErrNoRows || unreadable(err) { // which a page reports
 		return nil
 	}
 	if err != nil {

@@ -20,8 +20,6 @@ const (
 	// leastRows is how many rows a query asks for at least, if wanted: a page
 	// that ends by its bytes reads the rest of them for nothing.
 	leastRows = 8
-	// maxReported bounds the memory of rows reported as unreadable.
-	maxReported = 10_000
 )
 
 // The pages. The comparison of rows has the index of containers and IDs as
@@ -210,14 +208,27 @@ type found struct {
 	cut     bool // it was left before its end
 }
 
-// query reads rows, and goes on doing so when the database has been away.
+// query reads rows, and goes on doing so when the database has been away. Rows
+// that the database itself cannot read are looked for by halves, and left out.
 func (s *Store) query(r *read, src source, after store.Seq, rows int, bytes int64) (found, error) {
-	pause := firstPause
+	pause, want, doubted := firstPause, rows, false
 	for {
 		f, err := s.queryOnce(r, src, after, rows, bytes)
-		if err == nil || judge(err) != away && judge(err) != repeatable {
+		f.cut = f.cut || rows < want
+		switch {
+		case err == nil:
+			return f, nil
+		case unreadable(err) && rows > 1:
+			rows /= 2
+			continue
+		case unreadable(err) && doubted:
+			if f, known := s.passOver(r, src, after, err); known {
+				return f, nil
+			}
+		case judge(err) != away && judge(err) != repeatable:
 			return f, err
 		}
+		doubted = unreadable(err)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -232,14 +243,20 @@ func (s *Store) query(r *read, src source, after store.Seq, rows int, bytes int6
 	}
 }
 
-func (s *Store) queryOnce(r *read, src source, after store.Seq, rows int, bytes int64) (f found, err error) {
-	text, parameters := src.text, []any{r.dest.String(), int64(after), rows}
+// query is the text and the parameters for rows of a source.
+func (r *read) query(src source, after store.Seq, rows int) (text string, parameters []any) {
+	text, parameters = src.text, []any{r.dest.String(), int64(after), rows}
 	if r.priority > 0 && !src.sift {
 		parameters = append(parameters, int64(r.priority))
 	}
 	if r.sub != nil {
 		text, parameters = ofSubscription(text, r.sub, parameters)
 	}
+	return text, parameters
+}
+
+func (s *Store) queryOnce(r *read, src source, after store.Seq, rows int, bytes int64) (f found, err error) {
+	text, parameters := r.query(src, after, rows)
 	result, err := s.pool.Query(s.context, s.names.Replace(text), parameters...)
 	if err != nil {
 		return f, err
@@ -329,19 +346,6 @@ func (s *Store) learnSize(dest message.Destination, size int64) {
 		clear(s.sizes)
 	}
 	s.sizes[dest] = max(size, 1)
-}
-
-// report says once that a row cannot be read back. It stays where it is.
-func (s *Store) report(dest message.Destination, id int64, err error) {
-	if s.reports.Load() >= maxReported {
-		return
-	}
-	if _, again := s.reported.LoadOrStore(id, true); again {
-		return
-	}
-	s.reports.Add(1)
-	err = fmt.Errorf("%w: row %d: %w", store.ErrCorrupt, id, err)
-	s.o.Log.Error("stored message cannot be read back; it is left where it is and the others are served", "destination", dest.String(), "error", err)
 }
 
 // LastSequence is the highest that a producer has stored; see store.Store.

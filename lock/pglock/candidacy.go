@@ -17,6 +17,8 @@ type candidacy struct {
 	waited, told bool
 	proven       bool // that locks exclude
 	cutOff       bool // while it waited for the lock
+	held         hold // by another, as last seen; and since when
+	heldSince    time.Duration
 }
 
 // compete stands again and again, until there is a lease or no hope of one.

@@ -115,7 +115,7 @@ var errLeaseHeld = errors.New("lease is held")
 // attempt looks at the row and takes it if it is free; nil without an error
 // says that it is not.
 func (l *LeaseRow) attempt(ctx context.Context, s *session, keys Keys, c *candidacy) (*lock.Lease, error) {
-	name, millis, err := readLease(ctx, s, l.o.Tables.Lock())
+	now, err := readLease(ctx, s, l.o.Tables.Lock())
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +123,12 @@ func (l *LeaseRow) attempt(ctx context.Context, s *session, keys Keys, c *candid
 	switch {
 	case err != nil:
 		return nil, err
-	case millis > 0:
-		return nil, l.o.tell(c, l.status(name, last))
+	case now.left > 0 && !c.outlived(now, last):
+		return nil, l.o.tell(c, l.status(now.name, last))
 	case l.o.givesWay(&l.memory, last):
 		return nil, l.o.giveWay(ctx, s, last)
 	}
-	t := &leaseTenure{o: &l.o, s: s, duration: l.duration}
+	t := &leaseTenure{o: &l.o, s: s, duration: l.duration, after: now}
 	h := l.o.holder()
 	t.name = leaseName(l.holderID, h.ID)
 	fence, proven, err := l.o.takeNext(ctx, s, keys, h, func(tx pgx.Tx) error { return t.obtain(ctx, tx) })
@@ -156,14 +156,32 @@ func (l *LeaseRow) status(name string, last record) lock.Status {
 	return lock.Status{Held: true, Foreign: name + " (by a lease in " + l.o.Tables.Lock() + ")"}
 }
 
-// readLease gives the holder in ActiveMQ's lock row, and for how many
-// milliseconds from now, by the database's clock.
-func readLease(ctx context.Context, q querier, table string) (name string, millis int64, err error) {
-	err = q.QueryRow(ctx, "SELECT COALESCE(BROKER_NAME, ''), COALESCE(TIME, 0) - "+nowMillis+" FROM "+table+" WHERE ID = 1").Scan(&name, &millis)
+// hold is what ActiveMQ's lock row says.
+type hold struct {
+	name  string // of the holder, or ""
+	until int64  // by the database's clock, milliseconds
+	left  int64  // milliseconds, by the same clock
+}
+
+// readLease gives the holder in ActiveMQ's lock row.
+func readLease(ctx context.Context, q querier, table string) (h hold, err error) {
+	err = q.QueryRow(ctx, "SELECT COALESCE(BROKER_NAME, ''), COALESCE(TIME, 0), COALESCE(TIME, 0) - "+nowMillis+" FROM "+table+" WHERE ID = 1").Scan(&h.name, &h.until, &h.left)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", 0, nil
+		return hold{}, nil
 	}
-	return name, millis, err
+	return h, err
+}
+
+// outlived reports that a lease is over although the database's clock says that
+// it is not, because that was set back or is a promoted standby's: a Conclave
+// has not renewed it for longer than it can be valid, by this host's clock.
+func (c *candidacy) outlived(now hold, last record) bool {
+	if !isLeaseOf(now.name, last) || now.name != c.held.name || now.until != c.held.until {
+		c.held, c.heldSince = now, lock.BootTime()
+		return false
+	}
+	// A lease is valid for less than it is held: see NewLeaseRow.
+	return lock.BootTime()-c.heldSince >= 2*time.Duration(last.WindowMillis)*time.Millisecond
 }
 
 // leaseName is what a broker of ours writes there: its name, and the identity

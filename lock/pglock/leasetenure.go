@@ -20,6 +20,7 @@ type leaseTenure struct {
 	fence    Fence
 	s        *session // may have ended; the row does not go with it
 	row      *row     // keeps an ActiveMQ out that looks at no lease; nil while it cannot be had
+	after    hold     // of the last owner
 	timeline string   // of the database; "" before the first proof
 }
 
@@ -35,7 +36,7 @@ func (t *leaseTenure) obtain(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	tag, err := tx.Exec(ctx, "UPDATE "+t.o.Tables.Lock()+" SET BROKER_NAME = $1, TIME = "+t.until()+
-		" WHERE (TIME IS NULL OR TIME < "+nowMillis+") AND ID = 1", t.name)
+		" WHERE (TIME IS NULL OR TIME < "+nowMillis+" OR TIME = $2 AND BROKER_NAME = $3) AND ID = 1", t.name, t.after.until, t.after.name)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = errLeaseHeld
 	}
@@ -89,11 +90,11 @@ func (t *leaseTenure) lost(ctx context.Context) error {
 	if last.ID != t.fence.Holder {
 		return fmt.Errorf("%w: epoch %d was succeeded by %s", lock.ErrLost, t.fence.Epoch, last.Holder)
 	}
-	name, _, err := readLease(ctx, t.s, t.o.Tables.Lock())
+	now, err := readLease(ctx, t.s, t.o.Tables.Lock())
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s has the lease", lock.ErrLost, name)
+	return fmt.Errorf("%w: %s has the lease", lock.ErrLost, now.name)
 }
 
 // Release implements lock.Ownership.

@@ -185,7 +185,13 @@ func (r *row) prove(ctx context.Context, by *session) (renewed bool, err error) 
 	}
 	err = by.take(ctx, r.lock(), rowMoment)
 	if err == nil {
-		renewed, err = true, r.replace(ctx)
+		renewed = true
+		if err = r.replace(ctx); err != nil {
+			// The lock's session has left its own mark, and still has the row.
+			if mark, failed := r.read(ctx, by); failed == nil {
+				r.mark = mark
+			}
+		}
 	} else if isCode(err, lockNotAvailable) { // somebody changes the table: later
 		err = nil
 	}

@@ -55,10 +55,23 @@ func ParseSource(source string) (*Source, error) {
 	if config.ValidateConnect == nil {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	plain(&config.Config)
 	config.DialFunc = dial
 	// A pooler cannot keep named statements.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return &Source{config}, nil
+}
+
+// plain has a session's texts in the forms that pgx reads, whatever the role, the
+// database or the source say. Java's driver sends the same two, so that every
+// pooler knows them.
+func plain(config *pgconn.Config) {
+	for name := range config.RuntimeParams {
+		if strings.EqualFold(name, "datestyle") || strings.EqualFold(name, "client_encoding") {
+			delete(config.RuntimeParams, name)
+		}
+	}
+	config.RuntimeParams["DateStyle"], config.RuntimeParams["client_encoding"] = "ISO", "UTF8"
 }
 
 // impatientTime is what a host has that a master wants to be back with.

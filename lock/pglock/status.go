@@ -79,14 +79,14 @@ func (o *Options) look(ctx context.Context, s *session, keys Keys) (lock.Status,
 	if there, err := s.hasTable(ctx, table); !there || err != nil {
 		return status, err
 	}
-	name, millis, err := readLease(ctx, s, table)
+	now, err := readLease(ctx, s, table)
 	if err != nil {
 		return status, err
 	}
-	if millis > 0 {
+	if now.left > 0 {
 		status.Held = true
-		if !isLeaseOf(name, last) {
-			status.Foreign = name + " (by a lease in " + table + ")"
+		if !isLeaseOf(now.name, last) {
+			status.Foreign = now.name + " (by a lease in " + table + ")"
 		}
 		return status, nil
 	}

@@ -109,16 +109,23 @@ func (t *tenure) keepRow(ctx context.Context) error {
 }
 
 // settle makes durable, by a commit, what was locked before it, so that a crash
-// of the database does not forget who had ActiveMQ's row last.
+// of the database does not forget who had ActiveMQ's row last. It does not wait
+// for somebody who has locked the row of the epoch: the next one settles more.
 func (t *tenure) settle(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, t.s.Conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = local"); err != nil { // a standby is not waited for
+	err := pgx.BeginFunc(ctx, t.s.Conn, func(tx pgx.Tx) error {
+		// A standby is not waited for.
+		_, err := tx.Exec(ctx, fmt.Sprintf("SELECT set_config('synchronous_commit', 'local', true), set_config('lock_timeout', '%d', true)", rowMoment.Milliseconds()))
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE "+t.fence.Table+" SET BACKEND = pg_backend_pid() WHERE ID = 1 AND EPOCH = $1 AND HOLDER = $2",
+		_, err = tx.Exec(ctx, "UPDATE "+t.fence.Table+" SET BACKEND = pg_backend_pid() WHERE ID = 1 AND EPOCH = $1 AND HOLDER = $2",
 			int64(t.fence.Epoch), t.fence.Holder)
 		return err
 	})
+	if isCode(err, lockNotAvailable) {
+		return nil
+	}
+	return err
 }
 
 // examine asks for what makes this the master: the lock, and the epoch.

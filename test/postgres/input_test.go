@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +187,37 @@ func TestRowsThatCannotBeDecoded(t *testing.T) {
 	require.Equal(t, []string{"last"}, take(t, n.URL(), "Q", 1))
 }
 
+// A message that the server itself cannot read, because a part of it is gone from
+// where it keeps large values, is reported; the rest of its queue is served.
+func TestRowsThatTheServerCannotRead(t *testing.T) {
+	t.Parallel()
+	database := newDatabase(t, shared, "")
+	n := on(t, shared.URL(database))
+	require.NoError(t, n.StartServing(patience))
+	execute(t, shared, database, "ALTER TABLE activemq_msgs ALTER COLUMN msg SET STORAGE EXTERNAL", "CREATE EXTENSION pg_surgery")
+	var bodies []string
+	for i := range 10 {
+		bodies = append(bodies, fmt.Sprint(i, strings.Repeat("x", 5000)))
+	}
+	put(t, n.URL(), "Q", bodies...)
+	require.NoError(t, n.Stop(patience))
+	parts, err := shared.Query(database, "SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'activemq_msgs'::regclass")
+	require.NoError(t, err)
+	var kill []string
+	for _, which := range []int{2, 3, 9} { // the values are there in the order in which they came
+		part, err := shared.Query(database, fmt.Sprintf("SELECT min(ctid) FROM %s GROUP BY chunk_id ORDER BY chunk_id LIMIT 1 OFFSET %d", parts, which))
+		require.NoError(t, err)
+		kill = append(kill, fmt.Sprintf("SELECT heap_force_kill('%s'::regclass, ARRAY['%s']::tid[])", parts, part))
+	}
+	execute(t, shared, database, kill...)
+	require.NoError(t, n.StartServing(patience))
+	require.Equal(t, slices.Concat(bodies[:2], bodies[4:9]), take(t, n.URL(), "Q", 7))
+	none(t, n.URL(), "Q")
+	require.Equal(t, 3, n.Count("stored message cannot be read back"), n.Log())
+	put(t, n.URL(), "Q", "later")
+	require.Equal(t, []string{"later"}, take(t, n.URL(), "Q", 1))
+}
+
 // A message above the connector's limit is refused, one of many megabytes below
 // it comes back whole, over a failover too.
 func TestLargeMessages(t *testing.T) {
@@ -275,8 +307,8 @@ func TestTwoPrefixesInOneDatabase(t *testing.T) {
 	none(t, slave.URL(), "Q")
 }
 
-// The same lock key with different prefixes: whoever comes second waits, and
-// says for what, rather than serving beside the first.
+// With failIfLocked whoever comes second does not wait: it says who has the lock
+// and ends.
 func TestFailIfLocked(t *testing.T) {
 	t.Parallel()
 	url := shared.URL(newDatabase(t, shared, ""))

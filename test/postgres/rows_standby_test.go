@@ -35,6 +35,16 @@ func withStandby(synchronous bool) func(x *trial) {
 	}
 }
 
+// standbyFirst is a URL that says nothing but where both are.
+func standbyFirst(x *trial) {
+	withStandby(false)(x)
+	x.url = fmt.Sprintf("postgres://%s:%s@%s,%s/%s?sslmode=disable", postgres.User, postgres.Password, x.standby.Address(), x.server.Address(), x.database)
+	require.True(x, harness.Eventually(patience, func() bool {
+		there, err := x.standby.Query("", "SELECT count(*) FROM pg_database WHERE datname = '"+x.database+"'")
+		return err == nil && there == "1"
+	}), "the standby does not follow")
+}
+
 // fallBehind has everything that was confirmed so far on the standby, and
 // nothing of what is confirmed from then on.
 func (x *trial) fallBehind() (before map[string]int) {
@@ -91,6 +101,8 @@ func standbyRows() []row {
 			after: onlyWhatCameLater(before)}
 	}
 	return []row{
+		{name: "standby named first", on: standbyFirst, promise: "it is passed over", serve: 500 * time.Millisecond, after: goesOnInItsEpoch,
+			strike: func(x *trial) { x.still() }},
 		{name: "synchronous standby promoted", on: withStandby(true), promise: "P1 to P6: nothing is lost", serve: backOnline,
 			strike: func(x *trial) {
 				require.NoError(x, x.server.Kill())

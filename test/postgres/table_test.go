@@ -15,7 +15,7 @@ var besideFlag = flag.Int("beside", 8, "how many rows of the fault table run at 
 // and its bound. Most rows wait more than they work: some run beside others.
 func TestFaultTable(t *testing.T) {
 	t.Parallel()
-	rows := slices.Concat(processRows(), sessionRows(), serverRows(), networkRows(), standbyRows(), spaceRows(), limitRows(), leaseRows())
+	rows := slices.Concat(processRows(), sessionRows(), serverRows(), networkRows(), standbyRows(), spaceRows(), limitRows(), leaseRows(), guestRows())
 	lanes := make(chan struct{}, *besideFlag)
 	var all sync.WaitGroup
 	for _, r := range rows {

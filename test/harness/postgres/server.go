@@ -231,6 +231,24 @@ func (s *Server) Kill() error {
 // Signal goes to the postmaster alone: SIGSTOP keeps new connections waiting.
 func (s *Server) Signal(signal syscall.Signal) error { return s.process.Signal(signal) }
 
+// Processes are the postmaster and its children.
+func (s *Server) Processes() ([]int, error) {
+	pid := s.process.Pid()
+	out, err := exec.Command("pgrep", "-P", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return nil, fmt.Errorf("children of PostgreSQL: %w", err)
+	}
+	pids := []int{pid}
+	for text := range strings.FieldsSeq(string(out)) {
+		child, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, child)
+	}
+	return pids, nil
+}
+
 // Running says whether the postmaster is there.
 func (s *Server) Running() bool { return s.process != nil && s.process.Running() }
 
