@@ -48,7 +48,8 @@ func (q *queue) concealment() []store.Op {
 		len(q.locked) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
 		return nil
 	}
-	counted := q.policy.PersistJMSRedelivered
+	// What an earlier master may have delivered before it crashed has no counter.
+	counted := q.policy.PersistJMSRedelivered && q.inherited == 0
 	if len(q.counts) > 0 && !counted {
 		return nil
 	}
