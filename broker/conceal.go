@@ -9,8 +9,8 @@ import (
 // A clean stop knows whether anything that was delivered is still there. Where
 // nothing is, it withdraws the exposure, so that what no consumer has seen is
 // not flagged as redelivered by the next master, as it has to be after a crash.
-// With persistJMSRedelivered the redelivery counters of what was given back are
-// in the store (see recount) and flag it alone.
+// With persistJMSRedelivered what was given back has its redelivery counter in
+// the store, which flags it alone.
 
 // conceal withdraws the exposure of every destination where that is possible.
 // Connections have ended, so nothing is in flight but what prepared
@@ -48,15 +48,21 @@ func (q *queue) concealment() []store.Op {
 		len(q.locked) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
 		return nil
 	}
-	// What an earlier master may have delivered before it crashed has no counter.
-	counted := q.policy.PersistJMSRedelivered && q.inherited == 0
-	if len(q.counts) > 0 && !counted {
+	if len(q.counts) > 0 {
 		return nil
 	}
-	for r := w.head; r != nil && !counted; r = r.next {
+	var given []store.Op
+	for r := w.head; r != nil; r = r.next {
 		if r.stored && r.redeliveries > r.m.RedeliveryCounter {
+			given = append(given, store.Op{Action: store.Recount, Destination: q.dest, ID: r.m.ID, Seq: r.key.seq, Redeliveries: r.redeliveries})
+		}
+	}
+	if len(given) > 0 {
+		// What an earlier master may have delivered before it crashed is not known.
+		if !q.policy.PersistJMSRedelivered || q.inherited != 0 {
 			return nil
 		}
+		q.b.store.Append(&store.Unit{Ops: given})
 	}
 	return []store.Op{{Action: store.Expose, Destination: q.dest}}
 }
