@@ -61,8 +61,8 @@ func (b *Broker) BridgeStopped(p PeerBroker) {
 	b.bridges.order.Lock()
 	defer b.bridges.order.Unlock()
 	known, last := b.bridges.remove(p.ID)
-	if !known || b.stopping.Load() {
-		return // a broker that stops ends its bridges itself
+	if !known || b.stopping.Load() || b.paused.Load() {
+		return // a broker that stops ends its bridges itself, before its clients go
 	}
 	b.advise.bridge(p, message.Properties{{Name: "started", Value: false}})
 	if last {

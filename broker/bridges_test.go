@@ -71,6 +71,18 @@ func TestPeersOfABrokerThatStops(t *testing.T) {
 	require.Equal(t, 1, told, "clients learn nothing from a broker that ends its own bridges")
 }
 
+// With updateClusterClientsOnRemove clients would forget where to go to.
+// (ActiveMQ: FailoverComplexClusterTest)
+func TestPeersOfABrokerThatIsAboutToStop(t *testing.T) {
+	f := start(t)
+	f.BridgeStarted(peerBroker(1), false, "")
+	told := 0
+	f.WatchPeers(func(PeerBroker, bool) { told++ })
+	f.Pause()
+	f.BridgeStopped(peerBroker(1))
+	require.Equal(t, 1, told)
+}
+
 func TestPeersAreBounded(t *testing.T) {
 	f := start(t)
 	for i := range maxPeers + 5 {
