@@ -25,7 +25,7 @@ type call struct {
 	parameters [][]byte
 	copied     []copied         // of a COPY, in place of parameters
 	result     func(rows int64) // gets how many rows it changed; may be nil
-	place      string           // the container of which it returns the row's place
+	keep       func(row []byte) // gets where the row is that it has written; may be nil
 	returned   []byte           // what it has returned last
 }
 

@@ -233,7 +233,11 @@ func (c *compiler) countSingly() {
 			}
 			name, values = stmtCountGone, append(values, deletes.value())
 		}
-		b.statements = append(b.statements, call{name: name, parameters: values, place: d.container})
+		b.statements = append(b.statements, call{name: name, parameters: values, keep: func(row []byte) {
+			if c.s.counted[d.container] {
+				c.s.places[d.container] = row
+			}
+		}})
 	}
 }
 

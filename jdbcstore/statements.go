@@ -14,6 +14,7 @@ const (
 	stmtInsertChecked  statement = "insert_checked"
 	stmtCopy           statement = "copy" // not prepared
 	stmtProducers      statement = "producers"
+	stmtProducer       statement = "producer"
 	stmtExpose         statement = "expose"
 	stmtRecount        statement = "recount"
 	stmtUncount        statement = "uncount"
@@ -121,6 +122,10 @@ var statements = map[statement]string{
 		UPDATE {dests} t SET MESSAGES = t.MESSAGES + 1, BYTES = t.BYTES + d.size FROM d WHERE t.CONTAINER = d.CONTAINER`,
 	stmtProducers: `INSERT INTO {producers} AS t (PRODUCER, LAST_SEQ, TOUCHED)
 		SELECT unnest($1::text[]), unnest($2::bigint[]), $3::bigint ` + keepHighest,
+	// The same for one producer, whose row was at $4, if it has one; see place.
+	stmtProducer: `WITH u AS (UPDATE {producers} t SET LAST_SEQ = GREATEST(t.LAST_SEQ, $2::bigint), TOUCHED = $3::bigint WHERE t.ctid = $4::tid AND t.PRODUCER = $1::text RETURNING t.ctid),
+		i AS (INSERT INTO {producers} AS t (PRODUCER, LAST_SEQ, TOUCHED) SELECT $1::text, $2::bigint, $3::bigint WHERE NOT EXISTS (SELECT FROM u) ` + keepHighest + ` RETURNING t.ctid)
+		SELECT ctid FROM u UNION ALL SELECT ctid FROM i`,
 	stmtExpose: `UPDATE {dests} t SET EXPOSED = $2::bigint WHERE CONTAINER = $1::text`,
 	stmtRecount: `INSERT INTO {counters} (ID, REDELIVERIES) SELECT $1::bigint, $2::bigint
 		WHERE EXISTS (SELECT 1 FROM {msgs} m WHERE m.ID = $1) ON CONFLICT (ID) DO UPDATE SET REDELIVERIES = excluded.REDELIVERIES`,

@@ -51,8 +51,8 @@ func (s *Store) write(b *batch) error {
 			if c.result != nil {
 				c.result(rows[i])
 			}
-			if c.place != "" && s.counted[c.place] {
-				s.places[c.place] = c.returned
+			if c.keep != nil {
+				c.keep(c.returned)
 			}
 		}
 	}
