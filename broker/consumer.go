@@ -116,6 +116,8 @@ func (c *consumer) deliver(r *ref, m *message.Message, dest message.Destination)
 	c.awaits = false
 	if c.forward != nil {
 		c.forward.goes()
+	}
+	if c.forward != nil || r.lent {
 		c.b.bridged.leaving.add(r)
 	}
 	c.sendLocked(r, m, dest)

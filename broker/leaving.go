@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,12 +13,14 @@ import (
 // leaving are the messages of queues that bridges have in hand: on their way to
 // another broker, which may have stored them and even send them back before
 // this one has removed its own. Who brings one back waits for that: see
-// dispatch.returns.
+// dispatch.returns. Of those that a bridge gave back and that are in memory it
+// has what a consumer or an operator has in hand, too: the store may not know of
+// them.
 type leaving struct {
 	parked atomic.Int32 // len(waiting)
 
 	mu      sync.Mutex
-	list    map[leavingKey]struct{}    // mu; in the hands of bridges
+	list    map[leavingKey]struct{}    // mu; in somebody's hand
 	waiting map[leavingKey]chan parted // mu; capacity 1 each
 }
 
@@ -37,7 +38,11 @@ const (
 	consumed        // or dead-lettered, or taken away by an operator
 )
 
+// add notes that somebody has r in hand; its queue is locked.
 func (l *leaving) add(r *ref) {
+	if _, ok := r.home.(*queue); !ok {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.list == nil {
@@ -80,17 +85,19 @@ func (l *leaving) unwatch(key leavingKey) {
 // handedOver is called when r is removed, or is given back, whoever had it.
 func (q *queue) handedOver(r *ref, how parted) {
 	l := &q.b.bridged.leaving
-	bridge := r.owner != nil && r.owner.forward != nil
-	if !bridge && l.parked.Load() == 0 {
+	bridge := r.forwarder() != nil
+	listed := bridge || r.lent
+	if !listed && l.parked.Load() == 0 {
 		return
 	}
 	key := leavingKey{q.dest, r.m.ID.Key()}
 	if bridge && how == isBack {
 		q.b.bridged.doubt(q.dest, r.m)
+		r.lent = true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if bridge {
+	if listed {
 		delete(l.list, key)
 	}
 	if c := l.waiting[key]; c != nil {
@@ -144,37 +151,18 @@ func (d *dispatch) comesBack(q *queue) bool {
 	if len(m.BrokerPath) < 2 {
 		return false
 	}
-	if q.b.bridged.leaving.has(leavingKey{q.dest, m.ID.Key()}) {
-		return true
-	}
 	if q.stores(m) {
 		if _, there := q.b.store.Find(q.dest, m.ID); there {
 			return true
 		}
-		if !q.b.concurrent {
-			return false
-		}
 	}
-	q.mu.Lock()
+	q.mu.Lock() // else it may go from one to the other between two looks
 	defer q.mu.Unlock()
-	for r := q.window.head; r != nil; r = r.next {
-		if r.m.ID.Key() == m.ID.Key() {
-			return true
-		}
+	if q.b.bridged.leaving.has(leavingKey{q.dest, m.ID.Key()}) {
+		return true
 	}
-	return d.doubted(q) && q.inHandLocked(m)
-}
-
-// inHandLocked reports whether a consumer was given the message and has not
-// acknowledged it.
-func (q *queue) inHandLocked(m *message.Message) bool {
-	for c := range q.rota.each {
-		c.mu.Lock()
-		i := slices.IndexFunc(c.inflight.refs, func(r *ref) bool {
-			return r != nil && r.home == home(q) && r.m.ID.Key() == m.ID.Key()
-		})
-		c.mu.Unlock()
-		if i >= 0 {
+	for r := q.window.head; r != nil && (q.b.concurrent || !q.stores(m)); r = r.next {
+		if r.m.ID.Key() == m.ID.Key() {
 			return true
 		}
 	}
@@ -222,7 +210,12 @@ func (d *dispatch) rejoin(q *queue) {
 			timer.Stop()
 		}
 	}
-	if b.bridged.spent(m) {
+	how := isBack
+	select {
+	case how = <-news: // since the last look
+	default:
+	}
+	if how == consumed || b.bridged.spent(m) {
 		d.refuse()
 		return
 	}
@@ -275,6 +268,7 @@ func (d *dispatch) adopt(q *queue, r *ref) {
 	b.log.Info("a message has come back that was here still", "message", m.ID.String(), "destination", q.dest.String())
 	m.ID.BrokerSequence = b.sequence.Add(1)
 	m.RedeliveryCounter = max(m.RedeliveryCounter, r.redeliveries)
+	defer passedOn(r)
 	u := newBatch(b)
 	u.remove(r, nil)
 	if d.arrival != nil {

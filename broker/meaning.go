@@ -170,13 +170,11 @@ func (c *Connection) mayHave(s *session) bool {
 func (c *consumer) mayHave() bool {
 	c.mu.Lock()
 	homes := c.homes
-	for _, r := range c.inflight.refs[c.inflight.head:] {
-		if r != nil && r.redeliveries > 0 {
-			c.mu.Unlock()
-			return true
-		}
-	}
+	again := c.carriesLocked(func(r *ref) bool { return r.redeliveries > 0 })
 	c.mu.Unlock()
+	if again {
+		return true
+	}
 	for _, h := range homes {
 		switch h := h.(type) {
 		case *queue:

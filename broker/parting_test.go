@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,70 +54,72 @@ func TestACopyOfWhatWasConsumedInMemory(t *testing.T) {
 // acknowledges them. It waits, and is taken only if the consumer gives its own
 // back.
 func TestACopyOfWhatAConsumerHasInHand(t *testing.T) {
-	const a, b, n = 0, 1, 3
 	for _, persistent := range []bool{false, true} {
 		for _, keeps := range []bool{false, true} {
 			t.Run(fmt.Sprint("persistent ", persistent, ", keeps ", keeps), func(t *testing.T) {
-				w := newWander(t, t, 2, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
-				w.come(b)
-				release := func() {}
-				if persistent { // nothing gets to A's disk until then
-					for range 2 { // those are stored before they are delivered
-						w.send(a)
-						w.carry(w.link(a, b), 1)
-						w.eventually("it is consumed", func() bool { return w.consume(b, 1) == 1 })
-					}
-					hold := make(chan struct{})
-					release = sync.OnceFunc(func() { close(hold) })
-					defer release()
-					w.nodes[a].store.Append(barrier(hold))
-				}
-				for range n {
-					m := w.sends[a].make(w.prods[a], orders)
-					m.Persistent = persistent
-					w.sends[a].Send(t.Context(), m, false, func(error) {})
-				}
-				all := func(l *handLink) func() bool {
-					return func() bool { w.pass(l, n); l.mu.Lock(); defer l.mu.Unlock(); return len(l.answered) == n }
-				}
-				w.eventually("all pass", all(w.link(a, b)))
-				w.cut([2]int{a, b})
-				w.leave(b)
-				c := w.nodes[a].connect()
-				c.consumer(1, orders, 1000)
-				had := c.take(t, n)
-				back := w.link(b, a)
-				w.eventually("all are on their way back", func() bool {
-					w.pass(back, n)
-					back.mu.Lock()
-					defer back.mu.Unlock()
-					return back.waiting+len(back.answered) == n
-				})
-				require.Zero(t, c.count(), "nothing comes twice")
-				if keeps {
-					done := newOutcome()
-					c.Acknowledge(ackOf(message.StandardAck, had...), true, done.done)
-					release()
-					require.NoError(t, done.wait(t))
-				} else {
-					release()
-					c.Close()
-				}
-				w.eventually("all are answered", func() bool { back.mu.Lock(); defer back.mu.Unlock(); return len(back.answered) == n })
-				require.NoError(t, back.failure())
-				if keeps {
-					require.Zero(t, c.count(), "nothing comes twice")
-					require.Zero(t, w.nodes[a].stats(orders).Size)
-					return
-				}
-				w.confirm(back)
-				again := w.nodes[a].connect()
-				again.consumer(1, orders, 1000)
-				again.take(t, n)
-				require.EqualValues(t, n, w.nodes[a].stats(orders).Size)
+				timed(t, func(t *testing.T) { testInHand(t, persistent, keeps) })
 			})
 		}
 	}
+}
+
+func testInHand(t *testing.T, persistent, keeps bool) {
+	const a, b, n = 0, 1, 3
+	w := newWander(t, t, 2, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
+	w.come(b)
+	release := func() {}
+	if persistent { // nothing gets to A's disk until then
+		for range 2 { // those are stored before they are delivered
+			w.send(a)
+			w.carry(w.link(a, b), 1)
+			w.eventually("it is consumed", func() bool { return w.consume(b, 1) == 1 })
+		}
+		hold := make(chan struct{})
+		release = sync.OnceFunc(func() { close(hold) })
+		defer release()
+		w.nodes[a].store.Append(barrier(hold))
+	}
+	for range n {
+		m := w.sends[a].make(w.prods[a], orders)
+		m.Persistent = persistent
+		w.sends[a].Send(t.Context(), m, false, func(error) {})
+	}
+	synctest.Wait()
+	require.Equal(t, n, w.pass(w.link(a, b), n))
+	synctest.Wait()
+	w.cut([2]int{a, b})
+	w.leave(b)
+	c := w.nodes[a].connect()
+	c.consumer(1, orders, 1000)
+	had := c.take(t, n)
+	back := w.link(b, a)
+	synctest.Wait()
+	require.Equal(t, n, w.pass(back, n))
+	synctest.Wait()
+	require.Equal(t, n, back.waiting, "all wait")
+	require.Zero(t, c.count(), "nothing comes twice")
+	if keeps {
+		done := newOutcome()
+		c.Acknowledge(ackOf(message.StandardAck, had...), true, done.done)
+		release()
+		require.NoError(t, done.wait(t))
+	} else {
+		release()
+		c.Close()
+	}
+	synctest.Wait()
+	require.NoError(t, back.failure())
+	require.Len(t, back.answered, n)
+	if keeps {
+		require.Zero(t, c.count(), "nothing comes twice")
+		require.Zero(t, w.nodes[a].stats(orders).Size)
+		return
+	}
+	w.confirm(back)
+	again := w.nodes[a].connect()
+	again.consumer(1, orders, 1000)
+	again.take(t, n)
+	require.EqualValues(t, n, w.nodes[a].stats(orders).Size)
 }
 
 // TestBackBeforeItsSenderIsAnswered: a message that is stored goes on to another

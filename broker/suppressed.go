@@ -53,19 +53,6 @@ const askAfter = time.Second
 
 func (s *suppressions) empty() bool { return len(s.asked)+len(s.sure)+len(s.kept) == 0 }
 
-// each calls f with each message.
-func (s *suppressions) each(f func(*ref)) {
-	for _, a := range s.asked {
-		f(a.r)
-	}
-	for _, r := range s.sure {
-		f(r)
-	}
-	for _, r := range s.kept {
-		f(r)
-	}
-}
-
 // take removes and returns those that pick wants.
 func (s *suppressions) take(pick func(*ref) bool) (refs []*ref) {
 	gone := func(r *ref) bool {
@@ -79,6 +66,16 @@ func (s *suppressions) take(pick func(*ref) bool) (refs []*ref) {
 	s.sure = slices.DeleteFunc(s.sure, gone)
 	s.kept = slices.DeleteFunc(s.kept, gone)
 	return refs
+}
+
+// carriesLocked reports whether c was given a message, and has neither consumed it
+// nor given it back, that pick wants; refused ones count.
+func (c *consumer) carriesLocked(pick func(*ref) bool) bool {
+	wanted := func(r *ref) bool { return r != nil && pick(r) }
+	s := &c.suppressed
+	return slices.ContainsFunc(c.inflight.refs[c.inflight.head:], wanted) ||
+		slices.ContainsFunc(s.asked, func(a asking) bool { return pick(a.r) }) ||
+		slices.ContainsFunc(s.sure, pick) || slices.ContainsFunc(s.kept, pick)
 }
 
 // end stops the timer and returns all, flagged: the application may have had

@@ -18,16 +18,22 @@ func (c *client) refuse(t *testing.T, d message.Delivery) {
 	require.NoError(t, c.ack(a))
 }
 
+// given has a client send n messages and get them.
+func (f *fixture) given(t *testing.T, n int) (c *client, p message.ProducerID, k message.ConsumerID, got []message.Delivery) {
+	t.Helper()
+	c = f.connect()
+	p = c.producer(1, orders)
+	k = c.consumer(1, orders, 10)
+	c.sendN(p, orders, n)
+	return c, p, k, c.take(t, n)
+}
+
 // What a client refuses because it has not yet forgotten its old connection is
 // not consumed, and comes to it again when it has had time to forget.
 func TestSuppressedIsAskedAgain(t *testing.T) {
 	timed(t, func(t *testing.T) {
 		f := start(t)
-		c := f.connect()
-		p := c.producer(1, orders)
-		c.consumer(1, orders, 10)
-		c.sendN(p, orders, 3)
-		got := c.take(t, 3)
+		c, _, _, got := f.given(t, 3)
 		other := f.connect()
 		other.consumer(1, orders, 10)
 		c.refuse(t, got[1])
@@ -49,11 +55,7 @@ func TestSuppressedIsAskedAgain(t *testing.T) {
 func TestSuppressedTwiceIsConsumed(t *testing.T) {
 	timed(t, func(t *testing.T) {
 		f := start(t)
-		c := f.connect()
-		p := c.producer(1, orders)
-		c.consumer(1, orders, 10)
-		c.sendN(p, orders, 3)
-		got := c.take(t, 3)
+		c, p, _, got := f.given(t, 3)
 		c.refuse(t, got[0])
 		c.refuse(t, got[1])
 		for _, d := range c.take(t, 2) {
@@ -79,11 +81,7 @@ func TestSuppressedTwiceIsConsumed(t *testing.T) {
 func TestSuppressedWhileInHand(t *testing.T) {
 	timed(t, func(t *testing.T) {
 		f := start(t)
-		c := f.connect()
-		p := c.producer(1, orders)
-		k := c.consumer(1, orders, 10)
-		c.sendN(p, orders, 4)
-		got := c.take(t, 4)
+		c, _, k, got := f.given(t, 4)
 		c.refuse(t, got[0])
 		c.refuse(t, got[1])
 		for _, d := range c.take(t, 2) {

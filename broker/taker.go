@@ -59,6 +59,9 @@ func (k *taker) fromWindow() {
 // takeLocked takes a message out of the window.
 func (k *taker) takeLocked(r *ref) {
 	k.q.window.remove(r)
+	if r.lent {
+		k.q.b.bridged.leaving.add(r)
+	}
 	k.q.stats.inflight.Add(1)
 	k.refs = append(k.refs, r)
 	k.left--

@@ -84,15 +84,11 @@ func (q *queue) unstored() (shelves []*shelf, counts map[store.Seq]int32, last s
 	}
 	for c := range q.rota.each {
 		c.mu.Lock()
-		for _, r := range c.inflight.refs[c.inflight.head:] {
-			if r != nil && r.home == home(q) {
-				collect(r)
-			}
-		}
-		c.suppressed.each(func(r *ref) {
+		c.carriesLocked(func(r *ref) bool {
 			if r.home == home(q) {
 				collect(r)
 			}
+			return false
 		})
 		c.mu.Unlock()
 	}

@@ -70,6 +70,7 @@ type ref struct {
 	raised       bool // a rollback has been counted in redeliveries
 	doubtful     bool // fixed: an earlier master may have passed it on to another broker
 	tracked      bool // the application had it before its client failed over to here
+	lent         bool // home's lock: a bridge had it and gave it back
 	asked        bool // its client has refused it once; see suppressions
 }
 
