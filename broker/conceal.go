@@ -9,8 +9,8 @@ import (
 // A clean stop knows whether anything that was delivered is still there. Where
 // nothing is, it withdraws the exposure, so that what no consumer has seen is
 // not flagged as redelivered by the next master, as it has to be after a crash.
-// The redelivery counters of the rest are kept where that is asked for; see
-// recount.
+// With persistJMSRedelivered what was given back has its redelivery counter in
+// the store, which flags it alone.
 
 // conceal withdraws the exposure of every destination where that is possible.
 // Connections have ended, so nothing is in flight but what prepared
@@ -37,21 +37,32 @@ func (b *Broker) conceal(ctx context.Context) error {
 }
 
 // concealment is the unit that withdraws the queue's exposure; nil if it has
-// none, if something was delivered and is still there, or if not everything
-// that the exposure covers is known.
+// none, if something was delivered and is still there without its counter in
+// the store, or if not everything that the exposure covers is known.
 func (q *queue) concealment() []store.Op {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w := &q.window
 	known := q.inherited == 0 || !w.behind() && q.seek == nil
 	if q.removed || q.exposed == 0 || !known || w.paging ||
-		len(q.locked) > 0 || len(q.counts) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
+		len(q.locked) > 0 || len(q.fetch) > 0 || q.stats.inflight.Load() != 0 {
 		return nil
 	}
+	if len(q.counts) > 0 {
+		return nil
+	}
+	var given []store.Op
 	for r := w.head; r != nil; r = r.next {
 		if r.stored && r.redeliveries > r.m.RedeliveryCounter {
+			given = append(given, store.Op{Action: store.Recount, Destination: q.dest, ID: r.m.ID, Seq: r.key.seq, Redeliveries: r.redeliveries})
+		}
+	}
+	if len(given) > 0 {
+		// What an earlier master may have delivered before it crashed is not known.
+		if !q.policy.PersistJMSRedelivered || q.inherited != 0 {
 			return nil
 		}
+		q.b.store.Append(&store.Unit{Ops: given})
 	}
 	return []store.Op{{Action: store.Expose, Destination: q.dest}}
 }

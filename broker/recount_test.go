@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +68,45 @@ func TestRecount(t *testing.T) {
 		c = f.connect()
 		c.consumer(1, orders, 1)
 		require.EqualValues(t, 3, c.take(t, 1)[0].RedeliveryCounter)
+	}
+}
+
+// withdrawals is a store that counts the exposures that are withdrawn.
+type withdrawals struct {
+	*disk
+	n atomic.Int32
+}
+
+func (s *withdrawals) Append(u *store.Unit) {
+	for i := range u.Ops {
+		if u.Ops[i].Action == store.Expose && u.Ops[i].Segment == 0 {
+			s.n.Add(1)
+		}
+	}
+	s.disk.Append(u)
+}
+
+// TestRecountAndCleanStop: after a clean stop, what no consumer has had is not
+// flagged beside what was given back, if that is counted. (ActiveMQ:
+// RedeliveryRestartTest)
+func TestRecountAndCleanStop(t *testing.T) {
+	for _, persist := range []bool{false, true} {
+		s := &withdrawals{disk: newDisk(t)}
+		f := startOn(t, s, func(o *Options) {
+			o.Policy = func(message.Destination) Policy {
+				p := DefaultPolicy()
+				p.PersistJMSRedelivered = persist
+				return p
+			}
+		})
+		c := f.connect()
+		c.sendN(c.producer(1, orders), orders, 10)
+		id := c.consumer(1, orders, 5)
+		c.take(t, 5)
+		require.NoError(t, c.RemoveConsumer(id, message.LastDeliveredUnknown))
+		require.Zero(t, s.n.Load())
+		f.close()
+		require.Equal(t, persist, s.n.Load() > 0)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
-// unitCounter is a disk that counts the Adds of each unit.
+// unitCounter is a disk that counts the Adds of each unit, but for those to the
+// queue of what virtual topics feed.
 type unitCounter struct {
 	*disk
 	mu    sync.Mutex
@@ -22,7 +23,7 @@ type unitCounter struct {
 func (s *unitCounter) Append(u *store.Unit) {
 	n := 0
 	for i := range u.Ops {
-		if u.Ops[i].Action == store.Add {
+		if u.Ops[i].Action == store.Add && u.Ops[i].Destination != standingQueue {
 			n++
 		}
 	}
