@@ -120,6 +120,7 @@ func (c *consumer) consumeLocked(t *transaction, a *message.Ack, sync bool, done
 		done(err)
 		return
 	}
+	c.sawLocked(c.inflight.refs[to])
 	if count == 1 {
 		r := c.inflight.refs[to]
 		if r.held {
@@ -179,6 +180,7 @@ func (c *consumer) deliveredLocked(a *message.Ack) error {
 	if i < 0 {
 		return failure(ErrAcknowledge, "Could not correlate acknowledgment with dispatched message: consumer %s, message %s", c.info.ID, a.Last)
 	}
+	c.sawLocked(c.inflight.refs[i])
 	if a.Count == 1 && a.First.IsZero() {
 		c.inflight.refs[i].tracked = true
 	}

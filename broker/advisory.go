@@ -35,7 +35,8 @@ type advisories struct {
 
 	mu           sync.Mutex
 	connections  map[message.ConnectionID]*message.ConnectionInfo // mu
-	consumers    map[message.ConsumerID]*message.ConsumerInfo     // mu
+	consumers    map[message.ConsumerID]announced                 // mu
+	arrivals     uint64                                           // mu; of consumers, ever
 	producers    map[message.ProducerID]*message.ProducerInfo     // mu
 	destinations map[message.Destination]*message.DestinationInfo // mu
 	demands      demands
@@ -46,10 +47,17 @@ func (a *advisories) init(b *Broker) {
 	a.id = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 1}
 	a.departures = make(chan departure, maxDepartures)
 	a.connections = map[message.ConnectionID]*message.ConnectionInfo{}
-	a.consumers = map[message.ConsumerID]*message.ConsumerInfo{}
+	a.consumers = map[message.ConsumerID]announced{}
 	a.producers = map[message.ProducerID]*message.ProducerInfo{}
 	a.destinations = map[message.Destination]*message.DestinationInfo{}
 	a.demands.init(b.options.VirtualDestSubs)
+}
+
+// announced is a consumer that later listeners are told of, in the order in which
+// they came.
+type announced struct {
+	info   *message.ConsumerInfo
+	number uint64
 }
 
 // remember notes what will be told to later listeners, or forgets it.
@@ -74,7 +82,7 @@ func (a *advisories) connectionGone(info *message.ConnectionInfo) {
 		return
 	}
 	a.remember(func() { delete(a.connections, info.ID) })
-	a.fire(advisoryConnection, &message.RemoveInfo{Object: info.ID})
+	a.fire(advisoryConnection, removal(info.ID))
 }
 
 // consumer announces a consumer, or tells it what there is if it listens to
@@ -91,7 +99,10 @@ func (a *advisories) consumer(s subscription) {
 		}
 		return
 	}
-	a.remember(func() { a.consumers[info.ID] = info })
+	a.remember(func() {
+		a.arrivals++
+		a.consumers[info.ID] = announced{info, a.arrivals}
+	})
 	a.demand(info)
 	a.fireConsumer(info.Destination, info)
 }
@@ -104,7 +115,7 @@ func (a *advisories) consumerGone(s subscription) {
 	}
 	a.remember(func() { delete(a.consumers, info.ID) })
 	a.demandGone(info.ID)
-	a.fireConsumer(info.Destination, &message.RemoveInfo{Object: info.ID})
+	a.fireConsumer(info.Destination, removal(info.ID))
 }
 
 func (a *advisories) subscriptionGone(dest message.Destination, info *message.RemoveSubscriptionInfo) {
@@ -120,7 +131,7 @@ func (a *advisories) producer(info *message.ProducerInfo) {
 		return
 	}
 	a.remember(func() { a.producers[info.ID] = info })
-	a.fireProducer(info.Destination, info)
+	eachPart(info, func(one *message.ProducerInfo) { a.fireProducer(one.Destination, one) })
 }
 
 func (a *advisories) producerGone(info *message.ProducerInfo) {
@@ -129,7 +140,26 @@ func (a *advisories) producerGone(info *message.ProducerInfo) {
 		return
 	}
 	a.remember(func() { delete(a.producers, info.ID) })
-	a.fireProducer(info.Destination, &message.RemoveInfo{Object: info.ID})
+	eachPart(info, func(one *message.ProducerInfo) { a.fireProducer(one.Destination, removal(info.ID)) })
+}
+
+// removal says that a connection, a consumer or a producer is gone.
+func removal(object any) *message.RemoveInfo {
+	return &message.RemoveInfo{Object: object, LastDelivered: message.LastDeliveredUnknown}
+}
+
+// eachPart gives the producer, or one for each part of a composite destination.
+// (ActiveMQ: CompositeDestinationBroker.addProducer)
+func eachPart(info *message.ProducerInfo, do func(*message.ProducerInfo)) {
+	if !info.Destination.IsComposite() {
+		do(info)
+		return
+	}
+	for _, part := range info.Destination.Parts() {
+		one := *info
+		one.Destination = part
+		do(&one)
+	}
 }
 
 // unnamed reports that a producer is not told of.
@@ -314,75 +344,4 @@ func (b *Broker) note(dest message.Destination, by message.ProducerID, sequence 
 		Timestamp:    now,
 		BrokerInTime: now,
 	}
-}
-
-// told is one advisory for a new listener.
-type told struct {
-	topic      string
-	data       any
-	properties message.Properties
-}
-
-// replay tells a new listener what there is.
-func (a *advisories) replay(s *subscriber) {
-	parts := s.info.Destination.Parts()
-	wants := func(name string) bool {
-		for _, part := range parts {
-			if matches(part, message.NewTopic(name)) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, x := range a.present(wants) {
-		dest := message.NewTopic(x.topic)
-		m := a.message(dest, x.data, x.properties)
-		m.TargetConsumer = s.info.ID
-		t, _, err := a.b.create(dest, nil)
-		if err != nil {
-			continue
-		}
-		if t, ok := t.(*topic); ok {
-			t.whisper(s, m)
-		}
-	}
-}
-
-// present collects the advisories of what there is on the topics wanted.
-func (a *advisories) present(wants func(string) bool) []told {
-	var list []told
-	a.mu.Lock()
-	for _, info := range a.connections {
-		list = append(list, told{topic: advisoryConnection, data: info})
-	}
-	for dest, info := range a.destinations {
-		list = append(list, told{topic: destinationTopic(dest.Kind), data: info})
-	}
-	for _, info := range a.producers {
-		list = append(list, told{topic: producerTopic(info.Destination), data: info})
-	}
-	for _, info := range a.consumers {
-		list = append(list, told{topic: about(advisoryConsumer, info.Destination), data: info})
-	}
-	for _, info := range a.demands.consumers {
-		list = append(list, told{topic: about(advisoryVirtualConsumer, info.Destination), data: info})
-	}
-	a.mu.Unlock()
-	for _, p := range a.b.bridges.all() {
-		list = append(list, told{topic: advisoryNetworkBridge, data: p.Info, properties: bridgeProperties(p.createdByPeer, p.remoteIP)})
-	}
-	kept := list[:0]
-	for _, x := range list {
-		if !wants(x.topic) {
-			continue
-		}
-		switch info := x.data.(type) {
-		case *message.ProducerInfo:
-			x.properties = a.producerCount(info.Destination)
-		case *message.ConsumerInfo:
-			x.properties = a.consumerCount(info.Destination)
-		}
-		kept = append(kept, x)
-	}
-	return kept
 }

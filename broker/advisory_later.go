@@ -6,6 +6,13 @@ import "github.com/conclavemq/conclave/message"
 // prefetch, where no policy does: the oldest are dropped.
 const maxUnheard = 100_000
 
+// maxUntaught is maxUnheard for another broker's bridge, whatever the policy, and
+// beyond it the connection is closed: the bridge would keep a subscription for a
+// consumer that has gone, or have none for one that is there, for as long as it
+// lives. One that begins anew is told everything. (ActiveMQ drops the oldest, of
+// its bridges' too)
+const maxUntaught = 1 << 19
+
 // maxDepartures bounds the deliveries that are still to be told of.
 const maxDepartures = 16384
 

@@ -69,7 +69,7 @@ func (a *advisories) demandGone(id message.ConsumerID) {
 		delete(a.demands.consumers, id)
 	})
 	if wanted != nil {
-		a.fireDemand(wanted.Destination, &message.RemoveInfo{Object: id})
+		a.fireDemand(wanted.Destination, removal(id))
 	}
 }
 

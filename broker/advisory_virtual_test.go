@@ -49,7 +49,7 @@ func TestDemandForVirtualDestinations(t *testing.T) {
 			require.Len(t, f.VirtualConsumers(), 1)
 			require.NoError(t, consumer.RemoveConsumer(id, 0))
 			for _, listener := range []*client{one, all, late} {
-				require.Equal(t, &message.RemoveInfo{Object: id}, listener.take(t, 1)[0].Message.DataStructure)
+				require.Equal(t, removal(id), listener.take(t, 1)[0].Message.DataStructure)
 			}
 			require.Empty(t, f.VirtualConsumers())
 		})

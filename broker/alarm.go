@@ -28,16 +28,21 @@ func (a alarm) compare(b alarm) int {
 }
 
 // alarms are jobs by time: the next ones and what has just come in a heap, the
-// rest in runs.
+// rest in runs. What is taken out of their middle is dead at first: it is left
+// where it is until its turn comes, or until there is much of it.
 type alarms struct {
 	near  alarmHeap
 	runs  []*alarmRun
-	tail  runWriter // of one of runs, or of none
-	limit int       // of near, before it is folded; 0: nearAlarms
+	tail  runWriter              // of one of runs, or of none
+	dead  map[store.Seq]struct{} // no more than bound
+	limit int                    // see bound
 }
 
-// nearAlarms is when the later half of what is near becomes a run.
+// nearAlarms is when the later half of what is near becomes a run, and when the
+// dead are buried.
 const nearAlarms = 8192
+
+func (l *alarms) bound() int { return cmp.Or(l.limit, nearAlarms) }
 
 // push adds an alarm. What comes in the order of its time, as all does that has
 // the same delay, is written to the end of a run, without being sorted.
@@ -51,7 +56,7 @@ func (l *alarms) push(a alarm) {
 		return
 	}
 	l.near.push(a)
-	if len(l.near) >= cmp.Or(l.limit, nearAlarms) {
+	if len(l.near) >= l.bound() {
 		l.fold()
 	}
 }
@@ -113,6 +118,18 @@ func (l *alarms) earliest() *alarmRun {
 
 // first is the next alarm; false if there is none.
 func (l *alarms) first() (alarm, bool) {
+	for {
+		a, ok := l.head()
+		if _, dead := l.dead[a.seq]; !ok || !dead {
+			return a, ok
+		}
+		delete(l.dead, a.seq)
+		l.cut()
+	}
+}
+
+// head is first, dead or not.
+func (l *alarms) head() (alarm, bool) {
 	if r := l.earliest(); r != nil {
 		return r.head, true
 	}
@@ -122,16 +139,20 @@ func (l *alarms) first() (alarm, bool) {
 	return l.near[0], true
 }
 
-// pop takes the first out. There must be one.
-func (l *alarms) pop() alarm {
+// cut takes the head out.
+func (l *alarms) cut() {
 	r := l.earliest()
 	if r == nil {
-		return l.near.pop()
-	}
-	first := r.head
-	if !r.next() {
+		l.near.pop()
+	} else if !r.next() {
 		l.dropRun(slices.Index(l.runs, r))
 	}
+}
+
+// pop takes the first out. There must be one.
+func (l *alarms) pop() alarm {
+	first, _ := l.first()
+	l.cut()
 	return first
 }
 
@@ -149,35 +170,4 @@ func (l *alarms) takeDue(dst []alarm, nowMS int64, n int, bytes int64) []alarm {
 		dst = append(dst, l.pop())
 	}
 	return dst
-}
-
-// takeAll moves the alarms that pick wants to dst.
-func (l *alarms) takeAll(dst []alarm, pick func(alarm) bool) []alarm {
-	runs := l.runs
-	l.runs, l.tail = nil, runWriter{}
-	for _, r := range runs {
-		kept := runWriter{run: &alarmRun{}}
-		for more := r.n > 0; more; more = r.next() {
-			if pick(r.head) {
-				dst = append(dst, r.head)
-			} else {
-				kept.add(r.head)
-			}
-		}
-		l.keep(kept)
-	}
-	return l.near.takeAll(dst, pick)
-}
-
-// all calls f with each alarm, in no order.
-func (l *alarms) all(f func(alarm)) {
-	for _, a := range l.near {
-		f(a)
-	}
-	for _, r := range l.runs {
-		c := *r
-		for more := c.n > 0; more; more = c.next() {
-			f(c.head)
-		}
-	}
 }

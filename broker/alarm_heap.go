@@ -1,5 +1,7 @@
 package broker
 
+import "slices"
+
 // alarmHeap is a heap: none comes before the one at half its place.
 type alarmHeap []alarm
 
@@ -44,19 +46,10 @@ func (l alarmHeap) sink(i int) {
 	l[i] = a
 }
 
-// takeAll moves the alarms that pick wants to dst.
-func (l *alarmHeap) takeAll(dst []alarm, pick func(alarm) bool) []alarm {
-	kept := (*l)[:0]
-	for _, a := range *l {
-		if pick(a) {
-			dst = append(dst, a)
-		} else {
-			kept = append(kept, a)
-		}
+// drop forgets the alarms that pick wants.
+func (l *alarmHeap) drop(pick func(alarm) bool) {
+	*l = slices.DeleteFunc(*l, pick)
+	for i := len(*l)/2 - 1; i >= 0; i-- {
+		l.sink(i)
 	}
-	*l = kept
-	for i := len(kept)/2 - 1; i >= 0; i-- {
-		kept.sink(i)
-	}
-	return dst
 }

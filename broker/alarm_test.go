@@ -34,21 +34,42 @@ func TestAlarms(t *testing.T) {
 				for k < min(n, 2) && k < len(want) && want[k].due <= now {
 					k++
 				}
-				require.Equal(r, append([]alarm(nil), want[:k]...), got)
+				require.True(r, slices.Equal(want[:k], got), "%v, not %v", got, want[:k])
 				want = want[k:]
 			},
-			"all": func(r *rapid.T) {
-				low := rapid.Int64Range(0, 20).Draw(r, "low")
-				pick := func(a alarm) bool { return a.due%3 == low%3 }
-				got := l.takeAll(nil, pick)
-				n := len(want)
-				want = slices.DeleteFunc(want, pick)
-				require.Len(r, got, n-len(want))
+			"take": func(r *rapid.T) {
+				k := rapid.Int64Range(1, 9).Draw(r, "one of")
+				pick := func(a alarm) bool { return a.due%k == 0 && a.seq%2 == 0 }
+				got := l.chosen(pick)
+				l.take(got...)
+				var rest, gone []alarm
+				for _, a := range want {
+					if pick(a) {
+						gone = append(gone, a)
+					} else {
+						rest = append(rest, a)
+					}
+				}
+				require.True(r, slices.Equal(gone, got), "%v, not %v", got, gone)
+				want = rest
+				if len(got) > 0 && rapid.Bool().Draw(r, "back") {
+					l.putBack(got[0])
+					want = append(want, got[0])
+					sort()
+				}
+			},
+			"view": func(r *rapid.T) {
+				v := l.view()
+				l.push(alarm{due: 100, seq: seq + 1})
+				l.take(alarm{due: 100, seq: seq + 1})
+				seq++
+				got := v.takeDue(nil, 1<<62, len(want)+1, 1<<62)
+				require.True(r, slices.Equal(want, got), "%v, not %v", got, want)
 			},
 			"": func(r *rapid.T) {
-				var all []alarm
-				l.all(func(a alarm) { all = append(all, a) })
-				require.ElementsMatch(r, want, all)
+				require.LessOrEqual(r, len(l.dead), l.bound())
+				got := l.chosen(func(alarm) bool { return true })
+				require.True(r, slices.Equal(want, got), "%v, not %v", got, want)
 				if first, ok := l.first(); ok {
 					require.Equal(r, want[0], first)
 				}
@@ -89,5 +110,20 @@ func TestManyAlarms(t *testing.T) {
 			require.False(t, ok)
 			require.Empty(t, l.runs)
 		})
+	}
+}
+
+// What a removal costs does not grow with what stays.
+func BenchmarkTakeAlarm(b *testing.B) {
+	const n = 1_000_000
+	var l alarms
+	for i := range n {
+		l.push(alarm{due: int64(i) / 10, seq: store.Seq(i + 1), size: 1000})
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		a := alarm{due: int64(i%n) / 10, seq: store.Seq(i%n + 1), size: 1000}
+		l.take(a)
+		l.putBack(a)
 	}
 }

@@ -84,6 +84,32 @@ func (bs *branches) abandoned(by *Connection) []*transaction {
 	return list
 }
 
+// taken are the messages of a queue, without their ranks, that branches have
+// acknowledged and that are not shown while the outcome is open. (ActiveMQ:
+// QueueMessageReference.isAcked)
+func (bs *branches) taken(q *queue) map[key]bool {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	list := map[key]bool{}
+	for _, t := range bs.byID {
+		t.mu.Lock()
+		for _, l := range t.locked {
+			if l.from.base() == q.base() {
+				list[key{seq: l.seq}] = true
+			}
+		}
+		for _, a := range t.acks {
+			for _, r := range a.refs {
+				if r.home == home(q) {
+					list[key{seq: r.key.seq, sub: r.key.sub}] = true
+				}
+			}
+		}
+		t.mu.Unlock()
+	}
+	return list
+}
+
 // lockedAck is a message that a recovered branch has acknowledged.
 type lockedAck struct {
 	seq  store.Seq

@@ -48,8 +48,8 @@ func (b *Broker) Consumers() []*message.ConsumerInfo {
 	b.advise.mu.Lock()
 	defer b.advise.mu.Unlock()
 	list := make([]*message.ConsumerInfo, 0, len(b.advise.consumers))
-	for _, info := range b.advise.consumers {
-		list = append(list, info)
+	for _, x := range b.advise.consumers {
+		list = append(list, x.info)
 	}
 	return list
 }

@@ -19,8 +19,9 @@ type Lease interface{ Valid() bool }
 
 // Filter is a compiled selector.
 type Filter interface {
-	// Match reports whether a consumer wants m.
-	Match(m *message.Message) bool
+	// Match reports whether a consumer wants m, which was delivered this often
+	// before: JMSRedelivered and JMSXDeliveryCount tell.
+	Match(m *message.Message, redeliveries int32) bool
 }
 
 // Options says how a Broker works. Name, ID and Store are needed.
@@ -103,6 +104,7 @@ type Broker struct {
 	branches      branches
 	durables      durables
 	selectors     selectors
+	standing      standing
 	patrols       patrols
 	kept          atomic.Int64 // bytes that topics keep for retroactive consumers
 	sequence      atomic.Int64 // last MessageID.BrokerSequence
@@ -178,6 +180,7 @@ func New(options Options) (*Broker, error) {
 	b.duplicates.init(b)
 	b.bridged.init(b)
 	b.selectors.init(b)
+	b.standing.init(b)
 	if err := b.routing.init(b); err != nil {
 		return nil, err
 	}
@@ -214,7 +217,7 @@ func (b *Broker) recover(state *store.State) error {
 	b.suspicious = b.concurrent || state.Rival
 	for i := range state.Destinations {
 		d := &state.Destinations[i]
-		if b.schedule.recover(d) || b.duplicates.recover(d) || b.bridged.recover(d) || b.selectors.recover(d) {
+		if b.schedule.recover(d) || b.duplicates.recover(d) || b.bridged.recover(d) || b.selectors.recover(d) || b.standing.recover(d) {
 			continue
 		}
 		t, _, err := b.create(d.Destination, d)
@@ -228,6 +231,7 @@ func (b *Broker) recover(state *store.State) error {
 			}
 		}
 	}
+	b.standing.restore()
 	for i := range state.Prepared {
 		b.branches.recover(&state.Prepared[i])
 	}

@@ -44,6 +44,7 @@ func (br *browser) browse(q *queue) error {
 	br.mu.Lock()
 	defer br.mu.Unlock()
 	br.queues = append(br.queues, q)
+	q.stats.consumers.Add(1)
 	return nil
 }
 
@@ -85,17 +86,27 @@ const browsePageBytes = 4 << 20
 // show delivers a queue's messages as they were when it began; false if the
 // browser was closed.
 func (br *browser) show(q *queue) bool {
-	shelves, last := q.unstored()
+	var v view
+	var shelves []*shelf
+	shelves, v.counts, v.last = q.unstored()
+	v.taken = br.b.branches.taken(q)
 	for rank := range q.window.lanes() {
-		if !br.showLane(q, rank, shelves[rank], last) {
+		if !br.showLane(q, rank, shelves[rank], &v) {
 			return false
 		}
 	}
 	return true
 }
 
+// view is what a browser knows of a queue when it begins.
+type view struct {
+	counts map[store.Seq]int32 // redelivery counters that memory knows better than the store
+	taken  map[key]bool        // acknowledged in transactions, not shown
+	last   store.Seq           // at which a browse of the store ends
+}
+
 // showLane delivers what the store has of a lane, and what else it has.
-func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.Seq) bool {
+func (br *browser) showLane(q *queue, rank uint8, transient *shelf, v *view) bool {
 	limit := max(q.policy.MaxBrowsePageSize, 1)
 	for after, more := store.Seq(0), true; more; {
 		entries, err := q.read(rank, after, limit, browsePageBytes)
@@ -106,24 +117,26 @@ func (br *browser) showLane(q *queue, rank uint8, transient *shelf, last store.S
 		more = mayGoOn(entries)
 		for i := range entries {
 			e := &entries[i]
-			if after = e.Seq; after > last {
+			if after = e.Seq; after > v.last {
 				more = false
 				break
 			}
-			var r ref
-			r.fromEntry(e, q, rank)
-			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}) || !br.offer(q, e.Message, r.redeliveries) {
+			if !br.showUpTo(q, transient, key{seq: e.Seq, rank: rank}, v) {
+				return false
+			}
+			transient.passes(e.Seq)
+			if !v.taken[key{seq: e.Seq}] && !br.offer(q, e.Message, max(entryRedeliveries(e), v.counts[e.Seq])) {
 				return false
 			}
 		}
 	}
-	return br.showUpTo(q, transient, key{rank: rank + 1})
+	return br.showUpTo(q, transient, key{rank: rank + 1}, v)
 }
 
 // showUpTo delivers what is not in the store and comes before k.
-func (br *browser) showUpTo(q *queue, transient *shelf, k key) bool {
+func (br *browser) showUpTo(q *queue, transient *shelf, k key, v *view) bool {
 	for m := transient.first(); m != nil && m.key.less(k); m = transient.first() {
-		if transient.drop(); !br.offer(q, m.m, m.redeliveries) {
+		if transient.drop(); !v.taken[key{seq: m.key.seq, sub: m.key.sub}] && !br.offer(q, m.m, m.redeliveries) {
 			return false
 		}
 	}
@@ -132,7 +145,7 @@ func (br *browser) showUpTo(q *queue, transient *shelf, k key) bool {
 
 // offer waits for credit and a peer that reads, and delivers; false if the browser was closed.
 func (br *browser) offer(q *queue, m *message.Message, redeliveries int32) bool {
-	if br.filter != nil && !br.filter.Match(m) {
+	if br.filter != nil && !br.filter.Match(m, redeliveries) {
 		return true
 	}
 	br.mu.Lock()
@@ -170,6 +183,12 @@ func (br *browser) setPrefetch(n int32) {
 func (br *browser) close(int64) {
 	br.mu.Lock()
 	defer br.mu.Unlock()
+	if br.closed {
+		return
+	}
 	br.closed = true
+	for _, q := range br.queues {
+		q.stats.consumers.Add(-1)
+	}
 	br.credit.Broadcast()
 }

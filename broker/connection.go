@@ -43,6 +43,7 @@ type Connection struct {
 	consumers    map[message.ConsumerID]subscription
 	transactions map[message.TransactionID]*transaction
 	resumed      bool // the client has failed over and has done nothing yet but restore what it had
+	sends        bool // it has sent outside of transactions: producers that come now have not been elsewhere
 	temporary    map[message.Destination]bool
 	temporaries  peak                        // of temporary
 	aborted      map[message.ConsumerID]bool // consumers that were ended for being slow, and that the client has not removed; nil none
@@ -239,7 +240,9 @@ func (c *Connection) dropSession(id message.SessionID, s *session, lastDelivered
 }
 
 // Acknowledge takes an acknowledgement. done is called when it is safe, if a
-// response is required, or else when it has been accepted.
+// response is required, or else when it has been accepted. One that nobody
+// waits for, of a consumer that has gone meanwhile, acknowledges nothing and
+// is no error. (ActiveMQ: TransportConnection.processMessageAck)
 func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done func(error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,7 +279,7 @@ func (c *Connection) Acknowledge(a *message.Ack, responseRequired bool, done fun
 		}
 	}
 	if err != nil {
-		if t == nil && c.aborted[a.Consumer] {
+		if t == nil && s == nil && (c.aborted[a.Consumer] || !responseRequired) {
 			err = nil // its messages have gone back
 		}
 		done(err)

@@ -248,18 +248,17 @@ func (c *Connection) Pull(p *message.Pull) error {
 	return s.pull(p)
 }
 
-// SetPrefetch changes a consumer's prefetch size. (ActiveMQ: ConsumerControl)
+// SetPrefetch changes a consumer's prefetch size. One that has gone meanwhile
+// needs none. (ActiveMQ: ConsumerControl)
 func (c *Connection) SetPrefetch(id message.ConsumerID, n int32) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.usable(); err != nil {
 		return err
 	}
-	s := c.consumers[id]
-	if s == nil {
-		return failure(ErrUnknownConsumer, "The subscription does not exist: %s", id)
+	if s := c.consumers[id]; s != nil {
+		s.setPrefetch(c.prefetch(s.details(), n))
 	}
-	s.setPrefetch(c.prefetch(s.details(), n))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,9 +89,17 @@ func TestUnknownThings(t *testing.T) {
 	require.ErrorIs(t, c.AddConsumer(&message.ConsumerInfo{ID: message.ConsumerID{Connection: session.Connection, Session: 9}, Destination: orders}), ErrUnknownSession)
 	require.ErrorIs(t, c.RemoveProducer(message.ProducerID{}), ErrUnknownProducer)
 	require.ErrorIs(t, c.Pull(&message.Pull{}), ErrUnknownConsumer)
-	require.ErrorIs(t, c.SetPrefetch(message.ConsumerID{}, 1), ErrUnknownConsumer)
+	require.NoError(t, c.SetPrefetch(message.ConsumerID{}, 1), "it may have gone meanwhile")
+	for _, awaited := range []bool{true, false} {
+		o := newOutcome()
+		c.Acknowledge(&message.Ack{Type: message.StandardAck}, awaited, o.done)
+		require.Equal(t, awaited, errors.Is(o.wait(t), ErrUnknownConsumer), "so may this one, if nobody waits for the answer")
+	}
 	require.ErrorIs(t, c.send(&message.Message{Destination: orders}), ErrUnknownProducer)
 	p := c.producer(1, message.Destination{})
+	nameless := c.make(p, orders)
+	nameless.ID = message.MessageID{}
+	require.ErrorIs(t, c.send(nameless), ErrMessageFormat)
 	for _, dest := range []message.Destination{{}, message.NewQueue(" "), message.NewQueue(","), message.NewQueue("?consumer.prefetchSize=1")} {
 		require.ErrorIs(t, c.send(c.make(p, dest)), ErrInvalidDestination, dest.String())
 	}

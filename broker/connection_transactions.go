@@ -156,20 +156,19 @@ func (c *Connection) ending(id message.TransactionID) (*transaction, error) {
 
 // Forget drops an XA branch that was completed heuristically. (ActiveMQ:
 // TransactionBroker.forgetTransaction)
-func (c *Connection) Forget(id message.TransactionID) error {
+func (c *Connection) Forget(id message.TransactionID, done func(error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.b.events.transaction("Forgetting transaction", id)
 	t, err := c.ending(id)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		done(err)
+	case !id.XA:
+		t.rollback(done)
+	default:
+		t.rollbackBranch(done)
 	}
-	if !id.XA {
-		t.rollback(nil)
-		return nil
-	}
-	t.rollbackBranch(func(error) {})
-	return nil
 }
 
 // Recover lists the XA branches that are prepared, those included whose prepare

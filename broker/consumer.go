@@ -40,6 +40,7 @@ type consumer struct {
 	extension  int          // mu; credit beyond prefetch
 	allowance  int          // mu; credit in a pause, see Trickle
 	delivered  int64        // mu; messages so far
+	seen       int64        // mu; highest BrokerSequence that was acknowledged in any way
 	closed     bool         // mu
 	awaits     bool         // mu; a pull wants to hear at once that there is nothing
 	timer      *time.Timer  // mu; of a pull
@@ -57,15 +58,16 @@ func (c *consumer) selective() bool {
 	return c.filter != nil || c.info.NoLocal || c.forward != nil
 }
 
-// wants reports whether m is for c. A queue message may name its consumer.
-func (c *consumer) wants(m *message.Message) bool {
+// wants reports whether m, which was delivered this often before, is for c. A
+// queue message may name its consumer.
+func (c *consumer) wants(m *message.Message, redeliveries int32) bool {
 	if m.TargetConsumer != (message.ConsumerID{}) && m.TargetConsumer != c.info.ID {
 		return false
 	}
 	if c.info.NoLocal && m.ID.Producer.Connection == c.info.ID.Connection {
 		return false
 	}
-	return c.filter == nil || c.filter.Match(m)
+	return c.filter == nil || c.filter.Match(m, redeliveries)
 }
 
 // creditLocked is how many messages c may be given.
@@ -282,14 +284,15 @@ func (c *consumer) close(lastDelivered int64) {
 	c.inflight = deque{}
 	if c.conn.sentAway.Load() {
 		suspectDeliveries(refs)
-	} else if n := deliveredUpTo(refs, lastDelivered); c.forward != nil {
-		suspectDeliveries(refs[:n])
-	} else if n == 0 && lastDelivered > 0 && c.conn.info.FailoverReconnect {
+	} else if had, known := c.hadLocked(refs, lastDelivered); c.forward != nil {
+		suspectDeliveries(had)
+	} else if !known && c.conn.info.FailoverReconnect {
 		// The client had it from another connection, and more before it, of which
 		// this one has got a part only. ActiveMQ flags nothing then.
 		suspectDeliveries(refs)
 	} else {
-		c.b.recount(countDeliveries(refs, lastDelivered))
+		countDeliveries(had)
+		c.b.recount(had)
 	}
 	refs = append(c.suppressed.end(), refs...)
 	c.mu.Unlock()
@@ -308,32 +311,42 @@ func (c *consumer) close(lastDelivered int64) {
 	}
 }
 
-// countDeliveries raises the redelivery counter of those messages that the
-// application may have seen: all, if the client did not say; up to the last
-// one that it says it has given to the application; none if there is no such.
-// A delivery that a rollback has counted is not counted again. It returns the
-// first of refs, up to the last that was counted. (ActiveMQ:
-// Queue.removeSubscription)
-func countDeliveries(refs []*ref, lastDelivered int64) []*ref {
-	n := deliveredUpTo(refs, lastDelivered)
-	for _, r := range refs[:n] {
+// countDeliveries raises the redelivery counter of messages that the
+// application had. A delivery that a rollback has counted is not counted again.
+func countDeliveries(refs []*ref) {
+	for _, r := range refs {
 		if !r.raised {
 			r.redeliveries++
 		}
 	}
-	return refs[:n]
 }
 
-// deliveredUpTo is how many of refs may have been seen.
-func deliveredUpTo(refs []*ref, lastDelivered int64) int {
+// hadLocked returns those of refs that the application may have had: all, if
+// the client did not say; up to the last one that it says it has given to the
+// application. If that is none of them (known is false), it was acknowledged
+// before others, or is another consumer's of the session: then it is what came
+// before what was acknowledged here, which ActiveMQ's queues leave without a
+// flag. (ActiveMQ: Queue.removeSubscription, DurableTopicSubscription.deactivate)
+func (c *consumer) hadLocked(refs []*ref, lastDelivered int64) (had []*ref, known bool) {
 	switch {
 	case lastDelivered == message.LastDeliveredUnknown || lastDelivered == 0:
-		return len(refs)
-	case lastDelivered > 0:
-		return 1 + slices.IndexFunc(refs, func(r *ref) bool { return r.m.ID.BrokerSequence == lastDelivered })
+		return refs, true
+	case lastDelivered < 0:
+		return nil, true
 	}
-	return 0
+	if i := slices.IndexFunc(refs, func(r *ref) bool { return r.m.ID.BrokerSequence == lastDelivered }); i >= 0 {
+		return refs[:i+1], true
+	}
+	for _, r := range refs {
+		if r.m.ID.BrokerSequence <= min(c.seen, lastDelivered) {
+			had = append(had, r)
+		}
+	}
+	return had, false
 }
+
+// sawLocked notes that the application has had r.
+func (c *consumer) sawLocked(r *ref) { c.seen = max(c.seen, r.m.ID.BrokerSequence) }
 
 // suspectDeliveries flags all, for any may have been seen, and raises no
 // counter that says so already: that we send a client away, or that a bridge

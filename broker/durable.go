@@ -277,8 +277,12 @@ func (d *durable) free(c *consumer, refs, held []*ref) {
 	for _, f := range d.feeds {
 		f.forgetLocked()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, r := range held {
-		r.home.(*feed).lockLocked(r.key.seq)
+		if r.held { // its transaction may just have ended
+			r.home.(*feed).lockLocked(r.key.seq)
+		}
 	}
 }
 

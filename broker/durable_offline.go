@@ -42,13 +42,19 @@ func (f *feed) staysLocked(m *message.Message) bool {
 }
 
 // sweepStore looks at a page of what is in the store alone, where no consumer
-// makes the pager do so; each time at the next one.
+// makes the pager do so; each time at the next one. No pager works meanwhile,
+// and it waits for acknowledgements that are on their way, as a pager does: what
+// has been consumed does not expire.
 func (f *feed) sweepStore() {
 	d := f.d
+	if d.unsettled.Load() > 0 {
+		d.b.catchUp()
+	}
 	d.mu.Lock()
-	due := (d.active == nil || d.b.options.ExpireActiveDurables) &&
+	due := (d.active == nil || d.b.options.ExpireActiveDurables) && d.unsettled.Load() == 0 &&
 		f.window.behind() && !f.window.paging && !f.cleared && f.pending.Load() > 0
-	after := f.swept
+	after, owner := f.swept, d.active
+	f.window.paging = f.window.paging || due
 	d.mu.Unlock()
 	if !due {
 		return
@@ -56,21 +62,23 @@ func (f *feed) sweepStore() {
 	entries, err := d.b.store.PageSubscription(nil, f.t.dest, d.key(), after, max(f.t.policy.MaxExpirePageSize, 1), expirePageBytes)
 	if err != nil {
 		d.b.log.Error("cannot look for expired messages", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
-		return
 	}
-	refs := f.claimExpired(entries)
+	d.mu.Lock()
+	var refs []*ref
+	if err == nil && d.active == owner {
+		refs = f.claimExpiredLocked(entries)
+	}
+	f.endPage()
 	for _, r := range refs {
 		d.b.removeAll([]*ref{r}, "", true, d, func(err error) { f.unlock(r.key.seq, err != nil) })
 	}
 }
 
-// claimExpired locks those of a page that have expired, unless the pager has
-// come by in between.
-func (f *feed) claimExpired(entries []store.Entry) []*ref {
+// claimExpiredLocked locks those of a page that have expired and are in the
+// store alone.
+func (f *feed) claimExpiredLocked(entries []store.Entry) []*ref {
 	now := f.d.b.nowMS()
 	var refs []*ref
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
 	f.swept = 0
 	if len(entries) > 0 {
 		f.swept = entries[len(entries)-1].Seq
@@ -78,7 +86,7 @@ func (f *feed) claimExpired(entries []store.Entry) []*ref {
 	for i := range entries {
 		e := &entries[i]
 		_, locked := f.locked[e.Seq]
-		if f.cleared || f.window.paging || f.entered(e) || locked || !e.Message.Expired(now) {
+		if f.cleared || f.entered(e) || locked || !e.Message.Expired(now) {
 			continue
 		}
 		f.lockLocked(e.Seq)

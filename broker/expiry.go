@@ -75,10 +75,13 @@ const expirePageBytes = 1 << 20
 
 // sweepStore looks at a part of what is in the store alone, another one each
 // time, where no consumer makes the pager do so. ActiveMQ looks at the first
-// page again and again, and misses what expires behind it.
+// page again and again, and misses what expires behind it. No pager and no
+// operator works meanwhile: who has taken a message after it was read here
+// would have it expire, too.
 func (q *queue) sweepStore() {
 	q.mu.Lock()
 	rank, after, due := q.sweepDueLocked()
+	q.window.paging = q.window.paging || due
 	q.mu.Unlock()
 	if !due {
 		return
@@ -87,9 +90,13 @@ func (q *queue) sweepStore() {
 	entries, err := q.read(rank, after, limit, expirePageBytes)
 	if err != nil {
 		q.b.log.Error("cannot look for expired messages", "destination", q.dest.String(), "error", err)
-		return
 	}
-	refs := q.claimExpired(rank, entries, mayGoOn(entries))
+	q.mu.Lock()
+	var refs []*ref
+	if err == nil {
+		refs = q.claimExpiredLocked(rank, entries, mayGoOn(entries))
+	}
+	q.letPager()
 	q.b.removeAll(refs, "", true, nil, func(error) { q.unlockAll(refs) })
 }
 
@@ -116,14 +123,11 @@ func (q *queue) sweepDueLocked() (rank uint8, after store.Seq, due bool) {
 	return 0, 0, false
 }
 
-// claimExpired locks those of a page that have expired, unless the pager has
-// come by in between.
-func (q *queue) claimExpired(rank uint8, entries []store.Entry, full bool) []*ref {
+// claimExpiredLocked locks those of a page that have expired.
+func (q *queue) claimExpiredLocked(rank uint8, entries []store.Entry, full bool) []*ref {
 	now := q.b.nowMS()
 	var refs []*ref
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.window.paging || q.removed {
+	if q.removed {
 		return nil
 	}
 	q.swept = key{rank: (rank + 1) % q.window.lanes()}

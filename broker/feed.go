@@ -20,6 +20,7 @@ type feed struct {
 	doomed      []*ref
 	redelivered map[store.Seq]int32 // of messages that a consumer gave back
 	locked      map[store.Seq]bool  // acknowledged in a transaction whose consumer is gone; whether the cursor has come by
+	gone        []store.Seq         // still locked, until the pager is sure not to have them
 	fetch       []store.Seq         // unlocked again, for the pager to fetch
 	exposing    bool
 	cleared     bool
@@ -128,7 +129,7 @@ func (f *feed) wantsLocked(m *message.Message) bool {
 	if d.info.NoLocal && m.ID.Producer.Connection == d.local {
 		return false
 	}
-	return d.filter == nil || d.filter.Match(m)
+	return d.filter == nil || d.filter.Match(m, m.RedeliveryCounter)
 }
 
 // leaveOutLocked passes over a stored message that has just come.
@@ -181,6 +182,9 @@ func (f *feed) offerLocked(c *consumer) {
 	open := f.window.open()
 	for r := f.window.head; r != nil && !f.exposing && r.key.rank <= open; r = next {
 		next = r.next
+		if f.earlyLocked(r) {
+			return
+		}
 		if r.stored && !f.t.expose(r.segment, f.exposed) {
 			f.exposing = true
 			return
@@ -225,8 +229,7 @@ func (f *feed) mayPageLocked() bool {
 	if f.d.active == nil || f.cleared || f.d.b.stopping.Load() || f.d.unsettled.Load() > 0 && !w.began() {
 		return false
 	}
-	_, due := w.due(&f.t.place)
-	return due || len(f.fetch) > 0
+	return f.dueLocked() || len(f.fetch) > 0
 }
 
 func (f *feed) pageLocked() {
@@ -242,7 +245,7 @@ func (f *feed) page() {
 	d.mu.Lock()
 	for f.mayPageLocked() {
 		if err := f.pageOnce(); err != nil {
-			f.window.paging = false
+			f.letPagerLocked()
 			f.release()
 			d.b.log.Error("cannot read a durable subscription from the store", "subscription", d.key(), "topic", f.t.dest.Name, "error", err)
 			d.b.starved.Store(true) // try again with the next tick
@@ -251,9 +254,14 @@ func (f *feed) page() {
 		f.release()
 		d.mu.Lock()
 	}
-	f.window.paging = false
+	f.endPage()
+}
+
+// endPage ends a pager's work, and unlocks.
+func (f *feed) endPage() {
+	f.letPagerLocked()
 	f.dispatchLocked()
-	c := d.active
+	c := f.d.active
 	f.release()
 	if c != nil && f.idle() {
 		c.answerEmpty()
@@ -274,6 +282,9 @@ func (f *feed) pageOnce() error {
 	rank, _ := w.due(&f.t.place)
 	l := w.lane(rank)
 	ahead := w.ahead(l, &f.t.place)
+	if f.stuckLocked(rank) {
+		ahead.limit, ahead.bytes = f.t.policy.MaxPageSize, f.t.policy.MaxPageBytes
+	}
 	d.mu.Unlock()
 	next, err := f.readAhead(rank, ahead)
 	d.mu.Lock()
@@ -316,20 +327,10 @@ func (f *feed) admitLocked(l *lane, rank uint8, entries []store.Entry, full bool
 	})
 }
 
-// passesLocked is as queue's.
-func (f *feed) passesLocked(seq store.Seq) bool {
-	_, ok := f.locked[seq]
-	if ok {
-		f.locked[seq] = true
-	}
-	return ok
-}
-
 func (f *feed) idle() bool {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	_, due := f.window.due(&f.t.place)
-	return !f.exposing && !f.window.paging && !due
+	return !f.exposing && !f.window.paging && !f.dueLocked()
 }
 
 // detach is for a consumer of a feed that is gone; see durable.free.
@@ -353,62 +354,6 @@ func (f *feed) takeBack(r *ref) {
 		f.dispatchLocked()
 	}
 	f.release()
-}
-
-// lock keeps a message from being delivered while a transaction that outlives
-// its consumer has acknowledged it.
-func (f *feed) lockLocked(seq store.Seq) {
-	if f.locked == nil {
-		f.locked = map[store.Seq]bool{}
-	}
-	f.locked[seq] = false
-}
-
-func (f *feed) lock(seq store.Seq) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	f.lockLocked(seq)
-}
-
-// unlock ends that: the message is gone, or has to be fetched if the cursor
-// has passed it.
-func (f *feed) unlock(seq store.Seq, fetch bool) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	passed := f.locked[seq]
-	delete(f.locked, seq)
-	if fetch {
-		f.returned.add(seq)
-		f.redelivered[seq] = max(f.redelivered[seq], 1)
-	}
-	if fetch && passed {
-		f.fetch = append(f.fetch, seq)
-		f.pageLocked()
-	}
-}
-
-// restore brings such messages back.
-func (f *feed) restore(positions []store.Seq) {
-	for _, seq := range positions {
-		entries, err := f.d.b.store.PageSubscription(nil, f.t.dest, f.d.key(), seq-1, 1, 1)
-		if err != nil {
-			f.d.b.log.Error("cannot read a message back", "subscription", f.d.key(), "error", err)
-			continue
-		}
-		f.d.mu.Lock()
-		if len(entries) > 0 && entries[0].Seq == seq && f.entered(&entries[0]) && !f.cleared && f.d.active != nil {
-			r := &ref{}
-			r.fromEntry(&entries[0], f, f.window.rank(entries[0].Message))
-			r.redeliveries = max(r.redeliveries, f.redelivered[seq])
-			f.enterLocked(r, nil)
-		}
-		f.d.mu.Unlock()
-	}
-}
-
-// entered reports whether the cursor has come by a message.
-func (f *feed) entered(e *store.Entry) bool {
-	return e.Seq <= f.window.lane(f.window.rank(e.Message)).cursor
 }
 
 // giveUpLocked lets go of a message that was in flight.

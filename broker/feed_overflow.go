@@ -30,3 +30,24 @@ func (f *feed) takeLocked(l *lane, rank uint8, s stretch) {
 	}
 	l.overflow.drop(f.d.b, s.spooled)
 }
+
+// earlyLocked reports whether r has to wait for what the store has before it: it
+// is not stored and was kept in memory while nobody was connected, or while the
+// pager was at work.
+func (f *feed) earlyLocked(r *ref) bool {
+	l := f.window.lane(r.key.rank)
+	return !r.stored && l.behind && r.key.seq > l.cursor
+}
+
+// stuckLocked reports whether a lane has nothing in memory but what is early,
+// however much that is.
+func (f *feed) stuckLocked(rank uint8) bool {
+	first := f.window.firstOf(rank)
+	return first != nil && f.earlyLocked(first)
+}
+
+// dueLocked reports whether it is time to page.
+func (f *feed) dueLocked() bool {
+	rank, due := f.window.due(&f.t.place)
+	return due || f.window.lane(rank).behind && f.stuckLocked(rank) && !f.t.saturated()
+}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,9 +90,13 @@ func (f *forward) hops(m *message.Message) int {
 	return len(way) - 1
 }
 
-// passesAdvisory keeps to themselves what bridges act on; see
+// passesAdvisory keeps to themselves what bridges act on: the far broker's bridge
+// would take what it is told of consumers here for its own consumers. See
 // NetworkBridgeFilter of ActiveMQ.
 func (f *forward) passesAdvisory(m *message.Message) bool {
+	if interpreted(m.Destination.Name) {
+		return false
+	}
 	switch info := m.DataStructure.(type) {
 	case *message.ConsumerInfo:
 		n := len(info.BrokerPath)
@@ -100,10 +105,17 @@ func (f *forward) passesAdvisory(m *message.Message) bool {
 	return true
 }
 
+// interpreted reports whether bridges act on the advisories of a topic. (ActiveMQ:
+// NetworkBridgeFilter.isAdvisoryInterpretedByNetworkBridge)
+func interpreted(topic string) bool {
+	return strings.HasPrefix(topic, advisoryConsumer) || strings.HasPrefix(topic, advisoryVirtualConsumer) ||
+		topic == advisoryTempQueue || topic == advisoryTempTopic
+}
+
 // want reports whether c wants m, given who else is there. It is wants with
 // the rules of bridges.
-func (t *rota) want(c *consumer, m *message.Message) bool {
-	if !c.wants(m) {
+func (t *rota) want(c *consumer, m *message.Message, redeliveries int32) bool {
+	if !c.wants(m, redeliveries) {
 		return false
 	}
 	f := c.forward
@@ -120,10 +132,10 @@ func (f *forward) returns(t *rota, c *consumer, m *message.Message) bool {
 		switch {
 		case o.consumer == c:
 		case o.forward == nil && !o.info.NetworkSubscription:
-			if p == nil || !p.SelectorAware || o.wants(m) {
+			if p == nil || !p.SelectorAware || o.wants(m, m.RedeliveryCounter) {
 				return false
 			}
-		case p == nil && o.forward != nil && o.wants(m) && o.forward.passes(m):
+		case p == nil && o.forward != nil && o.wants(m, m.RedeliveryCounter) && o.forward.passes(m):
 			return false
 		}
 	}

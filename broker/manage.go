@@ -158,7 +158,7 @@ func (b *Broker) matcher(s Selection, more func(*message.Message) bool) (func(*m
 	}
 	one := s.ID.Key()
 	return func(m *message.Message) bool {
-		return (s.ID.IsZero() || m.ID.Key() == one) && (filter == nil || filter.Match(m)) && (more == nil || more(m))
+		return (s.ID.IsZero() || m.ID.Key() == one) && (filter == nil || filter.Match(m, m.RedeliveryCounter)) && (more == nil || more(m))
 	}, nil
 }
 

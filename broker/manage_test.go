@@ -19,7 +19,7 @@ var elsewhere = message.NewQueue("elsewhere")
 // byType is a selector of tests: it names a JMSType.
 type byType string
 
-func (s byType) Match(m *message.Message) bool { return m.Type == string(s) }
+func (s byType) Match(m *message.Message, _ int32) bool { return m.Type == string(s) }
 
 func withTypes(o *Options) {
 	o.ParseSelector = func(text string) (Filter, error) {

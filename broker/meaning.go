@@ -111,6 +111,7 @@ func (c *consumer) holdLocked(a *message.Ack) (refs []*ref, err error) {
 	}
 	for _, r := range refs {
 		r.held = true
+		c.sawLocked(r)
 	}
 	return refs, nil
 }

@@ -23,6 +23,9 @@ func (b *Broker) becameSlow(s subscription, p *place) {
 func (b *Broker) discarded(s subscription, p *place, m *message.Message) {
 	n := p.stats.discarded.Add(1)
 	b.events.befell("Message discarded", p, m)
+	if s, ok := s.(*subscriber); ok && s.guides() {
+		s.peer.Fail(failure(ErrTooSlow, "A bridge did not keep up with the advisories that it needs"))
+	}
 	if p.policy.AdvisoryForDiscardingMessages {
 		b.advise.discarded(p, m, s.details().ID, n)
 	}

@@ -21,7 +21,7 @@ import (
 // colours is a selector: the types of messages that it wants, as "a,c".
 type colours string
 
-func (s colours) Match(m *message.Message) bool { return strings.Contains(string(s), m.Type) }
+func (s colours) Match(m *message.Message, _ int32) bool { return strings.Contains(string(s), m.Type) }
 
 func parseColours(s string) (Filter, error) { return colours(s), nil }
 
@@ -66,7 +66,7 @@ func (m *orderModel) before(a, b int64) bool {
 	return a < b
 }
 
-func (c *orderConsumer) takes(m *message.Message) bool { return c.wants == "" || c.wants.Match(m) }
+func (c *orderConsumer) takes(m *message.Message) bool { return c.wants == "" || c.wants.Match(m, 0) }
 
 // next is the best message there for a consumer, or 0.
 func (m *orderModel) best(c *orderConsumer) (best int64) {

@@ -191,11 +191,16 @@ func (q *queue) lockLocked(seq store.Seq) {
 }
 
 // unlock ends that: the message is gone, or has to be fetched if the cursor
-// has passed it.
+// has passed it. A pager that has just read a page with what is gone must not
+// bring it back.
 func (q *queue) unlock(seq store.Seq, fetch bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	passed := q.locked[seq]
+	passed, locked := q.locked[seq]
+	if locked && !fetch && q.window.paging {
+		q.gone = append(q.gone, seq)
+		return
+	}
 	delete(q.locked, seq)
 	if fetch {
 		q.stats.size.Add(1)

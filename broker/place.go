@@ -180,13 +180,16 @@ func (g *registry) wanted(dest message.Destination) bool {
 	return false
 }
 
-func (g *registry) insertLocked(t target) {
+// insertLocked reports whether virtual topics feed t.
+func (g *registry) insertLocked(t target) bool {
 	dest := t.base().dest
 	g.targets[dest] = t
 	g.tallyLocked(dest, 1)
-	if g.fed.insert(t) {
-		g.version.Add(1)
+	if !g.fed.insert(t) {
+		return false
 	}
+	g.version.Add(1)
+	return true
 }
 
 func (g *registry) deleteLocked(t target) {
@@ -266,7 +269,9 @@ func (b *Broker) create(dest message.Destination, state *store.DestinationState)
 			}
 		}
 	}
-	g.insertLocked(t)
+	if g.insertLocked(t) && state == nil {
+		b.standing.keep(dest)
+	}
 	return t, true, nil
 }
 
@@ -279,7 +284,7 @@ func validName(dest message.Destination) error {
 		return failure(ErrInvalidDestination, "Invalid empty destination name")
 	case len(dest.Name) > maxName:
 		return failure(ErrInvalidDestination, "Destination name of %d bytes is too long", len(dest.Name))
-	case dest == jobQueue || dest == idQueue || dest == landingQueue || dest == selectorQueue:
+	case dest == jobQueue || dest == idQueue || dest == landingQueue || dest == selectorQueue || dest == standingQueue:
 		return reserved(dest)
 	}
 	return nil

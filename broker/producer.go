@@ -43,7 +43,7 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 		p.checks = c.info.FailoverReconnect
 		known := false
 		p.audit, known = c.b.audits.enter(info.ID, p.checks)
-		p.suspect = p.checks && !known && c.b.suspicious
+		p.suspect = p.checks && !known && c.b.suspicious && c.resumed && !c.sends
 	}
 	c.producers[info.ID] = p
 	s.producers[info.ID] = true
@@ -147,6 +147,10 @@ func (c *Connection) send(ctx context.Context, d dispatch) error {
 	if p == nil {
 		return failure(ErrUnknownProducer, "Cannot send message to %s with invalid (null) producer state", m.Destination)
 	}
+	if m.ID.Producer.IsZero() {
+		return failure(ErrMessageFormat, "Message has no id")
+	}
+	c.sends = c.sends || m.Transaction.IsZero()
 	m.BrokerInTime = c.b.nowMS()
 	if c.b.options.PopulateUserID && (m.UserID == "" || len(m.BrokerPath) == 0) {
 		m.UserID = c.info.UserName
@@ -224,7 +228,7 @@ func (d *dispatch) pass(ctx context.Context) error {
 }
 
 // suspected flags the first message that a producer sends after its client
-// has failed over to here. With concurrent store and dispatch, which an
+// has failed over to here; clients restore all producers before they send again. With concurrent store and dispatch, which an
 // ActiveMQ may have whatever is configured here, the master that is gone may
 // have delivered it before, without a trace in the store: it was in flight to
 // the disk, or consumed before it got there, and the client got no answer.

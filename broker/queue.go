@@ -103,7 +103,7 @@ func (q *queue) append(m *message.Message, sync, led bool, done func(error)) {
 	a.ops[0] = store.Op{Action: store.Add, Destination: q.dest, Message: m, Prioritized: q.policy.PrioritizedMessages}
 	a.unit.Ops = a.ops[:]
 	a.unit.Sync, a.unit.Led = sync, led
-	a.ref = ref{m: m, home: q, stored: true, redeliveries: m.RedeliveryCounter}
+	a.ref = ref{m: m, home: q, bytes: q.measured(m), stored: true, redeliveries: m.RedeliveryCounter}
 	q.b.began()
 	if !q.b.concurrent {
 		a.unit.Done = a.written
@@ -217,7 +217,7 @@ func (q *queue) refuse() {
 }
 
 func (q *queue) arrive(m *message.Message, op *store.Op) {
-	r := &ref{m: m, home: q, redeliveries: m.RedeliveryCounter}
+	r := &ref{m: m, home: q, bytes: q.measured(m), redeliveries: m.RedeliveryCounter}
 	if op != nil {
 		r.stored = true
 		q.arriveStored(r, op)
@@ -258,7 +258,7 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	if q.removed {
 		q.mu.Unlock()
 		if q.emptied.Load() { // units are done in order: it came after the removal
-			q.b.rehouse(q.dest)
+			q.b.rehouse(q.dest, r.m, op.Seq)
 		} else {
 			q.stats.discarded.Add(1)
 		}
@@ -284,9 +284,10 @@ func (q *queue) arriveStored(r *ref, op *store.Op) {
 	q.arrived(r.m)
 }
 
-// rehouse lets a queue that was removed while messages were on their way to
-// it come into being again, with what the store holds.
-func (b *Broker) rehouse(dest message.Destination) {
+// rehouse lets a queue that was removed while m was on its way to it come into
+// being again, with what the store holds. The next queue may have taken later
+// messages already, as they were appended, and then has to fetch this one.
+func (b *Broker) rehouse(dest message.Destination, m *message.Message, seq store.Seq) {
 	t, err := b.ensure(dest)
 	if err != nil {
 		b.log.Warn("message is stored for a destination that cannot be created", "destination", dest.String(), "error", err)
@@ -298,9 +299,26 @@ func (b *Broker) rehouse(dest message.Destination) {
 		for rank := range q.window.lanes() {
 			q.fellBehindLocked(q.window.lane(rank))
 		}
+		if seq <= q.window.lane(q.window.rank(m)).cursor && q.window.stored()[seq] == nil && !q.carriesLocked(m) {
+			q.fetch = append(q.fetch, seq)
+		}
 		q.pageLocked()
 		q.mu.Unlock()
 	}
+}
+
+// carriesLocked reports whether a consumer was given m and has neither consumed
+// it nor given it back.
+func (q *queue) carriesLocked(m *message.Message) bool {
+	for c := range q.rota.each {
+		c.mu.Lock()
+		carries := c.carriesLocked(func(r *ref) bool { return r.home == home(q) && r.m.ID.Key() == m.ID.Key() })
+		c.mu.Unlock()
+		if carries {
+			return true
+		}
+	}
+	return false
 }
 
 // enterLocked puts r into the window, and its size into the memory usage.

@@ -177,7 +177,7 @@ func (r *retention) lapse() {
 }
 
 // recount gives what is kept to a new listener: what was retained, and, if
-// all is true, what the policy keeps. Messages that go to others meanwhile
+// all is true, what the policy keeps, but nothing twice. Messages that go to others meanwhile
 // wait until begin, which has the listener listen, has returned.
 func (r *retention) recount(all bool, begin func() error, each func(*message.Message, *share)) error {
 	r.mu.Lock()
@@ -193,7 +193,9 @@ func (r *retention) recount(all bool, begin func() error, each func(*message.Mes
 	}
 	r.trimLocked(&r.place.policy.Recovery)
 	for i := range r.list {
-		r.recall(&r.list[i], each)
+		if r.retained == nil || r.list[i].m.ID != r.retained.m.ID {
+			r.recall(&r.list[i], each)
+		}
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func TestRecoveryAsksTheSelector(t *testing.T) {
 
 type priorityAbove uint8
 
-func (p priorityAbove) Match(m *message.Message) bool { return m.Priority > uint8(p) }
+func (p priorityAbove) Match(m *message.Message, _ int32) bool { return m.Priority > uint8(p) }
 
 // What is kept for a time goes, and its memory with it, without anybody's
 // doing.
@@ -128,6 +128,19 @@ func TestRetainedMessage(t *testing.T) {
 	c.consumer(4, news, 10, retroactive)
 	require.Zero(t, c.count())
 	require.Zero(t, f.stats(news).Memory)
+}
+
+// What is retained and kept by the policy, too, comes once, and first.
+func TestRetainedMessageBesideKeptOnes(t *testing.T) {
+	f := start(t, governed(func(p *Policy) { p.Recovery = Recovery{Keep: KeepCount, Count: 2} }))
+	c := f.connect()
+	p := c.producer(1, news)
+	c.sendN(p, news, 1)
+	require.NoError(t, c.send(c.make(p, news, with(propertyRetain, true))))
+	c.sendN(p, news, 1)
+	c.consumer(1, news, 10, retroactive)
+	require.Equal(t, []int64{2, 3}, sequencesOf(c.take(t, 2)))
+	require.Zero(t, c.count())
 }
 
 // A durable subscriber that is retroactive gets what was retained each time it

@@ -125,6 +125,7 @@ func (b *Broker) unregisterTarget(t target, unless use, done func(error)) bool {
 			done(err)
 		}
 	}))
+	b.standing.drop(dest)
 	return true
 }
 

@@ -244,7 +244,7 @@ func (t *rota) offerAny(r *ref, dest message.Destination) answer {
 				result = waiting
 				continue
 			}
-			if !t.want(m.consumer, r.m) {
+			if !t.want(m.consumer, r.m, r.redeliveries) {
 				continue
 			}
 			if m.missed != t.scan && m.take(r, dest) {
@@ -326,7 +326,7 @@ func (t *rota) offerExclusive(r *ref, dest message.Destination) answer {
 	switch {
 	case t.blocks(m, r):
 		return full
-	case !t.want(m.consumer, r.m):
+	case !t.want(m.consumer, r.m, r.redeliveries):
 		return unwanted
 	case !grouped(r.m):
 		if m.take(r, dest) {
@@ -359,7 +359,7 @@ func (t *rota) offerGrouped(r *ref, dest message.Destination) answer {
 		result = t.offerAnew(r, dest)
 	case t.blocks(owner, r):
 		result = waiting
-	case !t.want(owner.consumer, r.m):
+	case !t.want(owner.consumer, r.m, r.redeliveries):
 	case owner.missed != t.scan && t.give(r, owner, dest, false):
 		t.had(owner)
 		return taken
@@ -398,7 +398,7 @@ func (t *rota) offerAnew(r *ref, dest message.Destination) answer {
 				result = waiting
 				continue
 			}
-			if !t.want(m.consumer, r.m) {
+			if !t.want(m.consumer, r.m, r.redeliveries) {
 				continue
 			}
 			result = waiting

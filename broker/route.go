@@ -92,7 +92,7 @@ type fork struct {
 }
 
 func (f *fork) takes(m *message.Message) bool {
-	return (f.filter == nil || f.filter.Match(m)) && (!f.local || len(m.BrokerPath) == 0) && (f.aware == nil || f.aware.attracts(m) || f.aware.b.selectors.attract(f.aware.dest, m))
+	return (f.filter == nil || f.filter.Match(m, m.RedeliveryCounter)) && (!f.local || len(m.BrokerPath) == 0) && (f.aware == nil || f.aware.attracts(m) || f.aware.b.selectors.attract(f.aware.dest, m))
 }
 
 // fixed reports that all messages take the same way from s.
@@ -164,7 +164,7 @@ func (q *queue) attracts(m *message.Message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for c := range q.rota.each {
-		if q.rota.want(c, m) {
+		if q.rota.want(c, m, m.RedeliveryCounter) {
 			return true
 		}
 	}

@@ -125,7 +125,7 @@ func (s *seeker) advance(sc *scan, entries []store.Entry, full bool) {
 			p.skip()
 			return nil
 		}
-		r := s.claimant(e.Message, sc.rank,
+		r := s.claimant(e, sc.rank,
 			func(r *reader) bool { return r.at[sc.rank] == atCursor },
 			func(r *reader) { r.at[sc.rank] = e.Seq - 1 })
 		if r == nil {
@@ -163,7 +163,7 @@ func (s *seeker) revisit(sc *scan, entries []store.Entry, full bool) {
 			p.skip()
 			continue
 		}
-		r := s.claimant(e.Message, sc.rank,
+		r := s.claimant(e, sc.rank,
 			func(r *reader) bool { return looking[r] && r.at[sc.rank] < e.Seq },
 			func(r *reader) { looking[r], r.at[sc.rank] = false, e.Seq-1 })
 		if r == nil {

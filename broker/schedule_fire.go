@@ -216,7 +216,7 @@ func (s *schedule) putBack(list []alarm, wait time.Duration) {
 		if wait > 0 {
 			a.due = s.b.nowMS() + wait.Milliseconds()
 		}
-		s.alarms.push(a)
+		s.alarms.putBack(a)
 	}
 }
 

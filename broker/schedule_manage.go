@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +29,7 @@ type management struct {
 	id       string              // of REMOVE
 	from, to int64               // ms since 1970, both included
 	replyTo  message.Destination // of BROWSE
+	see      func(*job) bool     // of BROWSE, in place of replyTo; false: enough
 	done     func(error)
 }
 
@@ -51,6 +51,10 @@ func (s *schedule) manage(m *message.Message, done func(error)) error {
 		return nil
 	}
 	r.done = done
+	return s.request(r)
+}
+
+func (s *schedule) request(r management) error {
 	select {
 	case s.requests <- r:
 		return nil
@@ -108,47 +112,78 @@ func (s *schedule) manageAll() {
 }
 
 func (s *schedule) carryOut(r management) {
-	list, ok := s.chosen(r)
-	switch {
-	case !ok:
+	s.turn.Lock()
+	if !s.settle() {
+		s.turn.Unlock()
 		r.done(ErrClosed)
-	case r.action == managementBrowse:
-		s.show(list, r)
-	default:
-		r.done(s.remove(list, r.id))
+		return
 	}
+	if r.action == managementBrowse {
+		s.mu.Lock()
+		view := s.alarms.view()
+		s.mu.Unlock()
+		s.turn.Unlock()
+		s.show(view, r)
+		return
+	}
+	list := s.meant(r)
+	s.mu.Lock()
+	s.alarms.take(list...)
+	s.mu.Unlock()
+	s.turn.Unlock()
+	r.done(s.remove(list, r.id))
 }
 
-// chosen finds the jobs that a request means, in the order of their times;
-// those to be removed do not fire any more. It waits for all that was sent
-// before; false if the broker stops meanwhile.
-func (s *schedule) chosen(r management) ([]alarm, bool) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+// settle waits until all that was sent or fired before is in the store and in
+// alarms; false if the broker stops meanwhile. turn is held.
+func (s *schedule) settle() bool {
 	settled := make(chan struct{})
 	s.b.store.Append(&store.Unit{Done: func(error) { close(settled) }})
 	select {
 	case <-settled:
+		return true
 	case <-s.b.quiet:
-		return nil, false
+		return false
+	}
+}
+
+// meant finds the jobs that a request removes, perhaps others too whose ids
+// have the same hash, in the order of their times. turn is held. A job that
+// was sent to this broker and has not fired yet is found by its place in the
+// store; all alarms are looked through for others.
+func (s *schedule) meant(r management) []alarm {
+	if r.action == managementRemove {
+		if a, ok := s.find(r.id); ok {
+			return []alarm{a}
+		}
 	}
 	s.mu.Lock()
-	var list []alarm
-	switch hash := s.hashID(r.id); r.action {
-	case managementBrowse:
-		s.alarms.all(func(a alarm) {
-			if a.due >= r.from && a.due <= r.to {
-				list = append(list, a)
-			}
-		})
-	case managementRemove:
-		list = s.alarms.takeAll(list, func(a alarm) bool { return a.hash == hash })
-	default:
-		list = s.alarms.takeAll(list, func(a alarm) bool { return a.due >= r.from && a.due <= r.to })
+	defer s.mu.Unlock()
+	if r.action == managementRemove {
+		hash := s.hashID(r.id)
+		return s.alarms.chosen(func(a alarm) bool { return a.hash == hash })
 	}
-	s.mu.Unlock()
-	slices.SortFunc(list, alarm.compare)
-	return list, true
+	return s.alarms.chosen(func(a alarm) bool { return a.due >= r.from && a.due <= r.to })
+}
+
+// find returns the job that is stored as the message with this id.
+func (s *schedule) find(id string) (alarm, bool) {
+	parsed, err := message.ParseMessageID(id)
+	if err != nil {
+		return alarm{}, false
+	}
+	seq, ok := s.b.store.Find(s.dest, parsed)
+	if !ok {
+		return alarm{}, false
+	}
+	page, err := s.b.store.Page(nil, s.dest, seq-1, 1, 1)
+	if err != nil || len(page) == 0 || page[0].Seq != seq {
+		return alarm{}, false
+	}
+	if j, err := parseJob(page[0].Message); err != nil || j.name() != id {
+		return alarm{}, false
+	}
+	return s.alarmOf(page[0].Message, seq), true
 }
 
 // remove takes jobs out of the store: those with that id, or all if it is "".
@@ -215,12 +250,19 @@ const patienceOfBrowse = 10 * time.Second
 
 // show sends the jobs of a request to who has asked. They are not persistent
 // and look like advisories. (ActiveMQ: SchedulerBroker.sendScheduledJob)
-func (s *schedule) show(list []alarm, r management) {
+func (s *schedule) show(view *alarms, r management) {
 	done := r.done
-	for len(list) > 0 {
-		page := list[:min(len(list), jobPage)]
-		list = list[len(page):]
+	for more := true; more; {
+		var page []alarm
+		page, more = between(view, r.from, r.to)
 		messages, err := s.read(page)
+		if r.see != nil {
+			if !showEach(messages, r.see) || !more || err != nil {
+				done(err)
+				return
+			}
+			continue
+		}
 		for i := 0; i < len(messages) && err == nil; i++ {
 			if messages[i] != nil {
 				err = s.reply(messages[i], r.replyTo)
@@ -234,6 +276,34 @@ func (s *schedule) show(list []alarm, r management) {
 		done = func(error) {}
 	}
 	done(nil)
+}
+
+// showEach shows jobs, until enough are seen.
+func showEach(messages []*message.Message, see func(*job) bool) bool {
+	for _, m := range messages {
+		if m == nil {
+			continue
+		}
+		if j, err := parseJob(m); err == nil && !see(j) {
+			return false
+		}
+	}
+	return true
+}
+
+// between takes a page of what is due from and to these times out of a view.
+func between(view *alarms, from, to int64) (page []alarm, more bool) {
+	for len(page) < jobPage {
+		a, ok := view.first()
+		if !ok || a.due > to {
+			return page, false
+		}
+		view.pop()
+		if a.due >= from {
+			page = append(page, a)
+		}
+	}
+	return page, true
 }
 
 func (s *schedule) reply(m *message.Message, to message.Destination) error {

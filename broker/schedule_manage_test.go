@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,5 +126,84 @@ func TestManageAfterATakeOver(t *testing.T) {
 		p = c.producer(1, message.Destination{})
 		require.NoError(t, c.ask(p, "REMOVEALL"))
 		require.Empty(t, f.stored(jobQueue))
+	})
+}
+
+// One of many jobs is removed by its id, whatever state it is in; what has
+// another id goes on.
+func TestRemoveOneOfMany(t *testing.T) {
+	timed(t, func(t *testing.T) {
+		f := start(t, scheduling)
+		c := f.connect()
+		c.consumer(1, orders, 2000)
+		p := c.producer(1, message.Destination{})
+		once := c.make(p, orders, delayed(t, 5000))
+		again := c.make(p, orders, bearing(t, message.Property{Name: scheduledPeriod, Value: int64(1000)},
+			message.Property{Name: scheduledRepeat, Value: int32(-1)}))
+		require.NoError(t, c.send(once))
+		require.NoError(t, c.send(again))
+		c.sendN(p, orders, 1000, delayed(t, 5000))
+		time.Sleep(1500 * time.Millisecond)
+		c.shown(1)
+		for _, m := range []*message.Message{once, again} {
+			stays := len(f.stored(jobQueue)) - 1
+			for range 2 { // the second time there is nothing
+				require.NoError(t, c.ask(p, "REMOVE", message.Property{Name: scheduledJobID, Value: m.ID.String()}))
+				require.Len(t, f.stored(jobQueue), stays)
+			}
+		}
+		n, _ := f.Jobs()
+		require.Equal(t, int64(1000), n)
+		time.Sleep(10 * time.Second)
+		c.shown(1000)
+		require.Zero(t, f.schedule.usage.used.Load())
+		require.Empty(t, f.schedule.alarms.dead)
+	})
+}
+
+// Who asks from outside, as the console does, sees and removes the same.
+func TestJobsFromOutside(t *testing.T) {
+	timed(t, func(t *testing.T) {
+		f := start(t, scheduling)
+		ctx := t.Context()
+		c := f.connect()
+		p := c.producer(1, message.Destination{})
+		began := time.Now().UnixMilli()
+		c.sendN(p, orders, 600, delayed(t, 60_000))
+		cron := c.make(p, orders, bearing(t, message.Property{Name: scheduledCron, Value: "0 0 1 1 *"}, message.Property{Name: scheduledRepeat, Value: int32(3)}),
+			func(m *message.Message) { m.Timestamp = 7 })
+		require.NoError(t, c.send(cron))
+
+		all, err := f.ListJobs(ctx, 0, 1<<62, 1000)
+		require.NoError(t, err)
+		require.Len(t, all, 601)
+		require.Equal(t, Job{ID: all[0].ID, Delay: 60_000, Next: began + 60_000, Sent: all[0].Sent}, all[0])
+		require.Equal(t, Job{ID: cron.ID.String(), Cron: "0 0 1 1 *", Repeat: 3, Sent: 7, Next: all[600].Next}, all[600])
+		for most, want := range map[int]int{-1: 0, 0: 0, 1: 1, 256: 256, 257: 257} {
+			some, err := f.ListJobs(ctx, 0, 1<<62, most)
+			require.NoError(t, err)
+			require.Equal(t, all[:want], some)
+		}
+		some, err := f.ListJobs(ctx, began+60_001, 1<<62, 1000)
+		require.NoError(t, err)
+		require.Equal(t, all[600:], some)
+
+		require.NoError(t, f.RemoveJob(ctx, all[1].ID))
+		require.NoError(t, f.RemoveJob(ctx, "nobody"))
+		require.Len(t, f.stored(jobQueue), 600)
+		require.NoError(t, f.RemoveJobs(ctx, 0, began+60_000))
+		require.Len(t, f.stored(jobQueue), 1)
+		require.NoError(t, f.RemoveJobs(ctx, 0, 1<<62))
+		some, err = f.ListJobs(ctx, 0, 1<<62, 1000)
+		require.NoError(t, err)
+		require.Empty(t, some)
+
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err = f.ListJobs(gone, 0, 1<<62, 1000); err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		f = f.crash()
+		require.ErrorIs(t, f.RemoveJobs(ctx, 0, 1), ErrResourceAllocation)
 	})
 }

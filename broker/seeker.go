@@ -3,7 +3,6 @@ package broker
 import (
 	"math"
 
-	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -187,11 +186,12 @@ func (r *reader) blocked(m *ref) bool {
 
 // claimant returns the reader for whom m enters the window, among those that
 // may says look at it. Those that want it and have no room are given to full.
-func (s *seeker) claimant(m *message.Message, rank uint8, may func(*reader) bool, full func(*reader)) *reader {
+func (s *seeker) claimant(e *store.Entry, rank uint8, may func(*reader) bool, full func(*reader)) *reader {
 	var list []*reader
+	redeliveries := max(entryRedeliveries(e), s.q.counts[e.Seq])
 	for c := range s.q.rota.each {
 		r := s.readers[c]
-		if r == nil || !r.served() || !may(r) || !s.q.rota.want(c, m) {
+		if r == nil || !r.served() || !may(r) || !s.q.rota.want(c, e.Message, redeliveries) {
 			continue
 		}
 		if r.room(rank) {
@@ -236,7 +236,7 @@ func (s *seeker) judge(m *ref) bool {
 	awaited := false
 	for c := range s.q.rota.each {
 		r := s.readers[c]
-		if r == nil || !s.q.rota.want(c, m.m) {
+		if r == nil || !s.q.rota.want(c, m.m, m.redeliveries) {
 			continue
 		}
 		if !r.blocked(m) {

@@ -69,7 +69,7 @@ type keptSelector struct {
 
 func (s *selectors) init(b *Broker) {
 	s.b, s.rule = b, b.options.SelectorCache
-	s.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 4}
+	s.producer = message.ProducerID{Connection: message.ConnectionID(b.options.ID), Session: -1, Value: 5}
 	s.queues = map[message.Destination]*keptSelectors{}
 }
 
@@ -271,7 +271,7 @@ func (s *selectors) attract(dest message.Destination, m *message.Message) bool {
 		return false
 	}
 	for _, k := range q.all {
-		if k.filter == nil || k.filter.Match(m) {
+		if k.filter == nil || k.filter.Match(m, m.RedeliveryCounter) {
 			return true
 		}
 	}

@@ -47,9 +47,18 @@ func (c *Connection) newSubscriber(info *message.ConsumerInfo, filter Filter, p 
 		extend:  p.UsePrefetchExtension, limit: p.pendingLimit(info), eviction: p.Eviction,
 		prefetch: clampPrefetch(info.PrefetchSize),
 	}
+	if s.guides() {
+		s.limit = maxUntaught
+	}
 	s.hold = newHold(c.peer, s.release)
 	s.pace.begin(c.b)
 	return s
+}
+
+// guides reports whether what s listens to tells another broker's bridge which
+// consumers there are.
+func (s *subscriber) guides() bool {
+	return s.conn.source.Load() != nil && isAdvisory(s.info.Destination)
 }
 
 // pendingLimit is how many messages may wait for a consumer; -1 any number.
@@ -80,7 +89,7 @@ func (s *subscriber) wants(m *message.Message) bool {
 	if s.info.NoLocal && m.ID.Producer.Connection == s.info.ID.Connection {
 		return false
 	}
-	return (s.filter == nil || s.filter.Match(m)) && (s.forward == nil || s.forward.passes(m))
+	return (s.filter == nil || s.filter.Match(m, m.RedeliveryCounter)) && (s.forward == nil || s.forward.passes(m))
 }
 
 func (s *subscriber) creditLocked() int {

@@ -245,7 +245,7 @@ func TestDurablePattern(t *testing.T) {
 // odd wants every second message.
 type odd struct{}
 
-func (odd) Match(m *message.Message) bool { return m.ID.ProducerSequence%2 == 1 }
+func (odd) Match(m *message.Message, _ int32) bool { return m.ID.ProducerSequence%2 == 1 }
 
 func withSelectors(o *Options) {
 	o.ParseSelector = func(s string) (Filter, error) {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -38,6 +39,14 @@ func (s *shelf) first() *shown {
 
 func (s *shelf) drop() { s.list = s.list[1:] }
 
+// passes leaves out a message whose write was on its way when the shelf was
+// filled: the store shows it by now.
+func (s *shelf) passes(seq store.Seq) {
+	if m := s.first(); m != nil && m.key.seq == seq && m.key.sub == 0 {
+		s.drop()
+	}
+}
+
 func (s *shelf) fill() {
 	page, _, err := readBack(s.spooled, s.from, max(s.q.policy.MaxBrowsePageSize, 1), browsePageBytes)
 	if err != nil {
@@ -58,18 +67,27 @@ func (s *shelf) fill() {
 	}
 }
 
-// unstored returns what the store would not show, in order, and the position
-// at which a browse of the store ends.
-func (q *queue) unstored() (shelves []*shelf, last store.Seq) {
+// unstored returns what the store would not show, in order, the redelivery
+// counters that it does not have, and the position at which a browse of the
+// store ends.
+func (q *queue) unstored() (shelves []*shelf, counts map[store.Seq]int32, last store.Seq) {
 	for rank := range q.window.lanes() {
 		shelves = append(shelves, &shelf{q: q, rank: rank})
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	counts = maps.Clone(q.counts)
 	collect := func(r *ref) {
 		if !r.stored || r.unit != nil {
 			s := shelves[r.key.rank]
 			s.list = append(s.list, shown{r.m, r.key, r.redeliveries})
+			return
+		}
+		if r.redeliveries > r.m.RedeliveryCounter {
+			if counts == nil {
+				counts = map[store.Seq]int32{}
+			}
+			counts[r.key.seq] = r.redeliveries
 		}
 	}
 	for c := range q.rota.each {
@@ -100,5 +118,5 @@ func (q *queue) unstored() (shelves []*shelf, last store.Seq) {
 	if q.window.behind() && !q.window.heard() {
 		last = math.MaxUint64 // all is from before this process
 	}
-	return shelves, last
+	return shelves, counts, last
 }

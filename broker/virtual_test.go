@@ -63,7 +63,7 @@ func virtually(v ...VirtualDestination) func(*Options) {
 // typed is a selector that wants one JMSType.
 type typed string
 
-func (s typed) Match(m *message.Message) bool { return m.Type == string(s) }
+func (s typed) Match(m *message.Message, _ int32) bool { return m.Type == string(s) }
 
 func withType(s string) func(*message.Message) {
 	return func(m *message.Message) { m.Type = s }

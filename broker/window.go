@@ -62,6 +62,7 @@ type ref struct {
 
 	// Small ones stand together: there is a ref for each message in memory.
 	segment      store.Segment
+	bytes        uint32 // fixed: what r counts for in memory; see size
 	seen         uint32 // home's lock: the round in which nobody wanted it; see seeker
 	redeliveries int32
 	listed       bool // home's lock: in the window
@@ -75,7 +76,21 @@ type ref struct {
 }
 
 // size is what r counts for in memory.
-func (r *ref) size() int64 { return r.home.base().sizeOf(r.m) }
+func (r *ref) size() int64 {
+	if r.bytes > 0 {
+		return int64(r.bytes)
+	}
+	return r.home.base().sizeOf(r.m)
+}
+
+// measured is a size as a ref of a message on its way keeps it; 0 is that it
+// is to be asked for.
+func (p *place) measured(m *message.Message) uint32 {
+	if n := p.sizeOf(m); n > 0 && n <= math.MaxUint32 {
+		return uint32(n)
+	}
+	return 0
+}
 
 // reset makes r ready to be delivered again.
 func (r *ref) reset() {
@@ -85,11 +100,18 @@ func (r *ref) reset() {
 // fromEntry makes r, of the lane rank, of what the store returned.
 func (r *ref) fromEntry(e *store.Entry, h home, rank uint8) {
 	*r = ref{m: e.Message, home: h, key: key{seq: e.Seq, rank: rank}, segment: e.Segment, stored: true}
-	r.redeliveries = max(e.Message.RedeliveryCounter, e.Redeliveries)
-	if e.Redelivered && r.redeliveries == 0 {
-		r.redeliveries = 1
-	}
+	r.redeliveries = entryRedeliveries(e)
 	r.doubtful = e.Redelivered
+}
+
+// entryRedeliveries is how often the store's message was delivered before, as
+// far as the store knows.
+func entryRedeliveries(e *store.Entry) int32 {
+	n := max(e.Message.RedeliveryCounter, e.Redeliveries)
+	if e.Redelivered {
+		n = max(n, 1)
+	}
+	return n
 }
 
 // window is the part of a backlog that is in memory and waits for a consumer,
@@ -101,7 +123,10 @@ func (r *ref) fromEntry(e *store.Entry, h home, rank uint8) {
 // Done or from a page; everything visible beyond it is in the store alone. A
 // message enters from Done only when its lane is caught up, so the two ways
 // cannot pass the same message twice: Done finds it at or below the cursor
-// when a page has been faster. What a page brings and nobody wants need not
+// when a page has been faster. A page is read without the lock, so that what it
+// shows may be gone, or locked, when it is taken in: what is unlocked because it
+// is gone stays locked until no pager is at work, and whoever else takes what is
+// in the store alone works in a pager's place. What a page brings and nobody wants need not
 // enter; see seeker.
 type window struct {
 	head   *ref
@@ -238,10 +263,11 @@ func (w *window) insertFront(r *ref) {
 
 func (w *window) link(r, after *ref) {
 	l := w.lane(r.key.rank)
+	size := r.size()
 	w.n++
 	l.n++
-	w.bytes += r.size()
-	l.bytes += r.size()
+	w.bytes += size
+	l.bytes += size
 	r.listed = true
 	r.prev = after
 	if after == nil {
@@ -259,10 +285,11 @@ func (w *window) link(r, after *ref) {
 
 func (w *window) remove(r *ref) {
 	l := w.lane(r.key.rank)
+	size := r.size()
 	w.n--
 	l.n--
-	w.bytes -= r.size()
-	l.bytes -= r.size()
+	w.bytes -= size
+	l.bytes -= size
 	if l.tail == r {
 		if l.tail = r.prev; l.n == 0 {
 			l.tail = nil
@@ -311,6 +338,20 @@ func (w *window) due(p *place) (rank uint8, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// firstOf is the first message of a lane; nil if it has none in memory.
+func (w *window) firstOf(rank uint8) *ref {
+	r := w.head
+	if rank > 0 {
+		if before := w.tailOf(rank - 1); before != nil {
+			r = before.next
+		}
+	}
+	if r == nil || r.key.rank != rank {
+		return nil
+	}
+	return r
 }
 
 // open is the last lane of which messages may be delivered: beyond one that is

@@ -114,6 +114,9 @@ func (v *view) each(pattern jolokia.Name, f func(*jolokia.Bean)) {
 	}
 	f(&jolokia.Bean{Name: v.name, Class: brokerClass, Subject: v})
 	f(&jolokia.Bean{Name: v.name.With("service", "Health"), Class: healthClass, Subject: v})
+	if v.Summary().Scheduler {
+		f(&jolokia.Bean{Name: v.schedulerName(), Class: schedulerClass, Subject: v})
+	}
 	for _, c := range v.Connectors() {
 		f(&jolokia.Bean{Name: connectorName(v, &c), Class: connectorClass, Subject: &c})
 	}

@@ -44,6 +44,12 @@ var brokerClass = class("BrokerView", []jolokia.Attribute{
 	of("Topics", refs, "Names of the topics' beans.", func(v *view) any { return v.refs(Topic) }),
 	of("TemporaryQueues", refs, "Names of the temporary queues' beans.", func(v *view) any { return v.refs(TempQueue) }),
 	of("TemporaryTopics", refs, "Names of the temporary topics' beans.", func(v *view) any { return v.refs(TempTopic) }),
+	of("JMSJobScheduler", ref, "Name of the scheduler's bean.", func(v *view) any {
+		if !v.Summary().Scheduler {
+			return nil
+		}
+		return jolokia.Ref{Name: v.schedulerName()}
+	}),
 	of("TransportConnectors", javaMap, "What clients connect to, by connector.", func(v *view) any {
 		uris := map[string]any{}
 		for _, c := range v.Connectors() {

@@ -2,6 +2,8 @@ package console
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -165,4 +167,54 @@ func TestUptime(t *testing.T) {
 	} {
 		require.Equal(t, want, uptime(d))
 	}
+}
+
+// The scheduler's bean is there if there is a scheduler.
+func TestSchedulerBean(t *testing.T) {
+	node := master()
+	require.Nil(t, read(t, node, "")["JMSJobScheduler"])
+	const keys = ",service=JobScheduler,name=JMS"
+	status, _ := ask(t, node, map[string]any{"type": "read", "mbean": brokerBean + keys})
+	require.Equal(t, 404.0, status)
+
+	at := time.Date(2030, 1, 2, 3, 4, 5, 600_000_000, time.Local)
+	node.broker.summary.Scheduler, node.broker.summary.Jobs = true, 2
+	node.broker.jobs = []Job{
+		{ID: "ID:1", Next: at, Sent: at.Add(-time.Minute), Delay: time.Minute},
+		{ID: "ID:2", Next: at.Add(time.Hour), Cron: "* * * * *", Period: time.Second, Repeat: -1},
+	}
+	require.Equal(t, map[string]any{"objectName": "org.apache.activemq:brokerName=near,name=JMS,service=JobScheduler,type=Broker"}, read(t, node, "")["JMSJobScheduler"])
+	b := read(t, node, keys)
+	first := map[string]any{"ID:1": map[string]any{"jobId": "ID:1", "cronEntry": "", "start": "2030-01-02 03:03:05", "delay": 60000.0,
+		"next": "2030-01-02 03:04:05", "period": 0.0, "repeat": 0.0}}
+	require.Equal(t, 2.0, b["ScheduledMessageCount"])
+	require.Equal(t, "2030-01-02 03:04:05", b["NextScheduleTime"])
+	require.Equal(t, first, b["NextScheduleJobs"])
+	require.Len(t, b["AllJobs"], 2)
+	require.Equal(t, map[string]any{"jobId": "ID:2", "cronEntry": "* * * * *", "start": "", "delay": 0.0, "next": "2030-01-02 04:04:05", "period": 1000.0,
+		"repeat": -1.0}, b["AllJobs"].(map[string]any)["ID:2"])
+
+	exec := func(operation string, arguments ...any) (float64, any) {
+		return ask(t, node, map[string]any{"type": "exec", "mbean": brokerBean + keys, "operation": operation, "arguments": arguments})
+	}
+	const start, end = "2030-01-02 03:04:05", "2030-01-02 03:04:06"
+	status, value := exec("getAllJobs(java.lang.String,java.lang.String)", start, end)
+	require.Equal(t, 200.0, status, value)
+	require.Equal(t, first, value)
+	for operation, arguments := range map[string][]any{
+		"removeAllJobs()": nil, "removeAllJobs(java.lang.String,java.lang.String)": {start, end}, "removeAllJobsAtScheduledTime": {start}, "removeJob": {"ID:1"},
+	} {
+		status, value := exec(operation, arguments...)
+		require.Equal(t, 200.0, status, value)
+	}
+	ms := at.Truncate(time.Second).UnixMilli()
+	require.ElementsMatch(t, []string{
+		fmt.Sprintf("remove jobs %d %d", time.Time{}.UnixMilli(), int64(math.MaxInt64)), fmt.Sprintf("remove jobs %d %d", ms, ms+1999),
+		fmt.Sprintf("remove jobs %d %d", ms, ms+999), "remove job ID:1",
+	}, node.broker.done)
+	status, value = exec("removeAllJobsAtScheduledTime", "tomorrow")
+	require.Equal(t, 500.0, status)
+	require.Contains(t, value, "java.text.ParseException")
+	node.broker.fails = errTest
+	require.Nil(t, read(t, node, keys)["NextScheduleTime"])
 }

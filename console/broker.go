@@ -23,6 +23,22 @@ type Broker interface {
 	Move(ctx context.Context, queue string, s Selection, to string) (int, error)
 	Copy(ctx context.Context, queue string, s Selection, to string) (int, error)
 	Retry(ctx context.Context, queue string, s Selection) (int, error)
+
+	// ScheduledJobs lists the messages that are due from and to these times,
+	// both included, in order, at most so many; RemoveJobs removes them, and
+	// RemoveJob the one with an id, if there is one.
+	ScheduledJobs(ctx context.Context, from, to time.Time, most int) ([]Job, error)
+	RemoveJobs(ctx context.Context, from, to time.Time) error
+	RemoveJob(ctx context.Context, id string) error
+}
+
+// Job is a message that is to be delivered later. Times that are not known are
+// zero.
+type Job struct {
+	ID, Cron      string
+	Sent, Next    time.Time
+	Delay, Period time.Duration
+	Repeat        int // negative: for ever
 }
 
 // Errors that a Broker returns, which have classes of Java's of their own.
@@ -54,6 +70,7 @@ type Summary struct {
 	MemoryUsed, MemoryLimit int64
 	StoreUsed, StoreLimit   int64
 	TempUsed, TempLimit     int64
+	Scheduler               bool  // there is one
 	Jobs                    int64 // scheduled messages
 
 	// Gone has the counts of destinations that there are no more, together.

@@ -35,6 +35,7 @@ type fakeBroker struct {
 	connectors   []Connector
 	network      []NetworkConnector
 	bridges      []Bridge
+	jobs         []Job
 
 	looks atomic.Int64 // at the destinations
 	done  []string
@@ -73,6 +74,23 @@ func (b *fakeBroker) Copy(_ context.Context, queue string, s Selection, to strin
 }
 func (b *fakeBroker) Retry(_ context.Context, queue string, s Selection) (int, error) {
 	return b.note("retry", queue, s, "")
+}
+
+func (b *fakeBroker) ScheduledJobs(_ context.Context, from, to time.Time, most int) (list []Job, _ error) {
+	for _, j := range b.jobs {
+		if !j.Next.Before(from) && !j.Next.After(to) && len(list) < most {
+			list = append(list, j)
+		}
+	}
+	return list, b.fails
+}
+func (b *fakeBroker) RemoveJobs(_ context.Context, from, to time.Time) error {
+	b.done = append(b.done, fmt.Sprintf("remove jobs %d %d", from.UnixMilli(), to.UnixMilli()))
+	return b.fails
+}
+func (b *fakeBroker) RemoveJob(_ context.Context, id string) error {
+	b.done = append(b.done, "remove job "+id)
+	return b.fails
 }
 
 var errTest = errors.New("it does not work")

@@ -7,7 +7,7 @@ import (
 )
 
 // Append encodes u on the caller's goroutine and queues it. The committer is
-// not woken where the caller is going to lead; see lead.go.
+// not woken where the caller is going to lead; see package committer.
 func (s *Store) Append(u *store.Unit) {
 	w := s.encode(u)
 	u.Work = w
@@ -27,18 +27,11 @@ func (s *Store) Append(u *store.Unit) {
 	if w.err == nil {
 		w.branch, w.err = s.branches.Place(u, &s.lastSeq)
 	}
-	s.pending = append(s.pending, u)
 	s.backlog += w.size
-	if u.Sync {
-		s.syncs.Add(1)
-	}
-	led := u.Led && s.idle && s.alone
-	if led {
-		s.left.Store(true)
-	}
+	wake := s.role.AppendLocked(u)
 	s.queueMu.Unlock()
-	if !led {
-		s.signal()
+	if wake {
+		s.role.Wake()
 	}
 }
 
@@ -85,11 +78,4 @@ func (s *Store) Admit(ctx context.Context) error {
 		}
 		return !s.full && s.backlog < s.o.MaxPending, nil
 	})
-}
-
-func (s *Store) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
 }

@@ -10,14 +10,17 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
+// longestWait bounds a wait for company, in which the committer sleeps.
+const longestWait = time.Millisecond
+
 // commit is the committer: it alone writes to the database, unless a caller
 // leads for a batch (lead.go). It takes what has been appended, sends it in
 // batches, each one transaction, and calls each unit's Done in log order.
 func (s *Store) commit() {
 	defer close(s.ended)
-	s.role.Lock()
+	s.role.Enter()
 	for {
-		s.company.wait(s.asking, s.wake)
+		s.role.Gather()
 		units, closed := s.take()
 		if len(units) > 0 {
 			s.rounds(units)
@@ -26,8 +29,8 @@ func (s *Store) commit() {
 		if closed {
 			return
 		}
-		<-s.wake
-		s.role.Lock()
+		<-s.role.Woken()
+		s.role.Enter()
 	}
 }
 
@@ -36,40 +39,21 @@ func (s *Store) rounds(units []*store.Unit) {
 	for rest := units; len(rest) > 0; {
 		rest = s.round(rest)
 	}
-	clear(units)
-	s.spare = units[:0]
+	s.role.Return(units)
 }
 
-// take exchanges the queue for an emptied one. Where there is nothing it lets
-// go of the role.
+// take gives what is pending. Where there is nothing it lets go of the role.
 func (s *Store) take() (units []*store.Unit, closed bool) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	s.left.Store(false)
-	if len(s.pending) == 0 {
-		s.restLocked()
-		return nil, s.closed
+	if units = s.role.TakeLocked(); len(units) > 0 {
+		s.backlog = 0
+		if !s.full {
+			s.gate.Open()
+		}
 	}
-	units, s.pending, s.spare = s.pending, s.spare, nil
-	s.backlog = 0
-	s.syncs.Store(0)
-	if !s.full {
-		s.gate.Open()
-	}
-	s.idle = false
 	return units, s.closed
 }
-
-// restLocked lets go of the role. Whoever appends from then on finds it free,
-// and so does who was told that.
-func (s *Store) restLocked() {
-	s.idle = len(s.pending) == 0
-	s.alone = s.company.expected <= 1
-	s.role.Unlock()
-}
-
-// asking is how many units wait that ask for a sync.
-func (s *Store) asking() int { return int(s.syncs.Load()) }
 
 // round carries out the first units, as many as go into one transaction, and
 // returns the others.
@@ -126,7 +110,7 @@ func (s *Store) again(units []*store.Unit) bool {
 	if err == nil {
 		began := time.Now()
 		if err = s.write(b); len(b.statements) > 0 {
-			s.company.wrote(b.syncs, s.asking(), time.Since(began))
+			s.role.Company.Wrote(b.syncs, s.role.Asking(), time.Since(began))
 		}
 	}
 	if err == nil {
@@ -380,7 +364,7 @@ func (s *Store) fail(err error) {
 	s.queueMu.Unlock()
 	close(s.failed)
 	s.cancel()
-	s.signal()
+	s.role.Wake()
 	s.o.Log.Error("store has failed", "error", err)
 	if s.o.OnFatal != nil {
 		go s.o.OnFatal(err)

@@ -57,6 +57,16 @@
 //	295    (63)  Append and Lead
 //	315    (72)  Append, by the committer
 //
+// A message of such a producer takes longer by what happens around the append,
+// since each part waits for the one before: of 540 us on a quiet machine of two
+// processors, which has the server and the client, too, the server's session
+// works for 230, the broker for 120, the client for 85, and the disk syncs for
+// the rest. There is one round trip a message, and nothing else is asked.
+// Eight producers send together, 7.9 messages a batch. Without the wait for
+// company they fall into halves that take turns: that costs 212 us of
+// processors a message in place of 130, and on a busy disk more than half of
+// the rate.
+//
 // What the statements cost is what they do: the fence's two in one, by
 // SELECT … FOR SHARE in the INSERT, takes 1 to 3 us less, the destination's
 // row in the same statement 0 to 3. They pass in one packet anyway.
@@ -89,9 +99,9 @@
 // a lease, which fails the store when that is lost. Pages are read on their
 // callers' goroutines by the sessions of a pool.
 //
-// Locks: role makes a goroutine the committer and is taken before all others,
-// by nobody who waits but the committer's own goroutine. queueMu orders Append
-// and guards what waits; stateMu guards what
+// Locks: the role (package committer) makes a goroutine the committer and is
+// taken before all others, by nobody who waits but the committer's own
+// goroutine. queueMu orders Append and guards what waits; stateMu guards what
 // readers know of destinations; producers.mu guards the sequences. None of these
 // is held while another is taken.
 package jdbcstore

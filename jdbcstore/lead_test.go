@@ -18,11 +18,8 @@ import (
 
 // leadable waits until a caller may lead.
 func leadable(t *testing.T, s *Store) {
-	require.Eventually(t, func() bool {
-		s.queueMu.Lock()
-		defer s.queueMu.Unlock()
-		return s.idle && s.alone
-	}, 10*time.Second, 100*time.Microsecond)
+	s.role.Isolate()
+	require.Eventually(t, s.role.Leadable, 10*time.Second, 100*time.Microsecond)
 }
 
 // TestLeaderCommitsItself: Done has been called when Lead returns, by the

@@ -16,6 +16,7 @@ type session struct {
 	name  string // its application_name, which no other session has
 	fence []string
 	own   *statementCache
+	out   []byte // what direct sends
 	// unwatch has the end of the store's context leave the connection alone.
 	unwatch func() bool
 	// replace puts the tables' names into a text.
@@ -69,6 +70,9 @@ func (c *session) run(ctx context.Context, calls []call, rows []int64) (uncertai
 	}
 	if slices.ContainsFunc(calls, copies) {
 		return c.runCopies(ctx, calls, rows)
+	}
+	if len(calls) <= mostDirect {
+		return c.direct(calls, rows)
 	}
 	return c.send(transaction{}, calls, rows)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
+	"github.com/conclavemq/conclave/store/committer"
 )
 
 // segmentBits is how many messages a segment has, as a power of two.
@@ -37,22 +38,18 @@ type Store struct {
 	manyRows  bool                                  // fixed: a subscription may have a row for each priority
 	copies    bool                                  // fixed: the table of messages takes COPY
 
-	wake    chan struct{} // capacity 1: something is in pending, or closed is set
 	failed  chan struct{} // closed by fail
 	ended   chan struct{} // closed when the committer has ended
 	closing chan struct{} // closed by Close
 	joined  sync.WaitGroup
 
 	queueMu  sync.Mutex
-	pending  []*store.Unit             // queueMu; in log order
-	backlog  int64                     // queueMu; bytes in pending
+	backlog  int64                     // queueMu; bytes of what is pending
 	lastSeq  store.Seq                 // queueMu
 	branches *store.Branches[prepared] // queueMu
 	closed   bool                      // queueMu
 	closedAt time.Time                 // queueMu
 	failure  error                     // queueMu
-	idle     bool                      // queueMu; nobody carries out what was taken
-	alone    bool                      // queueMu; one unit at a time asks for a sync, as far as is known
 	full     bool                      // queueMu; the database has no space: additions are refused for a while
 	gate     store.Gate                // queueMu; opened when pending shrinks
 
@@ -61,16 +58,12 @@ type Store struct {
 	mixed      map[message.Destination]bool  // stateMu; there may be messages without their priority in its column
 	sizes      map[message.Destination]int64 // stateMu; bytes of a message, about
 
-	syncs     atomic.Int64 // units in pending that ask for a sync
 	producers *producers
 	recounted atomic.Bool  // there may be redelivery counters
 	size      atomic.Int64 // bytes of the tables
 
-	role sync.Mutex  // held by whoever is the committer; see lead.go
-	left atomic.Bool // what is pending was left to a leader; set with queueMu
+	role *committer.Role // with what is pending; its lock is queueMu
 	// The committer's, who has the role:
-	spare   []*store.Unit // the next pending
-	company company
 	session *session
 	topics  topics
 	high    store.Seq       // highest that was given to an Add
@@ -121,11 +114,12 @@ func newStore(o Options, config *pgxpool.Config) *Store {
 		o: o, config: config, names: o.Tables.replacer(), texts: map[statement]string{},
 		limits:    limits{length(o.Tables.ContainerType), length(o.Tables.MessageIDType), length(o.Tables.StringType)},
 		inherited: map[message.Destination]store.Segment{},
-		wake:      make(chan struct{}, 1), failed: make(chan struct{}), ended: make(chan struct{}), closing: make(chan struct{}),
+		failed:    make(chan struct{}), ended: make(chan struct{}), closing: make(chan struct{}),
 		readTopics: topics{}, producers: newProducers(),
 		counted: map[string]bool{}, mixed: map[message.Destination]bool{}, sizes: map[message.Destination]int64{},
 	}
 	s.branches = store.NewBranches(s.holdLocked)
+	s.role = committer.NewRole(&s.queueMu, committer.Company{Longest: longestWait})
 	s.context, s.cancel = context.WithCancel(context.Background())
 	for name, text := range statements {
 		s.texts[name] = s.names.Replace(text)
@@ -169,7 +163,7 @@ func (s *Store) Close() error {
 		s.gate.Open()
 	}
 	s.queueMu.Unlock()
-	s.signal()
+	s.role.Wake()
 	<-s.ended
 	s.joined.Wait()
 	if s.session != nil {

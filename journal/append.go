@@ -105,21 +105,11 @@ func (j *Journal) enqueue(u *store.Unit, w *work) {
 	if w.err == nil {
 		w.branch, w.err = j.branches.Place(u, &j.lastSeq)
 	}
-	j.pending = append(j.pending, u)
 	j.backlog += int64(w.size)
-	if u.Sync {
-		j.waiting.Add(1)
-	}
-	wake := j.idle
-	if wake && u.Led && j.alone {
-		wake = false
-		j.left.Store(true)
-	} else {
-		j.idle = false
-	}
+	wake := j.role.AppendLocked(u)
 	j.queueMu.Unlock()
 	if wake {
-		j.signal()
+		j.role.Wake()
 	}
 }
 

@@ -7,15 +7,18 @@ import (
 	"github.com/conclavemq/conclave/store"
 )
 
+// longestWait bounds a wait for company, which keeps a processor busy.
+const longestWait = 150 * time.Microsecond
+
 // commit is the committer: it alone writes to the journal, unless a caller
 // leads for a batch. It takes what has been appended, writes it in batches, and
 // then carries each unit out in the index and calls its Done, in log order.
 func (j *Journal) commit() {
 	defer close(j.ended)
-	j.role.Lock()
+	j.role.Enter()
 	for {
 		j.turnIfAsked()
-		j.writer.company.wait(j.asking)
+		j.role.Gather()
 		units, closed := j.take()
 		if len(units) > 0 {
 			j.carryOut(units)
@@ -28,7 +31,7 @@ func (j *Journal) commit() {
 			return
 		}
 		j.sleep()
-		j.role.Lock()
+		j.role.Enter()
 	}
 }
 
@@ -37,49 +40,30 @@ func (j *Journal) carryOut(units []*store.Unit) {
 	for rest := units; len(rest) > 0; {
 		rest = j.round(rest)
 	}
-	clear(units)
-	j.spare = units[:0]
+	j.role.Return(units)
 }
 
-// take exchanges the queue for an emptied one. Where there is nothing it lets
-// go of the role.
+// take gives what is pending. Where there is nothing it lets go of the role.
 func (j *Journal) take() (units []*store.Unit, closed bool) {
 	j.queueMu.Lock()
 	defer j.queueMu.Unlock()
-	j.left.Store(false)
-	if len(j.pending) == 0 {
-		j.restLocked()
-		return nil, j.closed
+	if units = j.role.TakeLocked(); len(units) > 0 {
+		j.backlog = 0
+		j.gate.Open()
 	}
-	units, j.pending, j.spare = j.pending, j.spare, nil
-	j.backlog = 0
-	j.waiting.Store(0)
-	j.gate.Open()
-	j.idle = false
 	return units, j.closed
 }
-
-// restLocked lets go of the role. Whoever appends from then on finds it free,
-// and so does who was told that.
-func (j *Journal) restLocked() {
-	j.idle = len(j.pending) == 0
-	j.alone = j.o.DiskSync == Always && j.writer.company.alone()
-	j.role.Unlock()
-}
-
-// asking is how many units wait that ask for a sync.
-func (j *Journal) asking() int { return int(j.waiting.Load()) }
 
 // sleep waits for Append, Close or a sync that is due.
 func (j *Journal) sleep() {
 	if j.o.DiskSync != Periodic || !j.writer.dirty {
-		<-j.wake
+		<-j.role.Woken()
 		return
 	}
 	timer := time.NewTimer(time.Until(j.writer.syncDue))
 	defer timer.Stop()
 	select {
-	case <-j.wake:
+	case <-j.role.Woken():
 	case <-timer.C:
 	}
 }
@@ -123,7 +107,7 @@ func (j *Journal) round(units []*store.Unit) (rest []*store.Unit) {
 	}
 	w := &j.writer
 	if sync {
-		w.company.wrote(w.asked, j.asking(), time.Since(began))
+		j.role.Company.Wrote(w.asked, j.role.Asking(), time.Since(began))
 	}
 	start := w.current.pos + batchHead
 	w.current.mark.note(start, w.batch[batchHead:], uint64(w.sum))

@@ -36,9 +36,9 @@
 // of its Run; trail.go has what it remembers, reconcile.go how it takes in a
 // file that was rewritten, promote.go how Open goes on from there.
 //
-// Locks: role makes a goroutine the committer and is taken before all others,
-// waiting for it by the committer's own goroutine alone. queueMu orders Append
-// and guards what waits; indexMu guards the index; segments, the allocator and
+// Locks: the role (package committer) makes a goroutine the committer and is
+// taken before all others, waiting for it by the committer's own goroutine
+// alone. queueMu orders Append and guards what waits; indexMu guards the index; segments, the allocator and
 // a file being written have their own.
 // queueMu may be taken while indexMu is held, not the other way round;
 // segments.mu, allocator.mu, dataFile.mu and snapshotMu are taken last.

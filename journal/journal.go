@@ -8,6 +8,7 @@ import (
 
 	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
+	"github.com/conclavemq/conclave/store/committer"
 )
 
 // Journal is a store.Store on KahaDB's files.
@@ -24,7 +25,6 @@ type Journal struct {
 	holds     *holds
 	allocator *allocator
 
-	wake   chan struct{}                 // capacity 1: the committer has something to do
 	turn   atomic.Pointer[chan struct{}] // see Turn
 	failed chan struct{}                 // closed by fail
 	ended  chan struct{}                 // closed when the committer has ended
@@ -33,13 +33,8 @@ type Journal struct {
 	closer sync.Once
 	result error // of Close; before ended
 
-	waiting atomic.Int32 // units of pending that ask for a sync; changed with queueMu
-
 	queueMu  sync.Mutex
-	pending  []*store.Unit                 // queueMu; in log order
-	backlog  int64                         // queueMu; bytes of pending
-	idle     bool                          // queueMu; nobody commits: who appends wakes the committer, or leads
-	alone    bool                          // queueMu; one unit at a time asks for a sync, as far as is known
+	backlog  int64                         // queueMu; bytes of what is pending
 	closed   bool                          // queueMu
 	failure  error                         // queueMu; why failed is closed
 	lastSeq  store.Seq                     // queueMu; newest given out
@@ -67,10 +62,8 @@ type Journal struct {
 	snapshotMu     sync.Mutex
 	snapshots      SnapshotState // snapshotMu
 
-	role   sync.Mutex    // held by whoever is the committer; see lead.go
-	left   atomic.Bool   // what is pending was left to a leader; set with queueMu
-	spare  []*store.Unit // role; the next pending
-	writer writer        // role
+	role   *committer.Role // with what is pending; its lock is queueMu
+	writer writer          // role
 }
 
 var _ store.Store = (*Journal)(nil)
@@ -159,7 +152,7 @@ func (j *Journal) fail(cause error) {
 	j.queueMu.Unlock()
 	j.o.Log.Error("journal has failed", "directory", j.o.Directory, "error", cause)
 	j.allocator.interrupt()
-	j.signal()
+	j.role.Wake()
 	if j.o.OnFatal != nil {
 		j.o.OnFatal(cause)
 	}
@@ -170,13 +163,6 @@ func (j *Journal) failureOf() error {
 	j.queueMu.Lock()
 	defer j.queueMu.Unlock()
 	return j.failure
-}
-
-func (j *Journal) signal() {
-	select {
-	case j.wake <- struct{}{}:
-	default:
-	}
 }
 
 // watch fails the journal as soon as its lease is lost, even while the
@@ -199,7 +185,7 @@ func (j *Journal) Close() error {
 		j.closed = true
 		j.gate.Open()
 		j.queueMu.Unlock()
-		j.signal()
+		j.role.Wake()
 		<-j.ended
 		j.allocator.close(j.failureOf() == nil)
 		j.segments.close()

@@ -12,12 +12,8 @@ var _ store.Leader = (*Journal)(nil)
 // were of single units: a producer that is alone and waits for each of its
 // messages then waits for no other goroutine. What comes meanwhile is the
 // committer's: a leader has a client of its own to serve.
-//
-// A unit that was left to a leader is never forgotten. When it was appended
-// nobody had the role, which changes hands under queueMu alone: whoever has it
-// now has come after the unit, and has yet to look for what is pending.
 func (j *Journal) Lead() {
-	if !j.left.Load() || !j.role.TryLock() {
+	if !j.role.Lead() {
 		return
 	}
 	units, _ := j.take()
@@ -35,13 +31,7 @@ func (j *Journal) handOn() {
 	if fault != nil {
 		j.fail(fmt.Errorf("fault while committing: %v", fault))
 	}
-	j.queueMu.Lock()
-	j.restLocked()
-	wake := !j.idle
-	j.queueMu.Unlock()
-	if wake {
-		j.signal()
-	}
+	j.role.Rest()
 	if fault != nil {
 		panic(fault)
 	}

@@ -26,16 +26,8 @@ func awaitLed(j *Journal, u *store.Unit) error {
 // leadable waits until a caller may lead, as if units had come one at a time
 // for long enough.
 func leadable(t *testing.T, j *Journal) {
-	j.role.Lock()
-	j.writer.company.single = leastSingle
-	j.queueMu.Lock()
-	j.restLocked()
-	j.queueMu.Unlock()
-	require.Eventually(t, func() bool {
-		j.queueMu.Lock()
-		defer j.queueMu.Unlock()
-		return j.idle && j.alone
-	}, 10*time.Second, 100*time.Microsecond)
+	j.role.Isolate()
+	require.Eventually(t, j.role.Leadable, 10*time.Second, 100*time.Microsecond)
 }
 
 // TestLeaderCommitsItself: Done has been called when Lead returns, by the

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/conclavemq/conclave/store"
+	"github.com/conclavemq/conclave/store/committer"
 )
 
 // mostClaims is how many numbers are tried for a mastership's first file.
@@ -42,7 +43,6 @@ func Open(o Options) (*Journal, error) {
 		holds:     newHolds(&o),
 		segments:  newSegments(o.FS, o.Directory),
 		damaged:   map[uint32]bool{},
-		wake:      make(chan struct{}, 1),
 		failed:    make(chan struct{}),
 		ended:     make(chan struct{}),
 		stop:      make(chan struct{}),
@@ -51,6 +51,7 @@ func Open(o Options) (*Journal, error) {
 		bad:       map[uint64]bool{},
 		compactor: newCompactor(),
 	}
+	j.role = committer.NewRole(&j.queueMu, committer.Company{Longest: longestWait, Spin: true, Crowded: o.DiskSync != Always})
 	if err := j.takeOver(inv, watch); err != nil {
 		j.segments.close()
 		return nil, err

@@ -39,7 +39,7 @@ func snapshotWhileTurning(t *testing.T, j *Journal, units ...*store.Unit) {
 	}
 	made := make(chan error, 1)
 	go func() { made <- j.Snapshot(t.Context()) }()
-	for j.asking() <= len(units) {
+	for j.role.Asking() <= len(units) {
 		runtime.Gosched()
 	}
 	resume()

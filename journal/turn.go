@@ -18,7 +18,7 @@ func (j *Journal) Turn(ctx context.Context) {
 	if !j.turn.CompareAndSwap(nil, &done) {
 		return
 	}
-	j.signal()
+	j.role.Wake()
 	select {
 	case <-done:
 	case <-j.ended:

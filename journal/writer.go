@@ -23,7 +23,6 @@ type writer struct {
 	dirty    bool   // something is written and not synced
 	syncDue  time.Time
 	syncs    uint64 // fdatasync calls on journal files
-	company  company
 }
 
 // smallSync is how much has to be written for a sync to be worth its metadata.

@@ -282,6 +282,11 @@ func TestComingAndGoingLeavesNothing(t *testing.T) {
 		require.NoError(t, local.AddConsumer(&message.ConsumerInfo{ID: id, Destination: d, PrefetchSize: 1}))
 		require.NoError(t, local.RemoveConsumer(id, message.LastDeliveredUnset))
 		if i%500 == 499 {
+			// The bridge has come so far when it serves one that stays.
+			mark := message.ConsumerID{Connection: "c", Session: 1, Value: cycles}
+			require.NoError(t, local.AddConsumer(&message.ConsumerInfo{ID: mark, Destination: message.NewQueue("MARK"), PrefetchSize: 1}))
+			a.await("the mark", func() bool { return a.networkConsumers(message.NewQueue("MARK")) == 1 })
+			require.NoError(t, local.RemoveConsumer(mark, message.LastDeliveredUnset))
 			a.await("a clean slate", func() bool { return a.bridged()[0].Subscriptions == 0 })
 		}
 	}

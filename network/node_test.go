@@ -53,7 +53,9 @@ func (b bridges) Duplex(info *codec.BrokerInfo, far *openwire.Far) (openwire.Rev
 
 type filter struct{ *selector.Selector }
 
-func (f filter) Match(m *message.Message) bool { return f.Matches(selector.Of(m)) }
+func (f filter) Match(m *message.Message, n int32) bool {
+	return f.Matches(selector.Env{Message: m, RedeliveryCounter: n})
+}
 
 func startNode(t *testing.T, name string, edit ...func(*broker.Options)) *node {
 	t.Helper()

@@ -1,5 +1,7 @@
 package openwire
 
+import "github.com/conclavemq/conclave/message"
+
 // Decoder reads the frames of one direction of a connection. It keeps that
 // direction's cache and is used by one goroutine at a time.
 type Decoder struct {
@@ -21,6 +23,14 @@ func NewDecoder(f Format) *Decoder {
 		d.w.readCache = newReadCache(n)
 	}
 	return d
+}
+
+// ReuseAcks lets Decode return the same *message.Ack each time: one is valid
+// until the next call. It is for who is done with one command before the next.
+func (d *Decoder) ReuseAcks(reuse bool) {
+	if d.w.reused = nil; reuse {
+		d.w.reused = new(message.Ack)
+	}
 }
 
 // Decode reads one frame, without its size prefix: a data type and what
@@ -72,13 +82,23 @@ func (w *wire) getOutermost() any {
 		r.fields(w)
 		return r.value()
 	}
-	v := newObject(w.kind)
+	v := w.newOutermost()
 	if v == nil || !w.since(introduced(w.kind)) {
 		w.fail(ErrUnknownType, "command")
 		return nil
 	}
-	w.walk(v)
+	if !w.tight() || !w.readHot(v) {
+		w.walk(v)
+	}
 	return v
+}
+
+func (w *wire) newOutermost() any {
+	if w.kind == TypeAck && w.reused != nil {
+		*w.reused = message.Ack{}
+		return w.reused
+	}
+	return newObject(w.kind)
 }
 
 // getBools reads the booleans of a tight frame. (ActiveMQ:

@@ -82,7 +82,9 @@ func (e *Encoder) frame(v any) {
 		e.tight(v)
 		return
 	}
-	w.fields(w.kind, v)
+	if !e.hot(v) {
+		w.fields(w.kind, v)
+	}
 }
 
 // fields walks the fields of the outermost object.
@@ -100,6 +102,9 @@ func (w *wire) fields(kind byte, v any) {
 // and the fields are moved if that was wrong.
 func (e *Encoder) tight(v any) {
 	w := &e.w
+	if e.hot(v) {
+		return
+	}
 	w.bits, w.bit = w.bits[:0], 0
 	at := len(w.buf)
 	room := e.room

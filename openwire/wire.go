@@ -2,6 +2,8 @@ package openwire
 
 import (
 	"encoding/binary"
+
+	"github.com/conclavemq/conclave/message"
 )
 
 // mode says which of the four jobs a walk over a command's fields does.
@@ -35,6 +37,7 @@ type wire struct {
 	bits []byte // tight: the frame's booleans, eight a byte from the lowest
 	bit  int    // tight: next boolean
 
+	cold     bool   // tests compare: everything is walked, nothing hot
 	sent     int64  // writing: BrokerOutTime of deliveries, 0 that of their message
 	header   Header // of the outermost command
 	kind     byte   // data type of the outermost command
@@ -42,6 +45,7 @@ type wire struct {
 	elements int // of arrays, read so far
 	err      *FrameError
 	strings  *internTable // reading only
+	reused   *message.Ack // reading: not nil: each outermost acknowledgement is this one
 }
 
 func (w *wire) reading() bool { return w.mode&1 == 0 }

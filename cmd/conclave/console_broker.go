@@ -32,6 +32,7 @@ func (c *consoleBroker) Summary() console.Summary {
 	space := c.m.broker.Space()
 	s.StoreUsed, s.StoreLimit, s.TempUsed, s.TempLimit = space.StoreUsed, space.StoreLimit, space.TempUsed, space.TempLimit
 	s.Jobs, _ = c.m.broker.Jobs()
+	s.Scheduler = c.m.broker.SchedulerEnabled()
 	gone := c.m.broker.Departed()
 	s.Gone = console.Destination{Enqueued: gone.Enqueued, Dequeued: gone.Dequeued, Dispatched: gone.Dispatched, Expired: gone.Expired,
 		Discarded: gone.Discarded, DeadLettered: gone.DeadLettered, BlockedSends: gone.NoSpace}

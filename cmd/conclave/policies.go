@@ -82,7 +82,9 @@ func destinationOf(name string, isQueue bool) message.Destination {
 // filter makes a selector one of the broker's.
 type filter struct{ *selector.Selector }
 
-func (f filter) Match(m *message.Message) bool { return f.Matches(selector.Of(m)) }
+func (f filter) Match(m *message.Message, redeliveries int32) bool {
+	return f.Matches(selector.Env{Message: m, RedeliveryCounter: redeliveries})
+}
 
 func parseSelector(text string) (broker.Filter, error) {
 	s, err := selector.Parse(text)

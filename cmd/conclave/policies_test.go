@@ -61,8 +61,8 @@ func TestOrderPolicy(t *testing.T) {
 func TestSelectorsAreTheBrokers(t *testing.T) {
 	f, err := parseSelector("JMSPriority > 4")
 	require.NoError(t, err)
-	require.True(t, f.Match(&message.Message{Priority: 5}))
-	require.False(t, f.Match(&message.Message{Priority: 4}))
+	require.True(t, f.Match(&message.Message{Priority: 5}, 0))
+	require.False(t, f.Match(&message.Message{Priority: 4}, 0))
 	_, err = parseSelector("JMSPriority >")
 	require.Error(t, err)
 }

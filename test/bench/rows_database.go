@@ -116,7 +116,10 @@ func wireRow(key, load string, s scenario) row {
 		if err == nil {
 			err = failure
 		}
-		if err != nil || o.Messages == 0 {
+		if err == nil && o.Messages == 0 {
+			err = errNothing
+		}
+		if err != nil {
 			return nil, err
 		}
 		return []float64{wal / float64(o.Messages), trips / float64(o.Messages)}, nil

@@ -37,6 +37,12 @@ func singleRow() row {
 		empty.URL, empty.Persistent = s.URL+"?jms.alwaysSyncSend=true", false
 		empty.Destination, empty.Warmup, empty.Duration = "queue://EMPTY", s.Warmup/2, referenceTime
 		var plain, bare, trips, rate mean
+		var cpu time.Duration
+		s.Measuring = func() func() {
+			work := worked(broker)
+			return func() { cpu = work() }
+		}
+		var sent outcome
 		for range 2 {
 			for _, part := range []struct {
 				into *mean
@@ -59,15 +65,19 @@ func singleRow() row {
 			if err != nil {
 				return nil, fmt.Errorf("%w; log: %s", err, tail(broker.Log(), 1000))
 			}
+			o.CPU = cpu
+			sent = o
 			rate.add(o.Rate)
 		}
 		r := rate.value()
 		if r == 0 || trips.value() == 0 || bare.value() == 0 {
-			return nil, errors.New("nothing was confirmed within the time of the measurement")
+			return nil, errNothing
 		}
-		return []float64{r, 1 / r / (1/bare.value() + 1/trips.value()), 100 * r / bare.value(), 100 * r / plain.value()}, nil
+		return []float64{r, 1 / r / (1/bare.value() + 1/trips.value()), 100 * r / bare.value(), 100 * r / plain.value(), sent.work()}, nil
 	}}
 }
+
+var errNothing = errors.New("nothing was confirmed within the time of the measurement")
 
 // mean is that of rates, each of an equal time.
 type mean struct {

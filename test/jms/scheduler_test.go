@@ -15,11 +15,11 @@ import (
 
 func TestScheduler(t *testing.T) {
 	t.Parallel()
-	want := 15
+	want := 23
 	if lab.Kind == harness.Conclave {
-		want = 17
+		want = 26
 	}
-	runCases(t, harness.Options{Broker: "schedulerSupport: true\n", XMLAttributes: `schedulerSupport="true"`}, want, "SchedulerCases")
+	runCases(t, harness.Options{Broker: "schedulerSupport: true\n", XMLAttributes: `schedulerSupport="true"`}, want, "SchedulerCases", "SchedulerInputCases")
 }
 
 func TestRedelivery(t *testing.T) {

@@ -204,3 +204,52 @@ func (n *node) settle() {
 	n.journal.Append(&store.Unit{Done: func(error) { close(done) }})
 	<-done
 }
+
+// What came due while no master was up is delivered once each, though master
+// after master dies in the middle of that; other work goes on meanwhile.
+func TestDueWhileNobodyServes(t *testing.T) {
+	const jobs, masters = 6000, 4
+	disk := vfs.NewMemory()
+	o := journal.Options{Directory: "/journal", MaxFileLength: 1 << 20, FS: disk, CleanupInterval: 20 * time.Millisecond, SnapshotEvery: 256 << 10}
+	n := open(t, o, 1, true)
+	due := time.Now().Add(1500 * time.Millisecond)
+	var names []string
+	confirmed := make(chan struct{}, jobs)
+	for i := range jobs {
+		names = append(names, fmt.Sprintf("once %d", i))
+		n.send(names[i], nil, func(err error) {
+			require.NoError(t, err)
+			confirmed <- struct{}{}
+		}, message.Property{Name: "AMQ_SCHEDULED_DELAY", Value: time.Until(due).Milliseconds()})
+	}
+	for range jobs {
+		<-confirmed
+	}
+	require.True(t, time.Now().Before(due), "they are due before they are all sent")
+	n.close()
+	require.Eventually(t, func() bool { return time.Now().After(due) }, time.Minute, time.Millisecond)
+	random := rand.New(rand.NewPCG(3, 4))
+	underWay := 0
+	for i := range masters {
+		n = open(t, o, uint64(i)+2, true)
+		goal := int64(jobs * (masters - i) / (masters + 1))
+		require.Eventually(t, func() bool {
+			left, _ := n.broker.Jobs()
+			return left <= goal
+		}, 30*time.Second, 100*time.Microsecond)
+		disk = disk.Crash(random)
+		n.close() // of the other disk
+		o.FS = disk
+	}
+	n = open(t, o, masters+2, false)
+	underWay += n.adds(names)
+	n.close()
+	n = open(t, o, masters+3, true)
+	defer n.close()
+	require.Eventually(t, func() bool {
+		left, _ := n.broker.Jobs()
+		return left == 0
+	}, 30*time.Second, time.Millisecond)
+	require.Zero(t, n.adds(names))
+	t.Logf("%d were left for the last", underWay)
+}

@@ -307,8 +307,8 @@ func TestTwoPrefixesInOneDatabase(t *testing.T) {
 	none(t, slave.URL(), "Q")
 }
 
-// The same lock key with different prefixes: whoever comes second waits, and
-// says for what, rather than serving beside the first.
+// With failIfLocked whoever comes second does not wait: it says who has the lock
+// and ends.
 func TestFailIfLocked(t *testing.T) {
 	t.Parallel()
 	url := shared.URL(newDatabase(t, shared, ""))

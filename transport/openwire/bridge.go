@@ -71,6 +71,7 @@ func (s *session) beginBridge(all Bridges, info *codec.BrokerInfo) error {
 	s.far = &Far{session: s, pending: map[int32]func(any, error){}}
 	reverse, err := all.Duplex(info, s.far)
 	s.reverse = reverse
+	s.decoder.ReuseAcks(false)
 	return err
 }
 

@@ -168,6 +168,8 @@ func TestWhatIsNotRegisteredIsRefused(t *testing.T) {
 func TestErrorsBecomeJavaExceptions(t *testing.T) {
 	b := &fakeBroker{}
 	p := serve(t, b, "").connected()
+	unknown := &message.DestinationInfo{Connection: "c", Destination: message.NewQueue("Q"), Operation: 9}
+	require.Equal(t, &message.Throwable{Class: "java.io.IOException", Message: "Unknown operation type: 9"}, p.refused(unknown))
 	wrap := func(kind error, text string) error { return &broker.Error{Kind: kind, Text: text} }
 	for _, test := range []struct {
 		err  error

@@ -126,7 +126,7 @@ func (c *fakeConnection) SendLed(ctx context.Context, m *message.Message, done f
 }
 func (c *fakeConnection) Acknowledge(a *message.Ack, _ bool, done func(error)) {
 	c.mu.Lock()
-	c.acks = append(c.acks, a)
+	c.acks = append(c.acks, new(*a)) // a is the decoder's
 	c.mu.Unlock()
 	done(c.result("ack", a.Consumer))
 }
@@ -149,9 +149,11 @@ func (c *fakeConnection) Commit(tx message.TransactionID, onePhase bool, done fu
 func (c *fakeConnection) Rollback(tx message.TransactionID, done func(error)) {
 	done(c.result("rollback", tx))
 }
-func (c *fakeConnection) Forget(tx message.TransactionID) error { return c.result("forget", tx) }
-func (c *fakeConnection) Retire(int) bool                       { return true }
-func (c *fakeConnection) FromBroker(string)                     {}
+func (c *fakeConnection) Forget(tx message.TransactionID, done func(error)) {
+	done(c.result("forget", tx))
+}
+func (c *fakeConnection) Retire(int) bool   { return true }
+func (c *fakeConnection) FromBroker(string) {}
 
 func (c *fakeConnection) Recover(done func([]message.TransactionID)) {
 	c.note("recover")

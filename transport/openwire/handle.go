@@ -27,7 +27,9 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 			s.onAck(h, c)
 			return errUnwound
 		}
+		s.volley.begin(s.out, !h.ResponseRequired && s.frames.ready())
 		s.onAck(h, c)
+		s.volley.done(s.out, s.frames.ready())
 	case *codec.TransactionInfo:
 		return s.onTransactionInfo(h, c)
 	case *message.Pull:
@@ -67,10 +69,13 @@ func (s *session) onInfo(command any) error {
 		return s.remove(c)
 	case *message.DestinationInfo:
 		return s.withConnection(c.Connection, func(m *member) error {
-			if c.Operation == message.RemoveDestination {
+			switch c.Operation {
+			case message.AddDestination:
+				return m.AddDestination(c)
+			case message.RemoveDestination:
 				return m.RemoveDestination(c)
 			}
-			return m.AddDestination(c)
+			return &javaError{class: "java.io.IOException", text: fmt.Sprintf("Unknown operation type: %d", c.Operation)}
 		})
 	case *message.RemoveSubscriptionInfo:
 		return s.withConnection(c.Connection, func(m *member) error { return m.RemoveSubscription(c) })
@@ -168,12 +173,11 @@ func (s *session) onTransaction(h codec.Header, t *codec.TransactionInfo) {
 			s.answer(h, &codec.DataArrayResponse{CorrelationID: h.CommandID, Data: data}, nil)
 		})
 	case codec.Forget:
-		s.reply(h, m.Forget(t.Transaction))
+		m.Forget(t.Transaction, s.done(h))
 	case codec.End:
 		s.reply(h, m.End(t.Transaction))
 	default:
-		s.reply(h, &javaError{class: "java.lang.IllegalArgumentException",
-			text: fmt.Sprintf("Unknown transaction info type: %d", t.Operation)})
+		s.reply(h, &javaError{class: "java.io.IOException", text: fmt.Sprintf("Transaction info type unknown: %d", t.Operation)})
 	}
 }
 

@@ -131,6 +131,7 @@ func (m *monitor) checkWrite() {
 	idle := writes == m.lastWrites || m.kept && writes == m.lastWrites+2
 	m.lastWrites, m.kept = writes, idle && writes&1 == 0
 	if m.kept {
+		m.session.out.trim()
 		m.session.keepAlive()
 	}
 }

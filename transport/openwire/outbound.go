@@ -14,6 +14,7 @@ const (
 	mostBytes  = 4 << 20 // of messages that wait before consumers are held back
 	mostOwed   = 1 << 14 // requests that are not answered before the reader waits
 	keepQueue  = 1 << 9  // entries of a queue's memory that is kept when idle
+	busyQueue  = 1 << 11 // the same while it is made use of
 )
 
 // kind says which fields of an entry count.
@@ -52,6 +53,9 @@ type outbound struct {
 	rest     bool      // guarded by mu: which came back with something to write
 	corked   bool      // guarded by mu: nothing is taken before finish
 	gathered int       // guarded by mu: answers in a corked queue
+	held     bool      // guarded by mu: an idle writer is not woken before letGo
+
+	spare []entry // guarded by mu: memory for the queue, while the writer waits
 
 	bytes   atomic.Int64 // of messages queued or being written; changed under mu
 	resumes []func()     // guarded by mu: who waits for bytes to fall
@@ -85,12 +89,31 @@ func (o *outbound) push(e *entry) bool {
 			o.settled.Broadcast()
 		}
 	}
-	wake := len(o.queue) == 1
+	wake := len(o.queue) == 1 && !o.held
 	o.mu.Unlock()
 	if wake {
 		o.work.Signal()
 	}
 	return !full
+}
+
+// hold lets deliveries gather while more of them are certain to come at once,
+// so that they are written together. The caller blocks on nothing until letGo.
+func (o *outbound) hold() {
+	o.mu.Lock()
+	o.held = true
+	o.mu.Unlock()
+}
+
+// letGo ends hold.
+func (o *outbound) letGo() {
+	o.mu.Lock()
+	o.held = false
+	wake := len(o.queue) > 0
+	o.mu.Unlock()
+	if wake {
+		o.work.Signal()
+	}
 }
 
 // borrow gives the caller the writer, if it has nothing to do, until giveBack.
@@ -188,7 +211,7 @@ func (o *outbound) settleLocked(n int) {
 // does not wait; it may get nothing.
 func (o *outbound) take(used []entry, answers int, unwritten bool) ([]entry, bool) {
 	clear(used)
-	if cap(used) > keepQueue {
+	if n := cap(used); n > busyQueue || n > keepQueue && len(used) < n/4 {
 		used = nil
 	}
 	o.mu.Lock()
@@ -199,6 +222,7 @@ func (o *outbound) take(used []entry, answers int, unwritten bool) ([]entry, boo
 	if unwritten && o.corked && !o.finished && !o.closed {
 		return used[:0], true
 	}
+	o.spare = used[:0]
 	o.idle = true
 	for o.lent || !o.rest && !o.finished && !o.closed && (len(o.queue) == 0 || o.corked) {
 		o.work.Wait()
@@ -209,8 +233,20 @@ func (o *outbound) take(used []entry, answers int, unwritten bool) ([]entry, boo
 	}
 	o.rest = false
 	taken := o.queue
-	o.queue = used[:0]
+	o.queue, o.spare = o.spare, nil
 	return taken, true
+}
+
+// trim gives the memory back that an idle queue does not need.
+func (o *outbound) trim() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if cap(o.spare) > keepQueue {
+		o.spare = nil
+	}
+	if len(o.queue) == 0 && cap(o.queue) > keepQueue {
+		o.queue = nil
+	}
 }
 
 // isClosed reports whether nothing more may be written.

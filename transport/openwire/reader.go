@@ -10,12 +10,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/conclavemq/conclave/message"
 	codec "github.com/conclavemq/conclave/openwire"
 )
 
 // readCommands handles one frame after the other until the connection ends. It
 // returns why: errShutdown after the client's goodbye.
 func (s *session) readCommands(ctx context.Context) error {
+	defer s.volley.end(s.out)
 	for {
 		frame, own, err := s.frames.next()
 		if err != nil {
@@ -43,6 +45,9 @@ func (s *session) readCommands(ctx context.Context) error {
 func (s *session) take(ctx context.Context, header codec.Header, command any) error {
 	if s.protocol.options.URI.Trace && s.protocol.options.URI.StartLogging {
 		s.log.Info("received", "command", fmt.Sprintf("%T", command), "id", header.CommandID)
+	}
+	if _, ack := command.(*message.Ack); !ack || header.ResponseRequired {
+		s.volley.end(s.out)
 	}
 	if header.ResponseRequired && !s.out.owe() {
 		return errFinished
@@ -130,6 +135,7 @@ func (s *session) negotiate(remote *codec.WireFormatInfo) error {
 	}
 	s.format = format
 	s.decoder = codec.NewDecoder(format)
+	s.decoder.ReuseAcks(s.reverse == nil) // the broker keeps none
 	s.push(&entry{kind: aFormat, command: &format})
 	s.widen()
 	if s.negotiated {

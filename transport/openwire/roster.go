@@ -30,7 +30,7 @@ type connection interface {
 	Prepare(tx message.TransactionID, done func(vote int32, err error))
 	Commit(tx message.TransactionID, onePhase bool, done func(error))
 	Rollback(tx message.TransactionID, done func(error))
-	Forget(message.TransactionID) error
+	Forget(message.TransactionID, func(error))
 	Recover(done func([]message.TransactionID))
 	Retire(unclaimed int) bool
 	FromBroker(name string)

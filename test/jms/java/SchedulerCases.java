@@ -41,7 +41,7 @@ final class SchedulerCases {
         suite.addBetter("scheduler.queue.hidden", SchedulerCases::hidden);
     }
 
-    private static TextMessage text(Session session, String text, long delay) throws JMSException {
+    static TextMessage text(Session session, String text, long delay) throws JMSException {
         TextMessage message = session.createTextMessage(text);
         message.setLongProperty(ScheduledMessage.AMQ_SCHEDULED_DELAY, delay);
         message.setStringProperty("colour", "red");
@@ -163,7 +163,7 @@ final class SchedulerCases {
     }
 
     /** Sets a property that the client itself would refuse. */
-    private static void unchecked(Message message, String name, Object value) throws JMSException {
+    static void unchecked(Message message, String name, Object value) throws JMSException {
         try {
             ((org.apache.activemq.command.Message) message).setProperty(name, value);
         } catch (java.io.IOException e) {
@@ -202,7 +202,7 @@ final class SchedulerCases {
     }
 
     /** Sends an action and waits until the broker has taken it. */
-    private static void ask(Session session, String action, Destination replyTo, Object... properties) throws JMSException {
+    static void ask(Session session, String action, Destination replyTo, Object... properties) throws JMSException {
         Message request = session.createMessage();
         request.setStringProperty(ScheduledMessage.AMQ_SCHEDULER_ACTION, action);
         for (int i = 0; i < properties.length; i += 2) {

@@ -198,7 +198,15 @@ final class SelectorCases {
         session.rollback();
         Message again = Env.receive(consumer);
         Env.check(again.getJMSRedelivered(), "redelivered");
-        session.commit();
+        session.rollback();
+        session.close(); // given back, it is for consumers that want what was delivered before, and browsers see that
+        Session other = env.session();
+        Env.none(other.createConsumer(queue, "JMSXDeliveryCount = 1"));
+        QueueBrowser browser = other.createBrowser(queue, "JMSRedelivered AND JMSXDeliveryCount > 1");
+        Message shown = (Message) browser.getEnumeration().nextElement();
+        Env.check(shown.getJMSRedelivered() && shown.getIntProperty("JMSXDeliveryCount") > 1, "shown as redelivered");
+        browser.close();
+        Env.receive(other.createConsumer(queue, "JMSRedelivered AND JMSXDeliveryCount > 1"));
     }
 
     private static void empty(Env env) throws Exception {
