@@ -42,7 +42,7 @@ func TestGoneWhileItIsTold(t *testing.T) {
 // meddler is a filter that does something before its first message passes.
 type meddler struct{ first func() }
 
-func (f *meddler) Match(*message.Message) bool {
+func (f *meddler) Match(*message.Message, int32) bool {
 	if first := f.first; first != nil {
 		f.first = nil
 		first()
@@ -61,7 +61,7 @@ func TestGoesWhileItIsTold(t *testing.T) {
 	c := f.connect()
 	c.consumer(1, message.NewTopic(advisoryConsumer+"Queue.>"), 100, func(i *message.ConsumerInfo) { i.Selector = "x" })
 	last := c.take(t, c.count())
-	require.Equal(t, &message.RemoveInfo{Object: id}, last[len(last)-1].Message.DataStructure)
+	require.Equal(t, removal(id), last[len(last)-1].Message.DataStructure)
 }
 
 // TestBridgesHearAll: what a bridge needs to know is not dropped because it does
