@@ -101,6 +101,23 @@ func TestNewClientIsNotAudited(t *testing.T) {
 	require.EqualValues(t, 1, f.stats(news).Enqueued)
 }
 
+// A client that was cut off and comes back to the same master has not had an
+// answer from another.
+func TestBackAtTheSameMasterNothingIsSuspected(t *testing.T) {
+	f := start(t, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
+	c := f.connect(tolerant(false))
+	for range 2 {
+		c.Connection.Close()
+		c = f.connect(tolerant(true))
+		c.consumer(1, orders, 10)
+		c.sendN(c.producer(1, orders), orders, 1)
+		got := c.take(t, 1)
+		require.Zero(t, got[0].RedeliveryCounter)
+		require.NoError(t, c.ack(ackOf(message.StandardAck, got...)))
+		require.NoError(t, c.RemoveProducer(message.ProducerID{Connection: c.session.Connection, Session: c.session.Value, Value: 1}))
+	}
+}
+
 // With concurrent store and dispatch a message may have been delivered and
 // consumed without ever having been stored, when the answer to its producer
 // was lost with the master.
