@@ -106,15 +106,14 @@ func TestNewClientIsNotAudited(t *testing.T) {
 func TestBackAtTheSameMasterNothingIsSuspected(t *testing.T) {
 	f := start(t, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
 	c := f.connect(tolerant(false))
-	for range 2 {
+	for n := range int64(2) {
 		c.Connection.Close()
 		c = f.connect(tolerant(true))
 		c.consumer(1, orders, 10)
-		c.sendN(c.producer(1, orders), orders, 1)
+		c.sendN(c.producer(n, orders), orders, 1)
 		got := c.take(t, 1)
 		require.Zero(t, got[0].RedeliveryCounter)
 		require.NoError(t, c.ack(ackOf(message.StandardAck, got...)))
-		require.NoError(t, c.RemoveProducer(message.ProducerID{Connection: c.session.Connection, Session: c.session.Value, Value: 1}))
 	}
 }
 
