@@ -39,38 +39,29 @@ func TestGoneWhileItIsTold(t *testing.T) {
 	require.Empty(t, f.advise.changed(back))
 }
 
-// TestListenersBesideConsumers: whoever begins to listen while consumers come
-// and go knows in the end of none that is not there.
-func TestListenersBesideConsumers(t *testing.T) {
-	f := start(t)
-	busy, done := f.connect(), make(chan struct{})
-	go func() {
-		defer close(done)
-		for n := range int64(2000) {
-			id := message.ConsumerID{Connection: busy.session.Connection, Session: 1, Value: n % 3}
-			_ = busy.AddConsumer(&message.ConsumerInfo{ID: id, Destination: orders, PrefetchSize: 1})
-			_ = busy.RemoveConsumer(id, 0)
-		}
-	}()
-	var listeners []*client
-	for range 200 {
-		c := f.connect()
-		c.consumer(1, message.NewTopic(advisoryConsumer+">"), 10_000)
-		listeners = append(listeners, c)
+// meddler is a filter that does something before its first message passes.
+type meddler struct{ first func() }
+
+func (f *meddler) Match(*message.Message, int32) bool {
+	if first := f.first; first != nil {
+		f.first = nil
+		first()
 	}
-	<-done
-	for _, c := range listeners {
-		known := map[message.ConsumerID]bool{}
-		for _, d := range c.take(t, c.count()) {
-			switch x := d.Message.DataStructure.(type) {
-			case *message.ConsumerInfo:
-				known[x.ID] = true
-			case *message.RemoveInfo:
-				delete(known, x.Object.(message.ConsumerID))
-			}
-		}
-		require.Empty(t, known)
-	}
+	return true
+}
+
+// TestGoesWhileItIsTold is the same for a whole listener: the consumer goes when
+// the listing has been made, and nothing of it has been told.
+func TestGoesWhileItIsTold(t *testing.T) {
+	m := &meddler{}
+	f := start(t, func(o *Options) { o.ParseSelector = func(string) (Filter, error) { return m, nil } })
+	other := f.connect()
+	id := other.consumer(1, orders, 1)
+	m.first = func() { require.NoError(t, other.RemoveConsumer(id, 0)) }
+	c := f.connect()
+	c.consumer(1, message.NewTopic(advisoryConsumer+"Queue.>"), 100, func(i *message.ConsumerInfo) { i.Selector = "x" })
+	last := c.take(t, c.count())
+	require.Equal(t, removal(id), last[len(last)-1].Message.DataStructure)
 }
 
 // TestBridgesHearAll: what a bridge needs to know is not dropped because it does

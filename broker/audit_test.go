@@ -101,6 +101,22 @@ func TestNewClientIsNotAudited(t *testing.T) {
 	require.EqualValues(t, 1, f.stats(news).Enqueued)
 }
 
+// A client that was cut off and comes back to the same master has not had an
+// answer from another.
+func TestBackAtTheSameMasterNothingIsSuspected(t *testing.T) {
+	f := start(t, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
+	c := f.connect(tolerant(false))
+	for n := range int64(2) {
+		c.Connection.Close()
+		c = f.connect(tolerant(true))
+		c.consumer(1, orders, 10)
+		c.sendN(c.producer(n, orders), orders, 1)
+		got := c.take(t, 1)
+		require.Zero(t, got[0].RedeliveryCounter)
+		require.NoError(t, c.ack(ackOf(message.StandardAck, got...)))
+	}
+}
+
 // With concurrent store and dispatch a message may have been delivered and
 // consumed without ever having been stored, when the answer to its producer
 // was lost with the master.

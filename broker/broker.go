@@ -89,6 +89,7 @@ type Broker struct {
 
 	registry      registry
 	departed      departed
+	natives       recent // clients that were lost and had not been elsewhere
 	routing       routing
 	flow          flow
 	usage         usage

@@ -38,6 +38,7 @@ type Connection struct {
 	// mu is held throughout each method.
 	mu           sync.Mutex
 	closed       bool
+	native       bool // what its client has ever had open began here, or is known here; fixed
 	sessions     map[message.SessionID]*session
 	producers    map[message.ProducerID]*producer
 	consumers    map[message.ConsumerID]subscription
@@ -119,6 +120,7 @@ func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals, bridge
 		old.Close()
 		<-old.gone
 	}
+	c.native = !info.FailoverReconnect || b.natives.has(digestOf(string(info.ID)))
 	b.advise.connection(&c.info)
 	return c, nil
 }
@@ -316,6 +318,9 @@ func (c *Connection) Close() {
 		c.closed = true
 		c.b.flow.forget(c)
 		c.cleanUp()
+		if c.native && c.info.FaultTolerant && !c.left.Load() {
+			c.b.natives.add(digestOf(string(c.info.ID))) // it may be back
+		}
 		c.mu.Unlock()
 		c.b.unregister(c)
 		close(c.gone)

@@ -116,7 +116,7 @@
 //  4. queue.mu, durable.mu (which guards its feeds)
 //  5. topic.mu
 //  6. consumer.mu, subscriber.mu, browser.mu
-//  7. leaves: schedule.mu, departed.mu, bridges.mu, duplicates.mu, selectors.mu, standing.mu, Broker.mu, routing.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
+//  7. leaves: schedule.mu, departed.mu, natives.mu, bridges.mu, duplicates.mu, selectors.mu, standing.mu, Broker.mu, routing.mu, patrols.mu, returned.mu, lot.mu and then flow.mu, audits.mu, audit.mu,
 //     spill.mu, advisories.mu; the Peer's, the store's and the
 //     spool's own
 //

@@ -43,7 +43,7 @@ func (c *Connection) AddProducer(info *message.ProducerInfo) error {
 		p.checks = c.info.FailoverReconnect
 		known := false
 		p.audit, known = c.b.audits.enter(info.ID, p.checks)
-		p.suspect = p.checks && !known && c.b.suspicious && c.resumed && !c.sends
+		p.suspect = p.checks && !known && c.b.suspicious && !c.native && !c.sends
 	}
 	c.producers[info.ID] = p
 	s.producers[info.ID] = true
@@ -228,7 +228,8 @@ func (d *dispatch) pass(ctx context.Context) error {
 }
 
 // suspected flags the first message that a producer sends after its client
-// has failed over to here; clients restore all producers before they send again. With concurrent store and dispatch, which an
+// has failed over to here from elsewhere; clients restore all producers before
+// they send again. With concurrent store and dispatch, which an
 // ActiveMQ may have whatever is configured here, the master that is gone may
 // have delivered it before, without a trace in the store: it was in flight to
 // the disk, or consumed before it got there, and the client got no answer.

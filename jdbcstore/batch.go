@@ -25,6 +25,8 @@ type call struct {
 	parameters [][]byte
 	copied     []copied         // of a COPY, in place of parameters
 	result     func(rows int64) // gets how many rows it changed; may be nil
+	keep       func(row []byte) // gets where the row is that it has written; may be nil
+	returned   []byte           // what it has returned last
 }
 
 // segment is a run of operations that can be put into one order: rows are
@@ -49,6 +51,7 @@ type addition struct {
 // delta is how a container's row changes.
 type delta struct {
 	container         string
+	deletes           []int64
 	messages, bytes   int64
 	mixed             bool
 	lastID, brokerSeq int64

@@ -189,7 +189,12 @@ func (s *Store) compile(units []*store.Unit) (*batch, error) {
 // finish adds what a batch ends with.
 func (c *compiler) finish() {
 	b := c.b
-	if len(b.record) > 0 {
+	if len(b.record) <= mostSingly {
+		for from, sequence := range b.record {
+			b.statements = append(b.statements, call{name: stmtProducer, keep: func(row []byte) { from.place = row },
+				parameters: [][]byte{textValue(from.name), int8Value(sequence), int8Value(time.Now().UnixMilli()), from.place}})
+		}
+	} else {
 		var name, last array
 		for from, sequence := range b.record {
 			name.text(from.name)

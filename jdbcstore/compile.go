@@ -141,7 +141,8 @@ func (c *compiler) remove(op *store.Op) {
 		a.dead = true
 		return
 	}
-	g.touch(op.Destination)
+	d := g.touch(op.Destination)
+	d.deletes = append(d.deletes, int64(op.Seq))
 	g.deletes = append(g.deletes, int64(op.Seq))
 }
 
@@ -203,16 +204,40 @@ func (c *compiler) count() {
 	for _, id := range g.deletes {
 		deletes.int(id)
 	}
-	switch d := g.order[0]; {
-	case len(g.order) > 1 || !c.s.counted[d.container]:
+	known := len(g.order) <= mostSingly
+	for _, d := range g.order {
+		known = known && c.s.counted[d.container]
+	}
+	if known {
+		c.countSingly()
+	} else {
 		c.countMany(&deletes)
-	case len(g.deletes) > 0:
-		b.call(stmtCountGone, append(d.values(b.number), deletes.value())...)
-	default:
-		b.call(stmtCountOne, d.values(b.number)...)
 	}
 	if len(g.deletes) > 0 && c.s.recounted.Load() {
 		b.call(stmtUncount, deletes.value())
+	}
+}
+
+// mostSingly is how many containers have a statement each; more share one.
+const mostSingly = 4
+
+// countSingly changes the rows of containers that have one.
+func (c *compiler) countSingly() {
+	b := c.b
+	for _, d := range c.b.segment.order {
+		name, values := stmtCountOne, append(d.values(b.number), c.s.places[d.container])
+		if len(d.deletes) > 0 {
+			var deletes array
+			for _, id := range d.deletes {
+				deletes.int(id)
+			}
+			name, values = stmtCountGone, append(values, deletes.value())
+		}
+		b.statements = append(b.statements, call{name: name, parameters: values, keep: func(row []byte) {
+			if c.s.counted[d.container] {
+				c.s.places[d.container] = row
+			}
+		}})
 	}
 }
 

@@ -56,9 +56,11 @@ func (c *compiler) removeDestination(dest message.Destination) {
 	}
 	delete(c.topics, dest)
 	delete(c.s.counted, dest.String())
+	delete(c.s.places, dest.String())
 	b.after = append(b.after, func() {
 		delete(c.s.readTopics, dest)
 		delete(c.s.counted, dest.String())
+		delete(c.s.places, dest.String())
 	})
 }
 

@@ -55,7 +55,7 @@ func (o *Options) poolConfig() (*pgxpool.Config, error) {
 		c.ConnectTimeout = connectTimeout
 	}
 	if c.ValidateConnect == nil { // of several hosts, the one that can write
-		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		c.ValidateConnect = takesWrites
 	}
 	dialer := &net.Dialer{Control: control, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext
@@ -74,6 +74,15 @@ func (o *Options) poolConfig() (*pgxpool.Config, error) {
 		c.RuntimeParams["application_name"] = "conclave store"
 	}
 	return config, nil
+}
+
+// takesWrites refuses a standby, and a database or role that only reads.
+func takesWrites(ctx context.Context, conn *pgconn.PgConn) error {
+	err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn)
+	if err != nil && !conn.IsClosed() {
+		err = fmt.Errorf("%w: %w; name the primary among the hosts", errServer, err)
+	}
+	return err
 }
 
 // connect opens the committer's session. One that it replaces has ended

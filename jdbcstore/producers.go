@@ -39,6 +39,7 @@ type producer struct {
 	noted    int64                 // of what it has seen
 	at       []message.Destination // where noted was added, in this process
 	recorded int64                 // of what is in the table of producers
+	place    []byte                // where its row is there, as far as is known
 }
 
 func newProducers() *producers {

@@ -1,6 +1,7 @@
 package jdbcstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -104,7 +105,7 @@ func (c *session) send(t transaction, calls []call, rows []int64) (uncertain boo
 		p.SendQueryParams("COMMIT", nil, nil, nil, nil)
 	}
 	if err = p.Sync(); err == nil {
-		err = c.results(p, before, rows, after)
+		err = c.results(p, before, calls, rows, after)
 	}
 	if closed := p.Close(); err == nil {
 		err = closed
@@ -122,7 +123,7 @@ func (c *session) enter(p *pgconn.Pipeline) int {
 
 // results reads the answers to what was sent in one go; rows gets how many
 // each call changed, those before and after are not calls.
-func (c *session) results(p *pgconn.Pipeline, before int, rows []int64, after int) error {
+func (c *session) results(p *pgconn.Pipeline, before int, calls []call, rows []int64, after int) error {
 	for i := range before + len(rows) + after {
 		answer, err := p.GetResults()
 		if err != nil {
@@ -131,6 +132,9 @@ func (c *session) results(p *pgconn.Pipeline, before int, rows []int64, after in
 		reader, ok := answer.(*pgconn.ResultReader)
 		if !ok {
 			return fmt.Errorf("answer %T to statement %d", answer, i)
+		}
+		if k := i - before; k >= 0 && k < len(calls) && reader.NextRow() && len(reader.Values()) > 0 {
+			calls[k].returned = bytes.Clone(reader.Values()[0])
 		}
 		tag, err := reader.Close()
 		if err != nil {
@@ -158,7 +162,7 @@ func (c *session) exists(ctx context.Context, text string, parameters ...[]byte)
 	p.SendQueryParams(text, parameters, nil, binaryFormats, binaryResult)
 	rows := []int64{0}
 	if err = p.Sync(); err == nil {
-		err = c.results(p, before, rows, 0)
+		err = c.results(p, before, nil, rows, 0)
 	}
 	if closed := p.Close(); err == nil {
 		err = closed

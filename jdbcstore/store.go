@@ -66,9 +66,10 @@ type Store struct {
 	// The committer's, who has the role:
 	session *session
 	topics  topics
-	high    store.Seq       // highest that was given to an Add
-	batches int64           // number of the last batch
-	counted map[string]bool // containers that have a row in the table of destinations
+	high    store.Seq         // highest that was given to an Add
+	batches int64             // number of the last batch
+	counted map[string]bool   // containers that have a row in the table of destinations
+	places  map[string][]byte // where those rows are, as far as is known; of containers in counted
 	// outOfSpace says that nothing has been added since there was no room.
 	outOfSpace bool
 
@@ -116,7 +117,7 @@ func newStore(o Options, config *pgxpool.Config) *Store {
 		inherited: map[message.Destination]store.Segment{},
 		failed:    make(chan struct{}), ended: make(chan struct{}), closing: make(chan struct{}),
 		readTopics: topics{}, producers: newProducers(),
-		counted: map[string]bool{}, mixed: map[message.Destination]bool{}, sizes: map[message.Destination]int64{},
+		counted: map[string]bool{}, places: map[string][]byte{}, mixed: map[message.Destination]bool{}, sizes: map[message.Destination]int64{},
 	}
 	s.branches = store.NewBranches(s.holdLocked)
 	s.role = committer.NewRole(&s.queueMu, committer.Company{Longest: longestWait})

@@ -1,6 +1,7 @@
 package jdbcstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -28,7 +29,7 @@ func (c *session) direct(calls []call, rows []int64) (uncertain bool, err error)
 	}
 	ready := false
 	if _, err = c.conn.Conn().Write(c.out); err == nil {
-		ready, err = c.answers(len(c.fence), rows)
+		ready, err = c.answers(len(c.fence), calls, rows)
 	}
 	if cap(c.out) > maxKept {
 		c.out = nil
@@ -69,14 +70,18 @@ func (c *session) execute(name string, parameters [][]byte) error {
 
 // answers reads the answers to a transaction. ready says that they have come to
 // their end, so that its outcome is known. rows gets how many rows each
-// statement changed, but the first ones, before.
-func (c *session) answers(before int, rows []int64) (ready bool, err error) {
+// of calls changed, which come behind the first ones, before.
+func (c *session) answers(before int, calls []call, rows []int64) (ready bool, err error) {
 	for n := -before; ; {
 		answer, e := c.conn.ReceiveMessage(context.Background())
 		if e != nil {
 			return false, e
 		}
 		switch answer := answer.(type) {
+		case *pgproto3.DataRow:
+			if n >= 0 && n < len(calls) && len(answer.Values) > 0 {
+				calls[n].returned = bytes.Clone(answer.Values[0])
+			}
 		case *pgproto3.CommandComplete:
 			if n >= 0 && n < len(rows) {
 				rows[n] = pgconn.NewCommandTag(string(answer.CommandTag)).RowsAffected()

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/conclavemq/conclave/message"
 	"github.com/conclavemq/conclave/store"
 )
 
@@ -56,5 +57,47 @@ func TestDirectAndPipeline(t *testing.T) {
 		require.True(t, own.conn.IsClosed())
 		require.Equal(t, away, judge(err))
 		own.close()
+	}
+}
+
+// TestRowsAreFoundByPlace: a destination's row is not looked for through its
+// key again and again, where somebody's transaction would have it look at every
+// version since; and it is found when it has moved.
+func TestRowsAreFoundByPlace(t *testing.T) {
+	o := options(emptySchema(t))
+	s := mustOpen(t, o)
+	other := message.NewQueue("OTHER")
+	n := int64(0)
+	appendTo := func(dest message.Destination) store.Op {
+		n++
+		op := benchAdd(1, n)
+		op.Destination = dest
+		return op
+	}
+	round := func() {
+		both := &store.Unit{Ops: []store.Op{appendTo(benchQueue), appendTo(other)}, Outcome: store.Commit, Sync: true,
+			Transaction: message.TransactionID{Connection: "ID:place", Value: n}}
+		require.NoError(t, await(s, both))
+		gone := store.Op{Action: store.Remove, Destination: other, ID: both.Ops[1].Message.ID, Seq: both.Ops[1].Seq}
+		require.NoError(t, await(s, store.Single(gone, true, nil)))
+	}
+	for range 50 {
+		round()
+	}
+	sql(t, `VACUUM FULL `+o.Tables.Prefix+`CONCLAVE_DESTS`, `VACUUM FULL `+o.Tables.Prefix+`CONCLAVE_PRODUCERS`)
+	for range 50 {
+		round()
+	}
+	require.NoError(t, s.Close())
+	count := func(dest string) int64 {
+		return number(t, `SELECT MESSAGES FROM `+o.Tables.Prefix+`CONCLAVE_DESTS WHERE CONTAINER = $1`, dest)
+	}
+	require.EqualValues(t, 100, count(benchQueue.String()))
+	require.EqualValues(t, 0, count(other.String()))
+	require.Equal(t, n, number(t, `SELECT max(LAST_SEQ) FROM `+o.Tables.Prefix+`CONCLAVE_PRODUCERS`))
+	for _, table := range []string{"conclave_dests", "conclave_producers"} {
+		scans := number(t, `SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes WHERE schemaname || '.' = lower($1) AND relname = $2`, o.Tables.Prefix, table)
+		require.Positive(t, scans, table)
+		require.Less(t, scans, int64(40), table)
 	}
 }

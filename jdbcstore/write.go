@@ -33,6 +33,9 @@ func (s *Store) write(b *batch) error {
 			}
 			uncertain = false
 		}
+		for i := range b.statements {
+			b.statements[i].returned = nil
+		}
 		maybe, err := c.run(ctx, b.statements, rows)
 		if maybe {
 			uncertain = true
@@ -44,8 +47,12 @@ func (s *Store) write(b *batch) error {
 	})
 	if err == nil {
 		for i := range b.statements {
-			if result := b.statements[i].result; result != nil {
-				result(rows[i])
+			c := &b.statements[i]
+			if c.result != nil {
+				c.result(rows[i])
+			}
+			if c.keep != nil {
+				c.keep(c.returned)
 			}
 		}
 	}

@@ -53,8 +53,8 @@ func (b bridges) Duplex(info *codec.BrokerInfo, far *openwire.Far) (openwire.Rev
 
 type filter struct{ *selector.Selector }
 
-func (f filter) Match(m *message.Message, n int32) bool {
-	return f.Matches(selector.Env{Message: m, RedeliveryCounter: n})
+func (f filter) Match(m *message.Message, redeliveries int32) bool {
+	return f.Matches(selector.Env{Message: m, RedeliveryCounter: redeliveries})
 }
 
 func startNode(t *testing.T, name string, edit ...func(*broker.Options)) *node {
