@@ -14,6 +14,7 @@ type producer struct {
 	audit   *audit // nil: what it sends is not audited
 	checks  bool   // it may send again what was sent before
 	suspect bool   // an earlier master may have delivered what it sends next; see suspected
+	last    int64  // the highest sequence it has sent outside of transactions
 	route   route  // where it sent to last; asked is null if it has not yet
 }
 
@@ -185,6 +186,11 @@ func (c *Connection) send(ctx context.Context, d dispatch) error {
 		c.b.log.Debug("suppressing duplicated message send", "message", m.ID.String())
 		return nil
 	}
+	if m.Persistent && m.Transaction.IsZero() && m.ID.Producer == id {
+		if again, err := d.reused(c.merged(ctx)); again || err != nil {
+			return err
+		}
+	}
 	p.suspected(m)
 	if d.mark, err = c.b.duplicates.mark(c.merged(ctx), m); err != nil {
 		return err
@@ -225,24 +231,6 @@ func (d *dispatch) pass(ctx context.Context) error {
 		return err
 	}
 	return d.accept(ctx)
-}
-
-// suspected flags the first message that a producer sends after its client
-// has failed over to here from elsewhere; clients restore all producers before
-// they send again. With concurrent store and dispatch, which an
-// ActiveMQ may have whatever is configured here, the master that is gone may
-// have delivered it before, without a trace in the store: it was in flight to
-// the disk, or consumed before it got there, and the client got no answer.
-// Producers wait for the answer to a persistent message, so that it can be no
-// other; and what is sent in a transaction is not delivered before the commit.
-func (p *producer) suspected(m *message.Message) {
-	if !p.suspect || !m.Persistent {
-		return
-	}
-	p.suspect = false
-	if m.Transaction.IsZero() && m.RedeliveryCounter == 0 {
-		m.RedeliveryCounter = 1
-	}
 }
 
 // maxParts bounds composite destinations.
