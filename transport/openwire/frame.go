@@ -69,12 +69,6 @@ func (f *frameReader) next() (frame []byte, own bool, err error) {
 // behind reports whether more has come than was used.
 func (f *frameReader) behind() bool { return f.write > f.read }
 
-// ready reports whether the next frame has come, all of it.
-func (f *frameReader) ready() bool {
-	have := f.write - f.read - prefix
-	return have >= 0 && int64(binary.BigEndian.Uint32(f.buf[f.read:])) <= int64(have)
-}
-
 func ended(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

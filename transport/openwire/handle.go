@@ -27,9 +27,7 @@ func (s *session) handle(ctx context.Context, h codec.Header, command any) error
 			s.onAck(h, c)
 			return errUnwound
 		}
-		s.volley.begin(s.out, !h.ResponseRequired && s.frames.ready())
 		s.onAck(h, c)
-		s.volley.done(s.out, s.frames.ready())
 	case *codec.TransactionInfo:
 		return s.onTransactionInfo(h, c)
 	case *message.Pull:

@@ -53,7 +53,6 @@ type outbound struct {
 	rest     bool      // guarded by mu: which came back with something to write
 	corked   bool      // guarded by mu: nothing is taken before finish
 	gathered int       // guarded by mu: answers in a corked queue
-	held     bool      // guarded by mu: an idle writer is not woken before letGo
 
 	spare []entry // guarded by mu: memory for the queue, while the writer waits
 
@@ -89,31 +88,12 @@ func (o *outbound) push(e *entry) bool {
 			o.settled.Broadcast()
 		}
 	}
-	wake := len(o.queue) == 1 && !o.held
+	wake := len(o.queue) == 1
 	o.mu.Unlock()
 	if wake {
 		o.work.Signal()
 	}
 	return !full
-}
-
-// hold lets deliveries gather while more of them are certain to come at once,
-// so that they are written together. The caller blocks on nothing until letGo.
-func (o *outbound) hold() {
-	o.mu.Lock()
-	o.held = true
-	o.mu.Unlock()
-}
-
-// letGo ends hold.
-func (o *outbound) letGo() {
-	o.mu.Lock()
-	o.held = false
-	wake := len(o.queue) > 0
-	o.mu.Unlock()
-	if wake {
-		o.work.Signal()
-	}
 }
 
 // borrow gives the caller the writer, if it has nothing to do, until giveBack.

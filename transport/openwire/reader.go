@@ -10,14 +10,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/conclavemq/conclave/message"
 	codec "github.com/conclavemq/conclave/openwire"
 )
 
 // readCommands handles one frame after the other until the connection ends. It
 // returns why: errShutdown after the client's goodbye.
 func (s *session) readCommands(ctx context.Context) error {
-	defer s.volley.end(s.out)
 	for {
 		frame, own, err := s.frames.next()
 		if err != nil {
@@ -45,9 +43,6 @@ func (s *session) readCommands(ctx context.Context) error {
 func (s *session) take(ctx context.Context, header codec.Header, command any) error {
 	if s.protocol.options.URI.Trace && s.protocol.options.URI.StartLogging {
 		s.log.Info("received", "command", fmt.Sprintf("%T", command), "id", header.CommandID)
-	}
-	if _, ack := command.(*message.Ack); !ack || header.ResponseRequired {
-		s.volley.end(s.out)
 	}
 	if header.ResponseRequired && !s.out.owe() {
 		return errFinished

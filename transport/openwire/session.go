@@ -40,7 +40,6 @@ type session struct {
 	far        *Far              // of a duplex bridge, or nil
 	reverse    Reverse           // likewise
 	roster     roster            // the broker's connections on this one
-	volley     volley            // of the client's acknowledgements
 	turns      turns             // of the client's messages and our answers
 
 	serve   func() error       // reads commands under a context that unblock ends
