@@ -234,7 +234,11 @@ func (c *compiler) countSingly() {
 			name, values = stmtCountGone, append(values, deletes.value())
 		}
 		b.statements = append(b.statements, call{name: name, parameters: values, keep: func(row []byte) {
-			if c.s.counted[d.container] {
+			switch {
+			case row == nil: // somebody has removed it: the next batch makes it anew
+				delete(c.s.counted, d.container)
+				delete(c.s.places, d.container)
+			case c.s.counted[d.container]:
 				c.s.places[d.container] = row
 			}
 		}})

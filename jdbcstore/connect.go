@@ -29,9 +29,10 @@ const (
 // settings are what each session is set to. They make the plans independent of
 // statistics: every query of ours has an index that it is to use, and nothing
 // is done twice because a table was analyzed at a bad time.
-// A role for which commits are not durable by default gets durable ones; limits
+// Notices, of somebody's triggers, would fill a connection that nobody reads while
+// it is written to. A role for which commits are not durable by default gets durable ones; limits
 // of its time are lifted, as far as the server's version has them.
-const settings = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; SET conclave.writer = 'on'; SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8';
+const settings = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; SET conclave.writer = 'on'; SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8'; SET client_min_messages = 'error';
 SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_mergejoin = off;
 SET enable_hashjoin = off; SET jit = off; SET statement_timeout = 0; SET lock_timeout = 0; SET standard_conforming_strings = on;
 SELECT set_config(n, '0', false) FROM (VALUES ('idle_session_timeout'), ('transaction_timeout')) v (n) WHERE current_setting(n, true) IS NOT NULL;
@@ -103,6 +104,7 @@ func (s *Store) connect(ctx context.Context) (*session, error) {
 	// A deadline that has passed ends whatever waits for the connection.
 	c.unwatch = context.AfterFunc(s.context, func() { _ = conn.Conn().SetDeadline(time.Unix(1, 0)) })
 	if old := s.session; old != nil {
+		old.unwatch()
 		err = c.end(ctx, old.name)
 	}
 	if err == nil {

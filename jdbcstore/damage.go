@@ -29,6 +29,10 @@ func (s *Store) passOver(r *read, src source, after store.Seq, cause error) (f f
 	if err := s.pool.QueryRow(s.context, s.names.Replace(text), parameters...).Scan(&id, nil); err != nil {
 		return f, false
 	}
+	var data []byte
+	if err := s.pool.QueryRow(s.context, s.names.Replace(`SELECT MSG FROM {msgs} WHERE ID = $1`), id).Scan(&data); !unreadable(err) {
+		return f, false // it is another's fault
+	}
 	s.report(r.dest, id, cause)
 	return found{rows: 1, last: store.Seq(id), cut: true}, true
 }

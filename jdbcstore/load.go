@@ -3,6 +3,7 @@ package jdbcstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -111,12 +112,32 @@ func (s *Store) loadSubscriptions(ctx context.Context, conn *pgx.Conn, dests map
 	return err
 }
 
-// loadPrepared reads the transactions that wait for their outcome.
+// loadPrepared reads the transactions that wait for their outcome. Messages that
+// the server cannot read are left out.
 func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.State) error {
-	result, err := conn.Query(ctx, s.names.Replace(`SELECT p.XID, p.ACTION, p.CONTAINER, p.ID, p.MSGID_PROD, p.MSGID_SEQ, COALESCE(p.CLIENT_ID, ''), COALESCE(p.SUB_NAME, ''), p.UNMATCHED, p.PRIORITIZED, CASE WHEN p.ACTION = 1 THEN m.MSG END
-		FROM {prepared} p LEFT JOIN {msgs} m ON m.ID = p.ID ORDER BY p.XID, p.N`))
+	rows, err := s.readPrepared(ctx, conn, state, []int64{})
+	if unreadable(err) {
+		var damaged []int64
+		if damaged, err = s.damagedPrepared(ctx, conn); err == nil {
+			state.Prepared = nil
+			rows, err = s.readPrepared(ctx, conn, state, damaged)
+		}
+	}
 	if err != nil {
 		return err
+	}
+	for i, p := range state.Prepared {
+		s.branches.Restore(p.Transaction, p.Ops, rows[i])
+	}
+	return nil
+}
+
+// readPrepared is loadPrepared; the messages of damaged rows are not read.
+func (s *Store) readPrepared(ctx context.Context, conn *pgx.Conn, state *store.State, damaged []int64) (rows []prepared, err error) {
+	result, err := conn.Query(ctx, s.names.Replace(`SELECT p.XID, p.ACTION, p.CONTAINER, p.ID, p.MSGID_PROD, p.MSGID_SEQ, COALESCE(p.CLIENT_ID, ''), COALESCE(p.SUB_NAME, ''), p.UNMATCHED, p.PRIORITIZED, CASE WHEN p.ACTION = 1 AND p.ID <> ALL($1) THEN m.MSG END
+		FROM {prepared} p LEFT JOIN {msgs} m ON m.ID = p.ID ORDER BY p.XID, p.N`), damaged)
+	if err != nil {
+		return nil, err
 	}
 	codec := openwire.NewStore(openwire.StoreVersion)
 	var xid, container, client, name string
@@ -126,7 +147,6 @@ func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.S
 	var sequence *int64
 	var unmatched, prioritized bool
 	var data []byte
-	var rows []prepared // of state.Prepared
 	_, err = pgx.ForEachRow(result, []any{&xid, &action, &container, &row, &producer, &sequence, &client, &name, &unmatched, &prioritized, &data}, func() error {
 		_, _, id, err := decodeXID(xid)
 		if err != nil {
@@ -161,10 +181,27 @@ func (s *Store) loadPrepared(ctx context.Context, conn *pgx.Conn, state *store.S
 		rows[last].rows = append(rows[last].rows, row)
 		return nil
 	})
-	for i, p := range state.Prepared {
-		s.branches.Restore(p.Transaction, p.Ops, rows[i])
+	return rows, err
+}
+
+// damagedPrepared looks for the rows of prepared messages that the server cannot
+// read.
+func (s *Store) damagedPrepared(ctx context.Context, conn *pgx.Conn) (damaged []int64, err error) {
+	result, err := conn.Query(ctx, s.names.Replace(`SELECT ID FROM {prepared} WHERE ACTION = 1`))
+	if err != nil {
+		return nil, err
 	}
-	return err
+	ids, err := pgx.CollectRows(result, pgx.RowTo[int64])
+	for _, id := range ids {
+		var data []byte
+		switch err := conn.QueryRow(ctx, s.names.Replace(`SELECT MSG FROM {msgs} WHERE ID = $1`), id).Scan(&data); {
+		case unreadable(err):
+			damaged = append(damaged, id)
+		case err != nil && !errors.Is(err, pgx.ErrNoRows):
+			return nil, err
+		}
+	}
+	return damaged, err
 }
 
 // lastMessage takes the broker's sequence from the newest message, as ActiveMQ

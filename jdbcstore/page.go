@@ -214,7 +214,7 @@ func (s *Store) query(r *read, src source, after store.Seq, rows int, bytes int6
 	pause, want, doubted := firstPause, rows, false
 	for {
 		f, err := s.queryOnce(r, src, after, rows, bytes)
-		f.cut = f.cut || rows < want
+		f.cut = f.cut || rows < want && f.rows == rows // fewer are the end
 		switch {
 		case err == nil:
 			return f, nil
@@ -293,7 +293,13 @@ func (s *Store) queryOnce(r *read, src source, after store.Seq, rows int, bytes 
 	if f.rows > 0 {
 		s.learnSize(r.dest, total/int64(f.rows))
 	}
-	return f, s.counters(&f)
+	if err := s.counters(&f); !unreadable(err) {
+		return f, err
+	}
+	s.countersLost.Do(func() {
+		s.o.Log.Error("the counters of redelivered messages cannot be read; messages come without them", "table", s.names.Replace("{counters}"))
+	})
+	return f, nil
 }
 
 // ofSubscription changes a query to what a subscription has not acknowledged.

@@ -75,6 +75,8 @@ type Store struct {
 
 	reported sync.Map // IDs of rows that cannot be read, reported already
 	reports  atomic.Int64
+	// countersLost has it said once that redelivery counters cannot be read.
+	countersLost sync.Once
 }
 
 var _ store.Store = (*Store)(nil)

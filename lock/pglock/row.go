@@ -18,6 +18,8 @@ const (
 	rowWait = time.Second
 	// rowMoment is for what another only locks for a moment.
 	rowMoment = 100 * time.Millisecond
+	// rowEnd is how long the end of a transaction may take that shows nothing.
+	rowEnd = time.Second
 )
 
 // row is ActiveMQ's lock row, locked in a session of its own. ActiveMQ locks it
@@ -184,18 +186,25 @@ func (r *row) prove(ctx context.Context, by *session) (renewed bool, err error) 
 		return false, err
 	}
 	err = by.take(ctx, r.lock(), rowMoment)
+	// What has taken all the time leaves some to end it: what the lock's session
+	// did next would be part of a transaction that is never committed.
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), rowEnd)
+	defer cancel()
 	if err == nil {
 		renewed = true
 		if err = r.replace(ctx); err != nil {
 			// The lock's session has left its own mark, and still has the row.
-			if mark, failed := r.read(ctx, by); failed == nil {
+			if mark, failed := r.read(late, by); failed == nil {
 				r.mark = mark
 			}
 		}
 	} else if isCode(err, lockNotAvailable) { // somebody changes the table: later
 		err = nil
 	}
-	_, errEnd := by.Exec(ctx, "ROLLBACK")
+	_, errEnd := by.Exec(late, "ROLLBACK")
+	if errEnd != nil {
+		by.end()
+	}
 	return renewed, errors.Join(err, errEnd)
 }
 

@@ -142,7 +142,7 @@ func TestWish(t *testing.T) {
 	first := win(t, a)
 	b, logB := advisory(t, url, "b")
 	second := queue(t, b)
-	logB.await(t, slaveMode)
+	logB.await(t, slaveMode) // mostly it is the first in the queue, and has to give way
 	c, logC := advisory(t, url, "c")
 	third := queue(t, c)
 	logC.await(t, slaveMode)
@@ -154,7 +154,6 @@ func TestWish(t *testing.T) {
 	require.NoError(t, first.Release())
 	r := receive(t, third)
 	require.EqualValues(t, 2, r.lease.Epoch())
-	require.Contains(t, logB.String(), "giving way")
 	_, err = c.Designate(2, "nobody")
 	require.NoError(t, err)
 	require.NoError(t, r.lease.Release())

@@ -3,7 +3,7 @@
 // is written, and how, is the store's.
 //
 // A [Role] has what is pending and hands it to whoever has the role. That is
-// the store's own goroutine, which [Role.Next] wakes, or a caller of its Lead
+// the store's own goroutine, which [Role.Wake] wakes, or a caller of its Lead
 // for one batch: the reader of a producer that is alone then waits for the disk
 // or the database, and for no other goroutine. A [Company] tells from the last
 // batches who is alone, and for how many a batch is worth a wait.
