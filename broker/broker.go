@@ -121,9 +121,8 @@ type Broker struct {
 	goroutine   sync.WaitGroup // joined by Close
 	quiet       chan struct{}  // closed when Close begins
 	stop        chan struct{}  // closed when the goroutines are to end
-	// never has ended: who waits with it does not wait. life ends with quiet.
-	never, life context.Context
-	die         context.CancelFunc // ends life
+	// never has ended: who waits with it does not wait.
+	never context.Context
 
 	schedule   schedule
 	duplicates duplicates
@@ -165,7 +164,6 @@ func New(options Options) (*Broker, error) {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	b.never = ended
-	b.life, b.die = context.WithCancel(context.Background())
 	b.registry.init()
 	b.patrols.init(b)
 	b.flow.init(b)
@@ -330,7 +328,6 @@ func (b *Broker) Close(ctx context.Context) error {
 	b.closed = true
 	b.stopping.Store(true)
 	close(b.quiet)
-	b.die()
 	list := make([]*Connection, 0, len(b.connections))
 	for _, c := range b.connections {
 		list = append(list, c)

@@ -162,13 +162,11 @@ func (u *batch) addExpiry(p *place, m *message.Message) string {
 
 // relocate takes a message that is in flight out of its home for good, in one
 // unit with what u adds elsewhere. A producer whose write is taken back is
-// answered when that is safe. On a full disk it waits for space: the message is
-// in its old place for the store, and in none for consumers.
+// answered when that is safe.
 func (b *Broker) relocate(r *ref, u *batch, d *durable, done func(error)) {
 	defer passedOn(r)
 	u.remove(r, d)
 	u.parts(r)
-	u.refused = b.untilSpace
 	u.commit(store.None, message.TransactionID{}, true, done)
 }
 

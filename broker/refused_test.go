@@ -121,27 +121,3 @@ func TestPrepareRefused(t *testing.T) {
 	require.NoError(t, c.ack(ackOf(message.StandardAck, got...)), "it is in flight still")
 	require.Zero(t, f.stats(orders).Size)
 }
-
-// A dead letter, or what an operator moves, for which there is no space at that
-// moment waits for it, and is in one place at last.
-func TestMoveRefused(t *testing.T) {
-	s := &fickle{Store: newDisk(t)}
-	f := startOn(t, s, func(o *Options) { o.SendFailIfNoSpace = true })
-	c := f.connect()
-	p := c.producer(1, orders)
-	c.consumer(1, orders, 1)
-	c.sendN(p, orders, 2)
-	got := c.take(t, 1)
-	s.refuse.Store(1)
-	a := ackOf(message.PoisonAck, got...)
-	require.NoError(t, c.ack(a))
-	eventually(t, "it is dead", func() bool { return f.stats(dlq).Size == 1 })
-	c.take(t, 1)
-	c.Close()
-	s.refuse.Store(1)
-	n, err := f.Move(t.Context(), orders, Selection{}, elsewhere)
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
-	require.EqualValues(t, 1, f.stats(elsewhere).Size)
-	require.Zero(t, f.stats(orders).Size)
-}

@@ -156,13 +156,3 @@ func (s *spill) settle() {
 	s.entering.Lock()
 	defer s.entering.Unlock()
 }
-
-// untilSpace is batch.refused for what the broker moves: it is tried again when
-// the store has space, whatever clients are told of theirs.
-func (b *Broker) untilSpace(err error, again func(error)) bool {
-	if !errors.Is(err, store.ErrNoSpace) || b.stopping.Load() {
-		return false
-	}
-	b.run(func() { again(refusal(b.store.Admit(b.life))) })
-	return true
-}
