@@ -120,7 +120,9 @@ func (b *Broker) connect(info *message.ConnectionInfo, peer Peer, steals, bridge
 		old.Close()
 		<-old.gone
 	}
+	c.mu.Lock()
 	c.native = !info.FailoverReconnect || b.natives.has(digestOf(string(info.ID)))
+	c.mu.Unlock()
 	b.advise.connection(&c.info)
 	return c, nil
 }

@@ -40,7 +40,7 @@ type consumer struct {
 	extension  int          // mu; credit beyond prefetch
 	allowance  int          // mu; credit in a pause, see Trickle
 	delivered  int64        // mu; messages so far
-	seen       int64        // mu; highest BrokerSequence that was acknowledged in any way
+	seen       uint32       // mu; the last ref.nth that was acknowledged in any way
 	closed     bool         // mu
 	awaits     bool         // mu; a pull wants to hear at once that there is nothing
 	timer      *time.Timer  // mu; of a pull
@@ -132,6 +132,7 @@ func (c *consumer) sendLocked(r *ref, m *message.Message, dest message.Destinati
 	}
 	c.inflight.push(r)
 	c.delivered++
+	r.nth = uint32(c.delivered)
 	c.peer.Deliver(message.Delivery{
 		Consumer:          c.info.ID,
 		Destination:       dest,
@@ -338,7 +339,7 @@ func (c *consumer) hadLocked(refs []*ref, lastDelivered int64) (had []*ref, know
 		return refs[:i+1], true
 	}
 	for _, r := range refs {
-		if r.m.ID.BrokerSequence <= min(c.seen, lastDelivered) {
+		if !follows(r.nth, c.seen) {
 			had = append(had, r)
 		}
 	}
@@ -346,7 +347,15 @@ func (c *consumer) hadLocked(refs []*ref, lastDelivered int64) (had []*ref, know
 }
 
 // sawLocked notes that the application has had r.
-func (c *consumer) sawLocked(r *ref) { c.seen = max(c.seen, r.m.ID.BrokerSequence) }
+func (c *consumer) sawLocked(r *ref) {
+	if follows(r.nth, c.seen) {
+		c.seen = r.nth
+	}
+}
+
+// follows compares deliveries, which are few enough at a time to be counted round
+// and round.
+func follows(x, y uint32) bool { return int32(x-y) > 0 }
 
 // suspectDeliveries flags all, for any may have been seen, and raises no
 // counter that says so already: that we send a client away, or that a bridge

@@ -41,18 +41,25 @@ func (f *feed) staysLocked(m *message.Message) bool {
 	return !m.Persistent && !f.cleared && !f.d.b.options.ForgetTransient
 }
 
+func (f *feed) sweepDueLocked() bool {
+	return (f.d.active == nil || f.d.b.options.ExpireActiveDurables) &&
+		f.window.behind() && !f.window.paging && !f.cleared && f.pending.Load() > 0
+}
+
 // sweepStore looks at a page of what is in the store alone, where no consumer
 // makes the pager do so; each time at the next one. No pager works meanwhile,
 // and it waits for acknowledgements that are on their way, as a pager does: what
 // has been consumed does not expire.
 func (f *feed) sweepStore() {
 	d := f.d
-	if d.unsettled.Load() > 0 {
-		d.b.catchUp()
-	}
 	d.mu.Lock()
-	due := (d.active == nil || d.b.options.ExpireActiveDurables) && d.unsettled.Load() == 0 &&
-		f.window.behind() && !f.window.paging && !f.cleared && f.pending.Load() > 0
+	due := f.sweepDueLocked()
+	if due && d.unsettled.Load() > 0 {
+		d.mu.Unlock()
+		d.b.catchUp()
+		d.mu.Lock()
+		due = f.sweepDueLocked() && d.unsettled.Load() == 0
+	}
 	after, owner := f.swept, d.active
 	f.window.paging = f.window.paging || due
 	d.mu.Unlock()

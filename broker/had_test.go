@@ -32,3 +32,36 @@ func TestIndividuallyLeftIsRedelivered(t *testing.T) {
 		})
 	}
 }
+
+// TestNeverHadIsNotRedelivered: a consumer that has acknowledged a message gives
+// back what was delivered to it later, though that was sent before: of a lower
+// priority, or in a transaction that was committed after it.
+func TestNeverHadIsNotRedelivered(t *testing.T) {
+	left := func(t *testing.T, c *client, n int) {
+		id := c.consumer(1, orders, 10)
+		got := c.take(t, n)
+		require.NoError(t, c.ack(ackOf(message.StandardAck, got[0])))
+		require.NoError(t, c.RemoveConsumer(id, got[0].Message.ID.BrokerSequence))
+		c.consumer(2, orders, 10)
+		for _, d := range c.take(t, n-1) {
+			require.Zero(t, d.RedeliveryCounter)
+		}
+	}
+	t.Run("priority", func(t *testing.T) {
+		c := start(t, underPolicy(func(_ message.Destination, p *Policy) { p.PrioritizedMessages = true })).connect()
+		p := c.producer(1, orders)
+		for _, priority := range []uint8{1, 9} {
+			c.sendN(p, orders, 1, func(m *message.Message) { m.Priority = priority })
+		}
+		left(t, c, 2)
+	})
+	t.Run("transaction", func(t *testing.T) {
+		c := start(t).connect()
+		p, other := c.producer(1, orders), c.producer(2, orders)
+		tx := c.begin(1)
+		c.sendN(p, orders, 3, func(m *message.Message) { m.Transaction = tx })
+		c.sendN(other, orders, 1)
+		require.NoError(t, c.commit(tx))
+		left(t, c, 4)
+	})
+}

@@ -166,7 +166,9 @@ func (q *queue) restore(positions []store.Seq) {
 		q.mu.Lock()
 		rank := q.window.rank(entries[0].Message)
 		q.fromStore(r, &entries[0], rank)
-		r.redeliveries = max(r.redeliveries, 1)
+		if q.returned.has(seq) {
+			r.redeliveries = max(r.redeliveries, 1)
+		}
 		if !q.removed && seq <= q.window.lane(rank).cursor {
 			q.enterLocked(r)
 		}

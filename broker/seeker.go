@@ -258,17 +258,27 @@ func (s *seeker) judge(m *ref) bool {
 // was given back stays in memory.
 const maxCounts = 1 << 16
 
+// countLocked keeps the redelivery counter of a message that leaves memory; false
+// if there is no room.
+func (q *queue) countLocked(m *ref) bool {
+	if m.redeliveries <= m.m.RedeliveryCounter {
+		return true
+	}
+	if len(q.counts) >= maxCounts {
+		return false
+	}
+	if q.counts == nil {
+		q.counts = map[store.Seq]int32{}
+	}
+	q.counts[m.key.seq] = m.redeliveries
+	return true
+}
+
 // passLocked takes a message out of memory that was in the window, keeping its
 // redelivery counter.
 func (q *queue) passLocked(m *ref) {
-	if m.redeliveries > m.m.RedeliveryCounter {
-		if len(q.counts) >= maxCounts {
-			return
-		}
-		if q.counts == nil {
-			q.counts = map[store.Seq]int32{}
-		}
-		q.counts[m.key.seq] = m.redeliveries
+	if !q.countLocked(m) {
+		return
 	}
 	q.window.lane(m.key.rank).passed.add(m.key.seq)
 	q.leaveLocked(m)

@@ -290,3 +290,30 @@ func TestRehousedBehindTheCursor(t *testing.T) {
 	c.sendN(p, orders, 1)
 	require.Equal(t, []int64{4}, sequencesOf(c.take(t, 1)))
 }
+
+// TestRehousedIsNotFlagged: what was under way to a queue that was removed is in
+// the next one as it was sent.
+func TestRehousedIsNotFlagged(t *testing.T) {
+	f := start(t, func(o *Options) { o.ConcurrentStoreAndDispatchQueues = true })
+	c := f.connect()
+	p := c.producer(1, orders)
+	require.NoError(t, c.send(c.make(p, orders)))
+	old := f.registry.find(orders).(*queue)
+	require.True(t, old.announce())
+	require.NoError(t, f.RemoveDestination(orders))
+	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
+	f.store.Append(barrier(hold))
+	u := store.Single(store.Op{Action: store.Add, Destination: orders, Message: c.make(p, orders)}, true, nil)
+	u.Done = func(error) { old.arrive(u.Ops[0].Message, &u.Ops[0]) }
+	f.store.Append(u)
+	o := newOutcome()
+	c.Send(t.Context(), c.make(p, orders), true, o.done)
+	release()
+	require.NoError(t, o.wait(t))
+	c.consumer(1, orders, 10)
+	for _, d := range c.take(t, 2) {
+		require.Zero(t, d.RedeliveryCounter, d.Message.ID.ProducerSequence)
+	}
+}

@@ -127,6 +127,7 @@ func (q *queue) putBack(refs []*ref) {
 			continue
 		}
 		q.stats.inflight.Add(-1) // the pager will find it
+		q.countLocked(r)
 		q.usage.release(r.size())
 		delete(q.locked, r.key.seq)
 		if passed || r.key.seq <= q.window.lane(r.key.rank).cursor {

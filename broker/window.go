@@ -64,6 +64,7 @@ type ref struct {
 	segment      store.Segment
 	bytes        uint32 // fixed: what r counts for in memory; see size
 	seen         uint32 // home's lock: the round in which nobody wanted it; see seeker
+	nth          uint32 // of its consumer's deliveries
 	redeliveries int32
 	listed       bool // home's lock: in the window
 	stored       bool // fixed: there is a copy in the store
